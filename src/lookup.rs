@@ -1,0 +1,303 @@
+//! The port to the back ends, in our words: a [`Lookup`] is asked, a [`Finding`] answers, a
+//! [`TicketOrder`] becomes a ticket. TM Forum over HTTP (room `network`) is one adapter behind it.
+//!
+//! A back end that is down, slow or wrong is a finding too (`Unavailable`); nothing here fails.
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Locale, Login, PhoneNumber, WallTime, named};
+
+named! {
+    /// The kinds of look-up; each has its own closed set of outcomes.
+    LookupKind {
+        /// Who calls: `one · several · unknown · unavailable`.
+        Subscriber = "subscriber",
+        /// Mass outage at the house: `known · none · unavailable`.
+        Outage = "outage",
+        /// Open visit tickets of the login: `open · overdue · none · unavailable`.
+        Tickets = "tickets",
+        /// Test of the line: `cable_fault · no_fault · line_error · equipment_off · unavailable`.
+        LineTest = "line_test",
+        /// Subscription fee: `paid · unpaid · unavailable`.
+        Fee = "fee",
+    }
+}
+
+/// One question to a back end. `Debug` is safe to log: numbers and logins are masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lookup {
+    /// The customer and the lines behind a calling number.
+    Subscriber {
+        /// The calling number.
+        number: PhoneNumber,
+    },
+    /// A known problem at the line's house or at the node that serves it.
+    Outage {
+        /// The line in question.
+        line: Line,
+    },
+    /// Open visit tickets for a login.
+    Tickets {
+        /// The login.
+        login: Login,
+    },
+    /// A test of the line.
+    LineTest {
+        /// The line in question.
+        line: Line,
+    },
+    /// Whether the subscription fee is paid.
+    Fee {
+        /// TM Forum customer id.
+        customer: String,
+        /// The line in question.
+        line: Line,
+    },
+}
+
+impl Lookup {
+    /// Its kind.
+    pub const fn kind(&self) -> LookupKind {
+        match self {
+            Self::Subscriber { .. } => LookupKind::Subscriber,
+            Self::Outage { .. } => LookupKind::Outage,
+            Self::Tickets { .. } => LookupKind::Tickets,
+            Self::LineTest { .. } => LookupKind::LineTest,
+            Self::Fee { .. } => LookupKind::Fee,
+        }
+    }
+}
+
+/// What a back end answered, checked against what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// Answer to [`Lookup::Subscriber`].
+    Subscriber(SubscriberFinding),
+    /// Answer to [`Lookup::Outage`].
+    Outage(OutageFinding),
+    /// Answer to [`Lookup::Tickets`].
+    Tickets(TicketsFinding),
+    /// Answer to [`Lookup::LineTest`].
+    LineTest(LineTestFinding),
+    /// Answer to [`Lookup::Fee`].
+    Fee(FeeFinding),
+}
+
+impl Finding {
+    /// The kind of look-up that it answers.
+    pub const fn kind(&self) -> LookupKind {
+        match self {
+            Self::Subscriber(_) => LookupKind::Subscriber,
+            Self::Outage(_) => LookupKind::Outage,
+            Self::Tickets(_) => LookupKind::Tickets,
+            Self::LineTest(_) => LookupKind::LineTest,
+            Self::Fee(_) => LookupKind::Fee,
+        }
+    }
+
+    /// The finding that says: no answer could be had.
+    pub const fn unavailable(kind: LookupKind) -> Self {
+        match kind {
+            LookupKind::Subscriber => Self::Subscriber(SubscriberFinding::Unavailable),
+            LookupKind::Outage => Self::Outage(OutageFinding::Unavailable),
+            LookupKind::Tickets => Self::Tickets(TicketsFinding::Unavailable),
+            LookupKind::LineTest => Self::LineTest(LineTestFinding::Unavailable),
+            LookupKind::Fee => Self::Fee(FeeFinding::Unavailable),
+        }
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriberFinding {
+    /// The number is registered for at least one line.
+    Known(Subscriber),
+    /// The number is registered for no line. Not the same as `Unavailable`.
+    Unknown,
+    /// It could not be found out.
+    Unavailable,
+}
+
+/// A customer, as far as a call needs him. No name, no balance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscriber {
+    /// TM Forum customer id, `C-1000123`.
+    pub customer: String,
+    /// The language on record.
+    pub language: Option<Locale>,
+    /// His home-internet lines, in the back end's order. Never empty, at most [`Self::MAX_LINES`].
+    pub lines: Vec<Line>,
+}
+
+impl Subscriber {
+    /// A choice is made by one key, `1` to `9`.
+    pub const MAX_LINES: usize = 9;
+}
+
+/// One home-internet line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Its login, TM Forum `Service.id`.
+    pub login: Login,
+    /// Id of the house, TM Forum `place.id`.
+    pub house: Option<String>,
+    /// Id of the node and port that serve it, TM Forum `realizingResource.id`.
+    pub resource: Option<String>,
+    /// Billing account id.
+    pub account: Option<String>,
+    /// How it is connected.
+    pub access: Access,
+    /// The product is suspended: the fee is not paid, whatever the account says.
+    pub suspended: bool,
+    /// In a package: the product is a bundle with at least one mobile number, and the calling
+    /// number is its contact number or one of those.
+    pub in_package: bool,
+}
+
+named! {
+    /// Access technology of a line.
+    Access {
+        /// Copper from a switch in the house.
+        Fttb = "fttb",
+        /// Fibre to the flat.
+        Gpon = "gpon",
+        /// Not told by the inventory.
+        Unknown = "unknown",
+    }
+}
+
+/// Mass outage at the house.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutageFinding {
+    /// There is one; `restored_at` only when the system gives a time of restoration.
+    Known {
+        /// Estimated restoration.
+        restored_at: Option<WallTime>,
+    },
+    /// There is none.
+    None,
+    /// It could not be found out; never told as "none".
+    Unavailable,
+}
+
+/// Open visit tickets of a login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketsFinding {
+    /// There is one (the newest, where there are several).
+    Open(OpenTicket),
+    /// There is none.
+    None,
+    /// It could not be found out; never create blind.
+    Unavailable,
+}
+
+/// An existing open visit ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTicket {
+    /// Its id in the ticket system, `TT-900345`.
+    pub id: String,
+    /// When it was created, if told. Older than three days is overdue (C11).
+    pub created_at: Option<WallTime>,
+    /// The agreed date and time of the visit, if it carries one. Past is overdue (C11).
+    pub visit_at: Option<WallTime>,
+}
+
+/// What the line test found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineTestFinding {
+    /// The cable is damaged.
+    CableFault {
+        /// Id of the test, for the ticket.
+        test: String,
+    },
+    /// The test found no fault.
+    NoFault,
+    /// A fault that is not a cut cable.
+    LineError,
+    /// The equipment in the flat is off, unplugged or without a session (F27 may help).
+    EquipmentOff,
+    /// The test could not be made or says nothing; never told as "fine".
+    Unavailable,
+}
+
+named! {
+    /// Whether the subscription fee is paid.
+    FeeFinding {
+        /// It is paid.
+        Paid = "paid",
+        /// It is due, in arrears, or the product is suspended.
+        Unpaid = "unpaid",
+        /// It could not be found out; nothing is claimed.
+        Unavailable = "unavailable",
+    }
+}
+
+/// All that a visit ticket is made of. The same order always gives the same request body, so that
+/// a repeat with the same key is the same request (design: frozen payload).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketOrder {
+    /// `ivr:{call_key}:technicianVisit`: `externalId` and `Idempotency-Key`.
+    pub key: String,
+    /// The login whose line is damaged.
+    pub login: Login,
+    /// TM Forum customer id.
+    pub customer: String,
+    /// The number that the dispatcher will call.
+    pub contact: PhoneNumber,
+    /// Language of the call.
+    pub locale: Locale,
+    /// Id of the line test that found the damage.
+    pub test: String,
+    /// When the call began: the date in the ticket's note.
+    pub call_began: WallTime,
+}
+
+/// How the creation of a ticket ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketResult {
+    /// It exists: the ticket system gave this id.
+    Created {
+        /// Id in the ticket system, `TT-900345`.
+        id: String,
+    },
+    /// Another open visit ticket for the login stood in the way.
+    AlreadyOpen,
+    /// It may or may not exist: to be searched by its key.
+    Unconfirmed,
+    /// The ticket system refused it for good.
+    Refused,
+    /// It surely was not created: nothing was sent, or the store is away.
+    Unavailable,
+}
+
+named! {
+    /// Whether an order may have been sent before.
+    Attempt {
+        /// Never sent: send it.
+        First = "first",
+        /// The call was resumed: search for the key before sending.
+        Again = "again",
+    }
+}
+
+/// The back ends, as a session sees them. Every answer comes within the adapter's own deadlines.
+pub trait Network: Send + Sync + 'static {
+    /// Asks. Never fails: `Unavailable` is an answer.
+    fn look_up(&self, lookup: Lookup) -> impl Future<Output = Finding> + Send;
+
+    /// Creates a ticket at most once for the order's key.
+    fn create_ticket(
+        &self,
+        order: TicketOrder,
+        attempt: Attempt,
+    ) -> impl Future<Output = TicketResult> + Send;
+}
