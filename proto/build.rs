@@ -1,1 +1,3 @@
+//! Compiles the contract.
+
 fn main() {}

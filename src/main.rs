@@ -1,1 +1,3 @@
+//! The binary `dana`.
+
 fn main() {}

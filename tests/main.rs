@@ -1,1 +1,11 @@
+//! One integration-test binary: each module is a subject.
 
+mod architecture;
+mod calls;
+mod cli;
+mod flow;
+mod gateway;
+mod journal;
+mod network;
+mod prompts;
+mod understanding;

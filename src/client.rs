@@ -1,0 +1,1 @@
+//! A scripted gateway: drives the real service over gRPC.

@@ -1,0 +1,1 @@
+//! The gRPC service `dana.gateway.v1.CallGateway`.

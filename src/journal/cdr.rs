@@ -1,0 +1,1 @@
+//! The call's record (CDR), folded from its journal.

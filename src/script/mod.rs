@@ -1,0 +1,1 @@
+//! Call scripts: `tests/calls/*.call`.

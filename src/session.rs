@@ -1,0 +1,1 @@
+//! One live call: gateway events, wake-ups and findings into the dialog; its only clock.

@@ -1,0 +1,1 @@
+//! The resume token: the dialog's state, sealed, held by the gateway.
