@@ -335,6 +335,10 @@ impl Dialog {
     fn put_again(&mut self, prompts: &[PromptId]) {
         let bundle = Arc::clone(&self.bundle);
         let step = bundle.flow.step(self.core.step);
+        if let Some(aside) = self.untold(&bundle.flow) {
+            self.go(aside);
+            return;
+        }
         let put = ask_of(step).is_some_and(|ask| self.put(step, ask, prompts).is_ok());
         if !put {
             self.enter(bundle.flow.always.trouble);

@@ -36,9 +36,11 @@ impl Dialog {
             let live = self.bundle.flow.step(self.core.step).live.contains(&kind);
             let blocked =
                 kind == LookupKind::LineTest && self.core.outage.class() != Some(Outcome::None);
-            let idle = self.core.slot(kind) == Slot::Idle;
+            let slot = self.core.slot(kind);
+            let idle = matches!(slot, Slot::Idle | Slot::Skipped);
             if let Some(lookup) = self.look_up(kind).filter(|_| live && idle && !blocked) {
-                *self.core.slot_mut(kind) = Slot::Running;
+                let late = slot == Slot::Skipped;
+                *self.core.slot_mut(kind) = if late { Slot::Late } else { Slot::Running };
                 self.actions.push(Action::LookUp(lookup));
             }
         }
@@ -180,7 +182,11 @@ impl Dialog {
             }
             Slot::Running => None,
             Slot::Idle if kind == LookupKind::LineTest && self.core.outage == Slot::Running => None,
-            Slot::Idle | Slot::Late | Slot::Forgotten => Some(Outcome::Unavailable),
+            Slot::Idle => {
+                *self.core.slot_mut(kind) = Slot::Skipped;
+                Some(Outcome::Unavailable)
+            }
+            Slot::Skipped | Slot::Late | Slot::Forgotten => Some(Outcome::Unavailable),
         }
     }
 

@@ -191,6 +191,7 @@ impl Dialog {
             Phase::Asking | Phase::Finding(_) | Phase::Ticketing | Phase::Offered
         );
         if self.core.failures == MAX_FAILURES && busy {
+            self.hush();
             self.enter(self.bundle.flow.always.trouble);
         }
     }

@@ -87,6 +87,8 @@ pub(super) enum Phase {
 pub(super) enum Slot {
     /// Not asked: its key is not known, or nothing needs it.
     Idle,
+    /// Not asked, and a step would have read it: should it be asked yet, it is late.
+    Skipped,
     /// Asked.
     Running,
     /// Asked, and a step gave up waiting for it.
@@ -103,7 +105,7 @@ impl Slot {
     pub(super) const fn class(self) -> Option<Outcome> {
         match self {
             Self::Ready(class) | Self::Untold(class) => Some(class),
-            Self::Idle | Self::Running | Self::Late | Self::Forgotten => None,
+            Self::Idle | Self::Skipped | Self::Running | Self::Late | Self::Forgotten => None,
         }
     }
 
