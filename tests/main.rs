@@ -3,6 +3,7 @@
 mod architecture;
 mod calls;
 mod cli;
+mod dialog;
 mod flow;
 mod gateway;
 mod journal;

@@ -1,55 +1,293 @@
 //! The dialog: one pure step function from an event to a turn. No I/O, no clock, no await, no
-//! failure. It knows what an event told it and nothing else.
+//! failure. It knows what an event told it and nothing else; the live service, the scripted tests
+//! and the replay drive this same function.
+//!
+//! Its state is a [`Core`](state::Core), which is branched on, and a [`Ledger`](state::Ledger),
+//! which is only carried. An event that does not fit the state changes nothing.
 
 /// What can be done.
 pub mod action;
+mod ask;
 /// What can happen.
 pub mod event;
+mod findings;
+mod hear;
+mod say;
+mod state;
+mod steps;
+mod ticket;
+mod timer;
 
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use action::Turn;
-use event::{Event, Offer};
+use action::{Action, TransferContext, Turn};
+use event::{ActionFailure, EndedBy, Event, ListenCause, Offer, PlaybackCause, TransferResult};
+use state::{Core, Facts, Ledger, Phase, Slot, Ticket};
 
 use crate::bundle::Bundle;
-use crate::call::{CallTime, Disposition};
+use crate::call::{CallTime, Disposition, Locale, Queue};
+use crate::flow::{Body, Outcome};
+use crate::lookup::LookupKind;
+
+/// Form of [`Dialog::to_bytes`]. A new form is written one release after it can be read.
+const STATE_VERSION: u8 = 1;
 
 /// One call's conversation.
 #[derive(Clone, Debug)]
-pub struct Dialog {}
+pub struct Dialog {
+    bundle: Arc<Bundle>,
+    core: Core,
+    ledger: Ledger,
+    /// The turn in the making; empty between two events.
+    actions: Vec<Action>,
+}
 
 impl Dialog {
     /// Begins a call, at `CallTime` zero.
     pub fn answer(bundle: Arc<Bundle>, offer: Offer) -> (Self, Turn) {
-        let _ = (bundle, offer);
-        (Self {}, Turn::default())
+        let mut dialog = Self {
+            core: Core {
+                step: bundle.flow.start,
+                phase: Phase::Offered,
+                misses: 0,
+                patience: bundle.flow.limits.patience,
+                failures: 0,
+                locale: offer.locale,
+                outcome: None,
+                ending: None,
+                subscriber: Slot::Idle,
+                outage: Slot::Idle,
+                tickets: Slot::Idle,
+                line_test: Slot::Idle,
+                fee: Slot::Idle,
+                facts: Facts::at(offer.began),
+                ticket: Ticket::None,
+            },
+            ledger: ledger(offer),
+            actions: vec![Action::Answer],
+            bundle,
+        };
+        dialog.start_look_ups();
+        let turn = dialog.turn();
+        (dialog, turn)
     }
 
-    /// Steps the call. `at` must not run backwards. An event that does not fit changes nothing.
+    /// Steps the call. An event that does not fit changes nothing; time that runs backwards stands
+    /// still.
     pub fn handle(&mut self, at: CallTime, event: Event) -> Turn {
-        let _ = (at, event);
-        Turn::default()
+        self.ledger.at = self.ledger.at.max(at);
+        if self.core.phase != Phase::Ended {
+            self.step_by(event);
+        }
+        self.turn()
+    }
+
+    fn turn(&mut self) -> Turn {
+        Turn {
+            actions: std::mem::take(&mut self.actions),
+            wake_at: self.deadline(),
+        }
+    }
+
+    fn step_by(&mut self, event: Event) {
+        match event {
+            Event::Answered => self.answered(),
+            Event::PlaybackFinished {
+                playback, cause, ..
+            } => self.played(playback, cause),
+            Event::ListenFinished {
+                listen,
+                cause,
+                digits,
+                alternatives,
+                locale,
+            } => {
+                if self.ledger.listen == Some(listen) {
+                    self.listened(cause, digits.reveal(), &alternatives, locale);
+                }
+            }
+            Event::DtmfReceived { digit, .. } => self.key(digit),
+            Event::TransferFinished {
+                transfer, result, ..
+            } => {
+                if self.ledger.transfer == Some(transfer) {
+                    self.transferred(result);
+                }
+            }
+            Event::CallEnded { by, .. } => self.ended(by),
+            Event::ActionFailed { action, reason } => self.action_failed(action, reason),
+            Event::Found(finding) => self.found(finding),
+            Event::TicketFinished(result) => self.ticket_finished(result),
+            Event::Resumed => self.resumed(),
+            Event::Woke => self.woke(),
+            Event::SpeechStarted | Event::TransferProgress { .. } | Event::Unknown => {}
+        }
+    }
+
+    fn answered(&mut self) {
+        if self.core.phase == Phase::Offered {
+            self.enter(self.bundle.flow.start);
+        }
+    }
+
+    fn transferred(&mut self, result: TransferResult) {
+        let outcome = match result {
+            TransferResult::Connected => {
+                self.core.phase = Phase::Connected;
+                Outcome::Connected
+            }
+            TransferResult::Busy => Outcome::Busy,
+            TransferResult::NoAnswer => Outcome::NoAnswer,
+            TransferResult::Declined => Outcome::Declined,
+            TransferResult::Failed => Outcome::Failed,
+            TransferResult::CallEnded => return,
+        };
+        self.ledger.transfer = None;
+        self.leave_by(outcome);
+    }
+
+    fn action_failed(&mut self, action: u32, reason: ActionFailure) {
+        if self.ledger.listen == Some(action) {
+            self.listened(ListenCause::Failed, "", &[], None);
+        } else if self.ledger.transfer == Some(action) {
+            self.transferred(TransferResult::Failed);
+        } else if reason != ActionFailure::InvalidState {
+            self.played(action, PlaybackCause::Failed);
+        }
+    }
+
+    /// The end of the call decides the disposition, unless Dana had decided it before.
+    fn ended(&mut self, by: EndedBy) {
+        self.core.ending = Some(
+            self.core
+                .ending
+                .unwrap_or_else(|| self.disposition_at_end(by)),
+        );
+        self.core.phase = Phase::Ended;
+    }
+
+    fn disposition_at_end(&self, by: EndedBy) -> Disposition {
+        let told = self.ledger.playing.is_empty();
+        match (self.core.ticket, by) {
+            (Ticket::Created, _) => Disposition::TicketCreated,
+            (Ticket::Ordered | Ticket::Unconfirmed, _) => Disposition::TicketUnconfirmed,
+            (_, EndedBy::Caller) => self
+                .core
+                .outcome
+                .filter(|_| told)
+                .unwrap_or(Disposition::CallerHungUp),
+            (_, EndedBy::Operator) if self.core.phase == Phase::Transferring => {
+                let body = &self.bundle.flow.step(self.core.step).body;
+                let universal = matches!(
+                    body,
+                    Body::Transfer {
+                        queue: Queue::Universal,
+                        ..
+                    }
+                );
+                if universal {
+                    Disposition::TransferredUniversal
+                } else {
+                    Disposition::TransferredOperator
+                }
+            }
+            (_, EndedBy::Dana | EndedBy::Operator | EndedBy::Network) => Disposition::Failed,
+        }
+    }
+
+    /// Pending look-ups and the ticket are asked again; what plays, plays on.
+    fn resumed(&mut self) {
+        for &kind in LookupKind::ALL {
+            if self.core.slot(kind).is_running() {
+                self.actions.extend(self.look_up(kind).map(Action::LookUp));
+            }
+        }
+        if self.core.ticket == Ticket::Ordered {
+            self.order_again();
+        }
     }
 
     /// How the call ended; `None` while it goes on.
     pub fn disposition(&self) -> Option<Disposition> {
-        None
+        self.core.ending.filter(|_| self.core.phase == Phase::Ended)
     }
 
-    /// The state, small and binary, for the resume token. Holds no texts and no names.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        Vec::new()
+    /// Whether the call is over: no event will do anything any more.
+    pub fn is_over(&self) -> bool {
+        self.core.phase == Phase::Ended
     }
 
-    /// The call that a token of the same bundle holds; `None` if it is not of this build's form.
-    /// The next event has to be [`Event::Resumed`].
-    pub fn from_bytes(bundle: Arc<Bundle>, bytes: &[u8]) -> Option<Self> {
-        let _ = (bundle, bytes);
-        None
+    /// What an operator would be told now.
+    pub fn context(&self) -> TransferContext {
+        self.transfer_context()
+    }
+
+    /// The language of the call; `None` while it is not known.
+    pub fn locale(&self) -> Option<Locale> {
+        self.core.locale
     }
 
     /// The name of the step the call is in, for people.
-    pub fn step(&self) -> &str {
-        ""
+    pub fn step(&self) -> &Arc<str> {
+        &self.bundle.flow.step(self.core.step).name
+    }
+
+    /// The bundle that the call runs on.
+    pub fn bundle(&self) -> &Arc<Bundle> {
+        &self.bundle
+    }
+
+    /// The state, small and binary, for the resume token. Holds no texts and no names. Empty if it
+    /// could not be written, which `from_bytes` refuses.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(&(STATE_VERSION, &self.core, &self.ledger)).unwrap_or_default()
+    }
+
+    /// The call that `bytes` of the same bundle hold; `None` if they are not of this build's form.
+    /// The next event has to be [`Event::Resumed`].
+    pub fn from_bytes(bundle: Arc<Bundle>, bytes: &[u8]) -> Option<Self> {
+        if bytes.first() != Some(&STATE_VERSION) {
+            return None;
+        }
+        let (_, core, ledger): (u8, Core, Ledger) = postcard::from_bytes(bytes).ok()?;
+        bundle.flow.steps().nth(usize::from(core.step.0))?;
+        Some(Self {
+            bundle,
+            core,
+            ledger,
+            actions: Vec::new(),
+        })
+    }
+}
+
+fn ledger(offer: Offer) -> Ledger {
+    Ledger {
+        call_key: offer.call_key,
+        from: offer.from,
+        began: offer.began,
+        can_transfer: offer.capabilities.transfer,
+        at: CallTime::ZERO,
+        last_id: 0,
+        subscriber: None,
+        line: None,
+        login_claimed: None,
+        restored_at: None,
+        open_ticket: None,
+        test: None,
+        ticket_id: None,
+        ticket_state: None,
+        topic: None,
+        topic_heard: None,
+        classes: BTreeMap::new(),
+        answers: VecDeque::new(),
+        told: Vec::new(),
+        playing: VecDeque::new(),
+        quiet_at: CallTime::ZERO,
+        listen: None,
+        transfer: None,
+        waits_from: CallTime::ZERO,
+        fillers: 0,
     }
 }

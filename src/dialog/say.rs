@@ -1,0 +1,220 @@
+//! Speaking: prompts into `Play` actions, what plays by now, and what an operator is told.
+
+use std::sync::Arc;
+
+use crate::call::{BargeIn, Locale};
+use crate::dialog::Dialog;
+use crate::dialog::action::{Action, Play, TransferContext};
+use crate::dialog::event::PlaybackCause;
+use crate::dialog::findings::number_of;
+use crate::dialog::state::{Ledger, Phase, Playing};
+use crate::flow::Said;
+use crate::prompt::{PromptId, Segment, Slot, Values};
+
+/// A step could not be done: a prompt needs a value that this call does not have, or a ticket is to
+/// be ordered without all that it needs. A fault of the flow or of ours, never the caller's.
+pub(super) struct Broken;
+
+/// What may cut a playback, and from when on.
+#[derive(Clone, Copy)]
+pub(super) struct Cut {
+    pub(super) barge_in: BargeIn,
+    pub(super) after_ms: u32,
+}
+
+impl Cut {
+    /// Anything, at once.
+    pub(super) const ANY: Self = Self {
+        barge_in: BargeIn::Any,
+        after_ms: 0,
+    };
+}
+
+impl Dialog {
+    pub(super) fn next_id(&mut self) -> u32 {
+        self.ledger.last_id = self.ledger.last_id.saturating_add(1);
+        self.ledger.last_id
+    }
+
+    /// The prompts that a step means in this call.
+    pub(super) fn resolve(&self, said: &[Said]) -> Result<Vec<PromptId>, Broken> {
+        let one = |said: &Said| match said {
+            Said::Prompt(id) => Ok(*id),
+            Said::ByTopic(prompts) => {
+                let topic = self
+                    .ledger
+                    .topic_heard
+                    .or(self.ledger.topic)
+                    .ok_or(Broken)?;
+                prompts.get(&topic).copied().ok_or(Broken)
+            }
+        };
+        said.iter().map(one).collect()
+    }
+
+    /// Queues the prompts: in the call's language, or in each while it is not known. Gives the id
+    /// of the last `Play`, 0 when there is nothing to say.
+    pub(super) fn play(&mut self, prompts: &[PromptId], cut: Cut) -> Result<u32, Broken> {
+        if prompts.is_empty() {
+            return Ok(0);
+        }
+        let known = self.core.locale.map(|locale| [locale]);
+        let locales: &[Locale] = known.as_ref().map_or(Locale::ALL, |one| one.as_slice());
+        for &locale in locales {
+            let mut segments = Vec::with_capacity(prompts.len());
+            for &prompt in prompts {
+                self.segments(prompt, locale, &mut segments)?;
+            }
+            self.queue(locale, segments, cut);
+        }
+        Ok(self.ledger.last_id)
+    }
+
+    /// A prompt with the slot of a line's key is said once for each line.
+    fn segments(
+        &self,
+        prompt: PromptId,
+        locale: Locale,
+        segments: &mut Vec<Segment>,
+    ) -> Result<(), Broken> {
+        let catalog = &self.bundle.catalog;
+        let slots = catalog.slots(prompt);
+        if slots.is_empty() {
+            segments.push(
+                catalog
+                    .segment(prompt, locale, &Values::default())
+                    .ok_or(Broken)?,
+            );
+            return Ok(());
+        }
+        let mut values = self.values();
+        if !slots.contains(&Slot::LineKey) {
+            segments.push(catalog.segment(prompt, locale, &values).ok_or(Broken)?);
+            return Ok(());
+        }
+        let lines = self
+            .ledger
+            .subscriber
+            .iter()
+            .flat_map(|subscriber| &subscriber.lines);
+        for (key, line) in (1u8..).zip(lines) {
+            values.line = Some((key, line.login.last_digits()));
+            segments.push(catalog.segment(prompt, locale, &values).ok_or(Broken)?);
+        }
+        Ok(())
+    }
+
+    fn values(&self) -> Values {
+        let own = self.ledger.ticket_id.as_deref();
+        let open = self.ledger.open_ticket.as_ref();
+        Values {
+            ticket_number: own
+                .or_else(|| open.map(|ticket| ticket.id.as_str()))
+                .and_then(number_of),
+            visit_at: open.and_then(|ticket| ticket.visit_at),
+            restored_at: self.ledger.restored_at,
+            line: None,
+        }
+    }
+
+    fn queue(&mut self, locale: Locale, segments: Vec<Segment>, cut: Cut) {
+        let id = self.next_id();
+        let duration_ms = segments
+            .iter()
+            .map(|s| s.duration_ms)
+            .fold(0, u32::saturating_add);
+        self.ledger.quiet_at = self.ledger.quiet_at.max(self.ledger.at).plus(duration_ms);
+        self.ledger.playing.push_back(Playing { id, duration_ms });
+        let Cut {
+            barge_in,
+            after_ms: barge_in_after_ms,
+        } = cut;
+        self.actions.push(Action::Play(Play {
+            id,
+            locale,
+            segments,
+            barge_in,
+            barge_in_after_ms,
+        }));
+    }
+
+    /// Remembers what was told before a question, for a repeat.
+    pub(super) fn told(&mut self, prompts: &[PromptId]) {
+        let room = Ledger::MAX_TOLD.saturating_sub(self.ledger.told.len());
+        self.ledger.told.extend(prompts.iter().take(room));
+    }
+
+    /// A playback ended. One that could not be played counts against the gateway.
+    pub(super) fn played(&mut self, id: u32, cause: PlaybackCause) {
+        let Some(at) = self
+            .ledger
+            .playing
+            .iter()
+            .position(|playing| playing.id == id)
+        else {
+            return;
+        };
+        self.ledger.playing.remove(at);
+        let rest = self
+            .ledger
+            .playing
+            .iter()
+            .map(|playing| playing.duration_ms);
+        let rest = rest.fold(0, u32::saturating_add);
+        self.ledger.quiet_at = self.ledger.at.plus(rest);
+        if self.ledger.fillers == 0 && matches!(self.core.phase, Phase::Finding(_)) {
+            self.ledger.waits_from = self.ledger.quiet_at;
+        }
+        if cause == PlaybackCause::Failed {
+            self.broken();
+        }
+    }
+
+    /// Clears what plays.
+    pub(super) fn hush(&mut self) {
+        if !self.ledger.playing.is_empty() {
+            self.actions.push(Action::StopPlayback);
+            self.ledger.playing.clear();
+            self.ledger.quiet_at = self.ledger.at;
+        }
+        if self.ledger.listen.take().is_some() {
+            self.actions.push(Action::StopListening);
+        }
+    }
+
+    /// A gateway that can neither play nor listen must not keep the caller: after
+    /// [`MAX_FAILURES`] the operator takes over.
+    pub(super) fn broken(&mut self) {
+        self.core.failures = self.core.failures.saturating_add(1);
+        let busy = matches!(
+            self.core.phase,
+            Phase::Asking | Phase::Finding(_) | Phase::Ticketing | Phase::Offered
+        );
+        if self.core.failures == MAX_FAILURES && busy {
+            self.hush();
+            self.enter(self.bundle.flow.always.trouble);
+        }
+    }
+
+    pub(super) fn transfer_context(&self) -> TransferContext {
+        let ledger = &self.ledger;
+        let pair = |name: &str, value: &str| -> Arc<str> { format!("{name}={value}").into() };
+        TransferContext {
+            locale: self.core.locale,
+            login: ledger.line().map(|line| line.login.clone()),
+            login_claimed: ledger.login_claimed.clone(),
+            topic: ledger.topic,
+            findings: (ledger.classes.iter())
+                .map(|(kind, class)| pair(kind.as_str(), class.as_str()))
+                .collect(),
+            ticket_key: ledger.ticket_state.map(|_| self.ticket_key()),
+            ticket_state: ledger.ticket_state,
+            asked_and_answered: (ledger.answers.iter())
+                .map(|(question, answer)| pair(question.as_str(), answer.as_str()))
+                .collect(),
+        }
+    }
+}
+
+/// One playback or listen may fail by accident; three are a broken media side.
+const MAX_FAILURES: u8 = 3;

@@ -1,0 +1,259 @@
+//! The engine under any events whatever: it never panics, every call ends, and a call that was
+//! written down and read again goes on as if nothing had happened.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+use dana::bundle::Bundle;
+use dana::call::{CallId, CallTime, Digit, Locale, Login, PhoneNumber, Said, WallTime};
+use dana::dialog::Dialog;
+use dana::dialog::action::Action;
+use dana::dialog::event::{
+    ActionFailure, Alternative, Capabilities, EndedBy, Event, ListenCause, Offer, PlaybackCause,
+    TransferResult,
+};
+use dana::lookup::{
+    Access, FeeFinding, Finding, Line, LineTestFinding, LookupKind, OpenTicket, OutageFinding,
+    Subscriber, SubscriberFinding, TicketResult, TicketsFinding,
+};
+use proptest::prelude::*;
+
+static BUNDLE: LazyLock<Arc<Bundle>> =
+    LazyLock::new(|| Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle"));
+
+fn offer(from: Option<&str>, locale: Option<Locale>) -> Offer {
+    Offer {
+        call: CallId::new("c-1").expect("an id"),
+        call_key: "gateway:c-1:1760418000000".to_owned(),
+        from: from.and_then(PhoneNumber::parse),
+        to: "3131".to_owned(),
+        locale,
+        capabilities: Capabilities {
+            recognizer: true,
+            transfer: true,
+        },
+        began: WallTime::from_rfc3339("2025-10-14T11:00:00+05:00").expect("a time"),
+    }
+}
+
+fn line(login: &str) -> Line {
+    Line {
+        login: Login::new(login).expect("a login"),
+        house: Some("HOUSE-1".to_owned()),
+        resource: None,
+        account: Some("BA-1".to_owned()),
+        access: Access::Fttb,
+        suspended: false,
+        in_package: false,
+    }
+}
+
+fn subscriber(lines: usize) -> Finding {
+    let lines = (0..lines)
+        .map(|i| line(&format!("07700001{i:02}")))
+        .collect();
+    let language = Some(Locale::Kk);
+    Finding::Subscriber(SubscriberFinding::Known(Subscriber {
+        customer: "C-1".to_owned(),
+        language,
+        lines,
+    }))
+}
+
+fn findings() -> impl Strategy<Value = Finding> {
+    let visit = WallTime::from_rfc3339("2025-10-15T10:00:00Z");
+    let ticket = OpenTicket {
+        id: "TT-900345".to_owned(),
+        created_at: visit,
+        visit_at: visit,
+    };
+    let test = "ST-1".to_owned();
+    prop_oneof![
+        Just(subscriber(1)),
+        Just(subscriber(9)),
+        Just(subscriber(0)),
+        Just(Finding::Outage(OutageFinding::Known { restored_at: visit })),
+        Just(Finding::Outage(OutageFinding::None)),
+        Just(Finding::Tickets(TicketsFinding::Open(ticket))),
+        Just(Finding::Tickets(TicketsFinding::None)),
+        Just(Finding::LineTest(LineTestFinding::CableFault { test })),
+        Just(Finding::LineTest(LineTestFinding::NoFault)),
+        Just(Finding::Fee(FeeFinding::Paid)),
+        Just(Finding::Fee(FeeFinding::Unpaid)),
+        prop::sample::select(LookupKind::ALL).prop_map(Finding::unavailable),
+    ]
+}
+
+const WORDS: &[&str] = &[
+    "нет интернета",
+    "да домашний",
+    "да создайте",
+    "нет",
+    "оператор",
+    "повторите",
+    "иә",
+    "жоқ",
+    "қазақша",
+    "мобильный",
+    "тариф",
+    "эээ",
+    "",
+    "0771",
+    "последняя цифра один",
+];
+
+fn answers() -> impl Strategy<Value = (ListenCause, Said, Vec<Alternative>)> {
+    let said = (prop::sample::select(WORDS), prop::option::of(0u16..=1000));
+    let alternative = said.prop_map(|(text, confidence_permille)| Alternative {
+        text: Said::new(text),
+        confidence_permille,
+    });
+    let keys = prop::sample::select(&["", "0", "1", "2", "9", "*", "#", "0771234567", "77777"][..]);
+    (
+        prop::sample::select(ListenCause::ALL),
+        keys.prop_map(Said::new),
+        prop::collection::vec(alternative, 0..4),
+    )
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let id = 0u32..30;
+    prop_oneof![
+        4 => Just(Event::Woke),
+        2 => Just(Event::Answered),
+        6 => findings().prop_map(Event::Found),
+        4 => (id.clone(), prop::sample::select(PlaybackCause::ALL)).prop_map(|(playback, cause)| {
+            Event::PlaybackFinished { playback, cause, played_ms: 0 }
+        }),
+        10 => (id.clone(), answers()).prop_map(|(listen, (cause, digits, alternatives))| {
+            Event::ListenFinished { listen, cause, digits, alternatives, locale: None }
+        }),
+        1 => prop::sample::select(&['0', '*', '1', '#'][..]).prop_map(|key| {
+            Event::DtmfReceived { digit: Digit::new(key).expect("a key"), duration_ms: 90 }
+        }),
+        1 => (id.clone(), prop::sample::select(TransferResult::ALL)).prop_map(|(transfer, result)| {
+            Event::TransferFinished { transfer, result, sip_code: 0 }
+        }),
+        1 => (id, prop::sample::select(ActionFailure::ALL))
+            .prop_map(|(action, reason)| Event::ActionFailed { action, reason }),
+        1 => prop_oneof![
+            Just(TicketResult::Created { id: "TT-1".to_owned() }),
+            Just(TicketResult::Unconfirmed),
+            Just(TicketResult::Refused),
+        ].prop_map(Event::TicketFinished),
+        1 => Just(Event::Resumed),
+        1 => Just(Event::Unknown),
+    ]
+}
+
+/// The id of the listen or transfer that the dialog waits for now, so that random events fit often.
+fn aim(event: Event, actions: &[Action]) -> Event {
+    let last = actions.iter().rev().find_map(|action| {
+        if let Action::Listen(listen) = action {
+            Some(listen.id)
+        } else if let Action::Transfer(transfer) = action {
+            Some(transfer.id)
+        } else {
+            None
+        }
+    });
+    match (event, last) {
+        (
+            Event::ListenFinished {
+                listen,
+                cause,
+                digits,
+                alternatives,
+                locale,
+            },
+            Some(id),
+        ) => {
+            let listen = if listen % 4 == 0 { listen } else { id };
+            Event::ListenFinished {
+                listen,
+                cause,
+                digits,
+                alternatives,
+                locale,
+            }
+        }
+        (
+            Event::TransferFinished {
+                result, sip_code, ..
+            },
+            Some(transfer),
+        ) => Event::TransferFinished {
+            transfer,
+            result,
+            sip_code,
+        },
+        (event, _) => event,
+    }
+}
+
+fn orders(actions: &[Action]) -> usize {
+    actions
+        .iter()
+        .filter(|action| matches!(action, Action::CreateTicket(..)))
+        .count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn any_events_end_in_a_call_with_one_ticket_at_most(
+        from in prop::option::of(Just("+77770000101")),
+        locale in prop::option::of(prop::sample::select(Locale::ALL)),
+        script in prop::collection::vec((0u32..6_000, events()), 0..120),
+    ) {
+        let (mut dialog, turn) = Dialog::answer(Arc::clone(&BUNDLE), offer(from, locale));
+        let mut twin = dialog.clone();
+        let mut done = turn.actions;
+        let mut at = CallTime::ZERO;
+        let mut resumes = 0;
+        for (later, event) in script {
+            at = at.plus(later);
+            let event = aim(event, &done);
+            resumes += usize::from(matches!(event, Event::Resumed));
+            let turn = dialog.handle(at, event.clone());
+            prop_assert_eq!(&turn, &twin.handle(at, event));
+            let bytes = dialog.to_bytes();
+            prop_assert!(bytes.len() <= 4096, "state of {} bytes", bytes.len());
+            twin = Dialog::from_bytes(Arc::clone(&BUNDLE), &bytes).expect("what we wrote");
+            done.extend(turn.actions);
+        }
+        prop_assert!(orders(&done) <= 1 + resumes);
+        let end = Event::CallEnded { by: EndedBy::Caller, sip_code: 0, q850_cause: 16 };
+        let _ = dialog.handle(at, end);
+        prop_assert!(dialog.disposition().is_some());
+        let after = dialog.handle(at, Event::Woke);
+        prop_assert_eq!((after.actions, after.wake_at), (Vec::new(), None));
+    }
+
+    #[test]
+    fn a_state_of_other_bytes_is_refused_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Some(mut dialog) = Dialog::from_bytes(Arc::clone(&BUNDLE), &bytes) {
+            let _ = dialog.handle(CallTime::ZERO, Event::Resumed);
+        }
+    }
+}
+
+#[test]
+fn a_call_left_alone_ends_by_itself() {
+    let (mut dialog, mut turn) = Dialog::answer(Arc::clone(&BUNDLE), offer(None, None));
+    turn = {
+        drop(turn);
+        dialog.handle(CallTime::ZERO, Event::Answered)
+    };
+    for _ in 0..200 {
+        let Some(at) = turn.wake_at else { break };
+        turn = dialog.handle(at, Event::Woke);
+    }
+    assert!(
+        dialog.disposition().is_some(),
+        "still in step {}",
+        dialog.step()
+    );
+}
