@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("understanding", "call problem"),
     ("flow", "call lookup problem prompt"),
     ("bundle", "flow problem prompt understanding"),
-    ("dialog", "bundle call lookup prompt"),
+    ("dialog", "bundle call flow lookup prompt understanding"),
     ("journal", "call dialog lookup"),
     ("token", ""),
     ("network", ""),
