@@ -118,7 +118,9 @@ pub struct QuestionRecord {
 /// The record of a whole journal; `None` without a header.
 pub fn fold(entries: &[Entry]) -> Option<Cdr> {
     let mut fold = Fold::default();
-    entries.iter().for_each(|entry| fold.push(entry));
+    for entry in entries {
+        fold.push(entry);
+    }
     fold.finish()
 }
 
@@ -211,7 +213,7 @@ impl Fold {
         let disposition = self.disposition();
         let mut record = self.record?;
         record.disposition = disposition;
-        record.duration_ms = record.ended_ms.unwrap_or(self.last.ms());
+        record.duration_ms = record.ended_ms.unwrap_or_else(|| self.last.ms());
         record.misses = record
             .questions
             .iter()
@@ -254,7 +256,7 @@ impl Fold {
         };
         match event {
             Event::Answered => {
-                record.answered_ms.get_or_insert(at.ms());
+                record.answered_ms.get_or_insert_with(|| at.ms());
                 self.media.up = true;
             }
             Event::PlaybackFinished { playback: id, .. }
@@ -368,7 +370,7 @@ impl Fold {
 
     fn end(&mut self, at: CallTime) {
         if let Some(record) = &mut self.record {
-            record.ended_ms.get_or_insert(at.ms());
+            record.ended_ms.get_or_insert_with(|| at.ms());
         }
     }
 

@@ -7,6 +7,7 @@
 //! ```
 //! The date is that of the offer, in Kazakhstan. Files 0600, folders 0700: they hold plain values.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::File;
@@ -49,7 +50,9 @@ fn file_safe(key: &str) -> String {
         match char::from(byte) {
             plain @ ('A'..='Z' | 'a'..='z' | '0'..='9' | '_' | '-') => name.push(plain),
             '.' if at > 0 => name.push('.'),
-            _ => name.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _ = write!(name, "%{byte:02X}");
+            }
         }
     }
     if name.len() > MAX_NAME {
@@ -57,7 +60,7 @@ fn file_safe(key: &str) -> String {
         name.truncate(MAX_NAME - 65);
         name.push('~');
         for byte in hash.as_ref() {
-            name.push_str(&format!("{byte:02x}"));
+            let _ = write!(name, "{byte:02x}");
         }
     }
     name

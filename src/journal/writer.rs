@@ -100,21 +100,21 @@ impl Writer {
                     unwritten: 0,
                 };
                 self.calls.insert(call, journal);
-                self.write(call, Entry::Header(header));
+                self.write(call, &Entry::Header(header));
             }
-            Message::Entry(call, entry) => self.write(call, entry),
+            Message::Entry(call, entry) => self.write(call, &entry),
             Message::Close(call) => self.close(call),
         }
     }
 
-    fn write(&mut self, call: u64, entry: Entry) {
+    fn write(&mut self, call: u64, entry: &Entry) {
         let Some(journal) = self.calls.get_mut(&call) else {
             return;
         };
         self.open.remove(&journal.used);
         self.clock += 1;
         journal.used = self.clock;
-        if let Err(error) = journal.write(&entry) {
+        if let Err(error) = journal.write(entry) {
             // One word a call: a full disk must not fill the log too.
             if journal.unwritten == 0 {
                 let path = journal.path.display();
@@ -122,7 +122,7 @@ impl Writer {
             }
             journal.unwritten += 1;
         }
-        journal.fold.push(&entry);
+        journal.fold.push(entry);
         if journal.file.is_some() {
             self.open.insert(self.clock, call);
         }
@@ -190,7 +190,7 @@ impl Writer {
             let lost = |journal: &Journal| journal.ending.lost.load(Ordering::Relaxed);
             let entries = self.calls.get(&call).map_or(0, lost);
             if entries > 0 {
-                self.write(call, Entry::Gap { entries });
+                self.write(call, &Entry::Gap { entries });
             }
             self.close(call);
         }

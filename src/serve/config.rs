@@ -5,7 +5,7 @@
 //! environment; [`SETTINGS`] is the table of all of them, and `dana config` prints it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -69,7 +69,7 @@ settings! {
     clock: Clock = "gateway.clock", "server",
         "whose wall clock a call begins by: server, or gateway (replay and tests)";
     call_limit: NonZeroU32 = "gateway.call_limit", "2000",
-        "calls at the same time; one more is refused with RESOURCE_EXHAUSTED";
+        "calls at the same time; one more is refused with `RESOURCE_EXHAUSTED`";
     workers: u16 = "service.workers", "0",
         "threads that serve calls; 0 is one for each core";
     state: PathBuf = "service.state", "dana-state",
@@ -168,7 +168,7 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let environment = || {
             std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, lossy(value))))
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, lossy(&value))))
         };
         let named = environment()
             .find(|(name, _)| name == FILE_VARIABLE)
@@ -245,7 +245,7 @@ impl Config {
     }
 }
 
-fn lossy(text: OsString) -> String {
+fn lossy(text: &OsStr) -> String {
     text.to_string_lossy().into_owned()
 }
 

@@ -5,6 +5,7 @@
 //! line on top and take the old one away an hour later.
 
 use std::fmt;
+use std::fmt::Write as _;
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::OpenOptions;
@@ -92,7 +93,11 @@ fn create(path: &Path) -> io::Result<()> {
     let id = id
         .iter()
         .fold(0u32, |id, byte| (id << 8) | u32::from(*byte));
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut line = format!("{id} ");
+    for byte in secret {
+        let _ = write!(line, "{byte:02x}");
+    }
+    line.push('\n');
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -108,7 +113,7 @@ fn create(path: &Path) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(&draft)?;
-    file.write_all(format!("{id} {hex}\n").as_bytes())?;
+    file.write_all(line.as_bytes())?;
     file.sync_all()?;
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
