@@ -2,7 +2,7 @@
 //! environment. Whole or not at all: every problem is told, with its place.
 //!
 //! A setting `section.name` is `name` under `[section]` in the file and `DANA_SECTION_NAME` in the
-//! environment; [`SETTINGS`] is the table of all of them, and `dana config` prints it.
+//! environment; `SETTINGS` is the table of all of them, and `dana config` prints it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
