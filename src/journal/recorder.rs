@@ -156,7 +156,8 @@ impl Recorder {
     }
 
     /// Waits until all that was queued before is in the files; `false` if the deadline came first.
-    /// It blocks its thread: in async code, call it in `spawn_blocking`.
+    /// To be called before the process ends: the writer does not outlive it. It blocks its thread:
+    /// in async code, call it in `spawn_blocking`.
     pub fn flush(&self, deadline: Duration) -> bool {
         let Target::Folder(queue) = &self.target else {
             return true;
