@@ -1,3 +1,7 @@
 //! The binary `dana`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dana::cli::main()
+}

@@ -3,6 +3,7 @@
 mod architecture;
 mod calls;
 mod cli;
+mod config;
 mod dialog;
 mod flow;
 mod gateway;

@@ -1,1 +1,51 @@
-//! The commands.
+//! The commands. Data goes to stdout, talk to stderr.
+//!
+//! Exit codes: 0 good, 1 differences or failures found, 2 usage or bad file, 3 environment (a port,
+//! a folder, a back end).
+
+/// `dana check`.
+pub mod check;
+/// `dana config`.
+pub mod config;
+/// The one place that prints.
+pub mod out;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::cli::out::Exit;
+
+/// Voice IVR backend of a home-internet support line.
+#[derive(Debug, Parser)]
+#[command(name = "dana", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+// A new command is a line here and a line in `main`; its file has `Args` and `run`.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check flow, prompts and grammars; every problem with its place.
+    Check(check::Args),
+    /// Print the effective configuration, each setting with what it is.
+    Config(config::Args),
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => match cli.command {
+            Command::Check(args) => check::run(&args),
+            Command::Config(args) => config::run(&args),
+        },
+        // `--help` and `--version` come as errors too, with exit code 0.
+        Err(error) => match (error.exit_code(), error.print()) {
+            (0, _) => Exit::Good,
+            (_, Ok(()) | Err(_)) => Exit::BadFile,
+        },
+    };
+    ExitCode::from(exit.code())
+}

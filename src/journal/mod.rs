@@ -3,12 +3,19 @@
 
 /// The call's record, folded from its journal.
 pub mod cdr;
+/// The files of a journal folder: names, modes, whole lines.
+mod files;
+/// Reads a segment back, line by line.
+pub mod reader;
 /// Writes journals through a bounded queue that can never slow a call.
 pub mod recorder;
+/// The thread that writes.
+mod writer;
 
 use serde::{Deserialize, Serialize};
 
 use crate::call::CallTime;
+use crate::call::Disposition;
 use crate::dialog::action::Action;
 use crate::dialog::event::{Event, Offer};
 
@@ -42,6 +49,13 @@ pub enum Entry {
     Gap {
         /// How many.
         entries: u64,
+    },
+    /// The last line of a call that ended: the dialog's own word on how.
+    Ended {
+        /// When.
+        at: CallTime,
+        /// How.
+        disposition: Disposition,
     },
 }
 

@@ -1,34 +1,274 @@
 //! Writes journals through a bounded queue that can never slow a call.
+//!
+//! On the call's side a copy is queued, or counted as lost: no wait, no file, no lock between
+//! calls. One thread writes; it never stops a call, and what it cannot write it counts.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use crate::call::CallTime;
+use crate::call::Disposition;
 use crate::dialog::action::Action;
 use crate::dialog::event::Event;
+use crate::journal::Entry;
 use crate::journal::Header;
+use crate::journal::files;
+use crate::journal::writer;
 
-/// Hands out one [`CallRecorder`] a call (or segment of a call). Cheap to clone.
+/// Entries that wait for the writer. A call makes about three a second: 1,000 calls fill it in 5 s
+/// of a disk that stands still, and it then holds some 10 MB.
+const QUEUE: usize = 16_384;
+
+/// Hands out one [`CallRecorder`] a call (or segment of a call). Cheap to clone. The default one
+/// writes nowhere.
 #[derive(Clone, Debug, Default)]
-pub struct Recorder {}
+pub struct Recorder {
+    target: Target,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Target {
+    #[default]
+    Nowhere,
+    Memory(Arc<Mutex<BTreeMap<String, Vec<Entry>>>>),
+    Folder(Arc<Queue>),
+}
+
+/// The writer, seen from the calls' side.
+#[derive(Debug)]
+pub(super) struct Queue {
+    sender: SyncSender<Message>,
+    next_call: AtomicU64,
+    sent: AtomicU64,
+    /// How many messages the writer has done with, for [`Recorder::flush`].
+    pub(super) done: Arc<(Mutex<u64>, Condvar)>,
+}
+
+/// What the writer is told.
+#[derive(Debug)]
+pub(super) enum Message {
+    Begin(u64, Box<Header>, Arc<Ending>),
+    Entry(u64, Entry),
+    Close(u64),
+}
+
+/// How a journal ends even if the queue is full at that moment: the writer looks here when it is
+/// idle.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    pub(super) closed: AtomicBool,
+    pub(super) lost: AtomicU64,
+}
 
 impl Recorder {
+    /// Writes nothing down.
+    pub fn nowhere() -> Self {
+        Self::default()
+    }
+
+    /// Keeps every entry, for tests and the demo. It is not bounded.
+    pub fn in_memory() -> Self {
+        Self {
+            target: Target::Memory(Arc::default()),
+        }
+    }
+
+    /// Writes into `folder` (made if it is not there) with a thread of its own, which ends when
+    /// the last clone and the last [`CallRecorder`] are gone. One process writes into a folder.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or the thread not started.
+    pub fn to_folder(folder: &Path) -> io::Result<Self> {
+        files::make_folder(&folder.join("journals"))?;
+        files::make_folder(&folder.join("cdr"))?;
+        let (sender, receiver) = sync_channel(QUEUE);
+        let done = Arc::new((Mutex::new(0), Condvar::new()));
+        writer::start(folder.to_owned(), receiver, Arc::clone(&done))?;
+        let queue = Queue {
+            sender,
+            next_call: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            done,
+        };
+        Ok(Self {
+            target: Target::Folder(Arc::new(queue)),
+        })
+    }
+
     /// Begins the journal of a call, or of what follows a resume.
     pub fn begin(&self, header: Header) -> CallRecorder {
-        let _ = header;
-        CallRecorder {}
+        let call_key = header.offer.call_key.clone();
+        let call = match &self.target {
+            Target::Folder(queue) => queue.next_call.fetch_add(1, Ordering::Relaxed),
+            Target::Nowhere | Target::Memory(_) => 0,
+        };
+        let mut recorder = CallRecorder {
+            target: self.target.clone(),
+            call_key,
+            call,
+            header: None,
+            ending: Arc::default(),
+            lost: 0,
+        };
+        match &self.target {
+            Target::Nowhere => {}
+            Target::Memory(_) => recorder.record(|| Entry::Header(Box::new(header))),
+            Target::Folder(_) => {
+                recorder.header = Some(Box::new(header));
+                recorder.catch_up();
+            }
+        }
+        recorder
+    }
+
+    /// What was recorded of a call so far, all its segments in order. Only for
+    /// [`in_memory`](Self::in_memory); else empty.
+    pub fn entries(&self, call_key: &str) -> Vec<Entry> {
+        match &self.target {
+            Target::Memory(calls) => {
+                let calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+                calls.get(call_key).cloned().unwrap_or_default()
+            }
+            Target::Nowhere | Target::Folder(_) => Vec::new(),
+        }
+    }
+
+    /// The keys of the calls recorded so far. Only for [`in_memory`](Self::in_memory); else empty.
+    pub fn call_keys(&self) -> Vec<String> {
+        match &self.target {
+            Target::Memory(calls) => {
+                let calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+                calls.keys().cloned().collect()
+            }
+            Target::Nowhere | Target::Folder(_) => Vec::new(),
+        }
+    }
+
+    /// Waits until all that was queued before is in the files; `false` if the deadline came first.
+    /// To be called before the process ends: the writer does not outlive it. It blocks its thread:
+    /// in async code, call it in `spawn_blocking`.
+    pub fn flush(&self, deadline: Duration) -> bool {
+        let Target::Folder(queue) = &self.target else {
+            return true;
+        };
+        let target = queue.sent.load(Ordering::Acquire);
+        let (done, changed) = &*queue.done;
+        let done = done.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = changed.wait_timeout_while(done, deadline, |done| *done < target);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 
 /// The journal of one call. Dropping it closes the journal.
 #[derive(Debug)]
-pub struct CallRecorder {}
+pub struct CallRecorder {
+    target: Target,
+    call_key: String,
+    /// The call's number at the writer.
+    call: u64,
+    /// Not queued yet: nothing else may go before it.
+    header: Option<Box<Header>>,
+    ending: Arc<Ending>,
+    /// Entries lost since the last that was queued.
+    lost: u64,
+}
 
 impl CallRecorder {
     /// Something happened.
     pub fn event(&mut self, at: CallTime, seq: Option<u64>, event: &Event) {
-        let _ = (at, seq, event);
+        self.record(|| Entry::Event {
+            at,
+            seq,
+            event: event.clone(),
+        });
     }
 
     /// Something was done.
     pub fn action(&mut self, at: CallTime, action: &Action) {
-        let _ = (at, action);
+        self.record(|| Entry::Action {
+            at,
+            action: action.clone(),
+        });
+    }
+
+    /// The call ended: the dialog's own word on how, as the last line.
+    pub fn ended(&mut self, at: CallTime, disposition: Disposition) {
+        self.record(|| Entry::Ended { at, disposition });
+    }
+
+    fn record(&mut self, entry: impl FnOnce() -> Entry) {
+        match &self.target {
+            Target::Nowhere => {}
+            Target::Memory(calls) => {
+                let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+                calls
+                    .entry(self.call_key.clone())
+                    .or_default()
+                    .push(entry());
+            }
+            Target::Folder(_) => {
+                if !self.catch_up() || self.send(Message::Entry(self.call, entry())).is_err() {
+                    self.lost = self.lost.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// Queues the header and the gap that are still owed; `false` if there is no room yet.
+    fn catch_up(&mut self) -> bool {
+        if let Some(header) = self.header.take() {
+            let begin = Message::Begin(self.call, header, Arc::clone(&self.ending));
+            if let Err(Message::Begin(_, header, _)) = self.send(begin) {
+                self.header = Some(header);
+                return false;
+            }
+        }
+        if self.lost > 0 {
+            let gap = Entry::Gap { entries: self.lost };
+            if self.send(Message::Entry(self.call, gap)).is_err() {
+                return false;
+            }
+            self.lost = 0;
+        }
+        true
+    }
+
+    #[expect(
+        clippy::result_large_err,
+        reason = "the message comes back whole, as in std"
+    )]
+    fn send(&self, message: Message) -> Result<(), Message> {
+        let Target::Folder(queue) = &self.target else {
+            return Ok(());
+        };
+        queue
+            .sender
+            .try_send(message)
+            .map_err(|error| match error {
+                std::sync::mpsc::TrySendError::Full(message)
+                | std::sync::mpsc::TrySendError::Disconnected(message) => message,
+            })?;
+        queue.sent.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Drop for CallRecorder {
+    fn drop(&mut self) {
+        if !self.catch_up() || self.send(Message::Close(self.call)).is_err() {
+            self.ending.lost.store(self.lost, Ordering::Relaxed);
+            self.ending.closed.store(true, Ordering::Release);
+        }
     }
 }

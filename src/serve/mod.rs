@@ -1,1 +1,6 @@
-//! Configuration and wiring of the service.
+//! Configuration and wiring.
+
+/// The configuration: one file and the environment.
+pub mod config;
+/// The keys that seal resume tokens.
+pub mod keys;

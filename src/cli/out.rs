@@ -1,0 +1,51 @@
+//! The one place that prints: data to stdout, talk to stderr. A reader that went away (`| head`)
+//! is no error.
+
+use std::io;
+use std::io::Write;
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All is good.
+    Good,
+    /// Differences or failures were found.
+    Found,
+    /// Wrong usage or a bad file.
+    BadFile,
+    /// The environment is not as it must be: a port, a folder, a back end.
+    Environment,
+}
+
+impl Exit {
+    /// The exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Found => 1,
+            Self::BadFile => 2,
+            Self::Environment => 3,
+        }
+    }
+}
+
+/// A line of data.
+pub fn data(line: &str) {
+    put(&mut io::stdout().lock(), line);
+}
+
+/// A line for the person in front of it.
+pub fn talk(line: &str) {
+    put(&mut io::stderr().lock(), line);
+}
+
+/// Says that a file or an option is bad, and how the command ends by it.
+pub fn bad_file(error: &dyn std::error::Error) -> Exit {
+    talk(&format!("error: {error}"));
+    Exit::BadFile
+}
+
+fn put(stream: &mut impl Write, line: &str) {
+    // Nobody is left to be told that nobody reads.
+    let _ = writeln!(stream, "{line}").and_then(|()| stream.flush());
+}

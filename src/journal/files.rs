@@ -1,0 +1,118 @@
+//! The files of a journal folder: where a segment and a record belong, and how a line gets there
+//! whole. Never reads what it wrote for its meaning.
+//!
+//! ```text
+//! <folder>/journals/<yyyy-mm-dd>/<call key, file-safe>.<resume>.jsonl
+//! <folder>/cdr/<yyyy-mm-dd>.jsonl
+//! ```
+//! The date is that of the offer, in Kazakhstan. Files 0600, folders 0700: they hold plain values.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::fs::DirBuilder;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::FileExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::call::WallTime;
+use crate::journal::Header;
+
+/// Longest call key that names a file as it is; file systems end at 255 bytes.
+const MAX_NAME: usize = 200;
+
+/// The file of one segment of a call.
+pub(super) fn segment(folder: &Path, header: &Header, resume: u32) -> PathBuf {
+    let name = file_safe(&header.offer.call_key);
+    let date = header.offer.began.in_kazakhstan().date().to_string();
+    folder
+        .join("journals")
+        .join(date)
+        .join(format!("{name}.{resume}.jsonl"))
+}
+
+/// The file of a day's call records.
+pub(super) fn records(folder: &Path, began: WallTime) -> PathBuf {
+    let date = began.in_kazakhstan().date();
+    folder.join("cdr").join(format!("{date}.jsonl"))
+}
+
+/// Two different keys never give one name: every byte but `A-Z a-z 0-9 _ -` and inner dots is
+/// `%XX`, and what grows too long ends in the hash of the whole.
+fn file_safe(key: &str) -> String {
+    let mut name = String::with_capacity(key.len());
+    for (at, byte) in key.bytes().enumerate() {
+        match char::from(byte) {
+            plain @ ('A'..='Z' | 'a'..='z' | '0'..='9' | '_' | '-') => name.push(plain),
+            '.' if at > 0 => name.push('.'),
+            _ => {
+                let _ = write!(name, "%{byte:02X}");
+            }
+        }
+    }
+    if name.len() > MAX_NAME {
+        let hash = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
+        name.truncate(MAX_NAME - 65);
+        name.push('~');
+        for byte in hash.as_ref() {
+            let _ = write!(name, "{byte:02x}");
+        }
+    }
+    name
+}
+
+/// Makes a folder and those above it, for us alone.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// A file that only ever grows by whole lines.
+#[derive(Debug)]
+pub(super) struct LineFile {
+    file: File,
+    len: u64,
+}
+
+impl LineFile {
+    /// Opens or creates. A last line that a dead writer left torn is cut off.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            make_folder(folder)?;
+        }
+        let mut options = OpenOptions::new();
+        let options = options.create(true).read(true).append(true).mode(0o600);
+        let file = options.open(path)?;
+        let mut len = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if let Some(at) = len.checked_sub(1) {
+            file.read_exact_at(&mut last, at)?;
+        }
+        if last != [b'\n'] {
+            let written = fs::read(path)?;
+            let torn = written.iter().rev().take_while(|b| **b != b'\n').count();
+            len -= u64::try_from(torn).unwrap_or(len).min(len);
+            file.set_len(len)?;
+        }
+        Ok(Self { file, len })
+    }
+
+    /// Whether nothing was written yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends one line (with its end) in one write, or nothing of it.
+    pub(super) fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(line) {
+            self.file.set_len(self.len)?;
+            return Err(error);
+        }
+        self.len += u64::try_from(line.len()).unwrap_or(0);
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! The keys that seal resume tokens: a file that only we can read, made at the first start, so
+//! that a service that starts again goes on with its calls. Never shows a key.
+//!
+//! One key a line, `<id> <64 hex digits>`; the first seals, all of them open. To rotate, put a new
+//! line on top and take the old one away an hour later.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::fs;
+use std::fs::DirBuilder;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
+
+/// A master key and its name in tokens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its name, unique in the file.
+    pub id: u32,
+    /// The key.
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.id)
+    }
+}
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file could not be read or made.
+    #[error("cannot read or make the key file `{path}`: {source}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is not a key.
+    #[error("{path}:{line}: a key is `<id> <64 hex digits>`, each id once")]
+    Bad {
+        /// The file.
+        path: String,
+        /// The line, from 1; 1 for an empty file.
+        line: usize,
+    },
+}
+
+/// The keys in the file, at least one; a file that is not there is made, with one random key.
+pub fn load_or_create(path: &Path) -> Result<Vec<Key>, KeyError> {
+    let unusable = |source| KeyError::Unusable {
+        path: path.display().to_string(),
+        source,
+    };
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)
+            .and_then(|()| fs::read_to_string(path))
+            .map_err(unusable)?,
+        read => read.map_err(unusable)?,
+    };
+    let mut keys: Vec<Key> = Vec::new();
+    let bad = |line| KeyError::Bad {
+        path: path.display().to_string(),
+        line,
+    };
+    for (text, line) in text.lines().zip(1..) {
+        let key = parse(text).filter(|key| keys.iter().all(|known| known.id != key.id));
+        keys.push(key.ok_or_else(|| bad(line))?);
+    }
+    if keys.is_empty() {
+        Err(bad(1))
+    } else {
+        Ok(keys)
+    }
+}
+
+/// Written whole under another name, then linked: of two processes that start at once, one wins
+/// and both read the same file.
+fn create(path: &Path) -> io::Result<()> {
+    let mut random = [0u8; 36];
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| io::Error::other("no random numbers"))?;
+    let (id, secret) = random.split_at(4);
+    let id = id
+        .iter()
+        .fold(0u32, |id, byte| (id << 8) | u32::from(*byte));
+    let mut line = format!("{id} ");
+    for byte in secret {
+        let _ = write!(line, "{byte:02x}");
+    }
+    line.push('\n');
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    let draft = path.with_extension(format!("{id:08x}.draft"));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(line.as_bytes())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) | Ok(()) => Ok(()),
+    }
+}
+
+fn parse(line: &str) -> Option<Key> {
+    let (id, hex) = line.split_once(' ')?;
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
+    let digits: Vec<u8> = hex
+        .trim()
+        .as_bytes()
+        .iter()
+        .map(digit)
+        .collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    let secret = bytes.try_into().ok().filter(|_| rest.is_empty())?;
+    Some(Key {
+        id: id.parse().ok()?,
+        secret,
+    })
+}
