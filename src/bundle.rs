@@ -3,10 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ring::digest::{Context, SHA256};
+
+use crate::call::Locale;
 use crate::flow::Flow;
-use crate::problem::Problems;
+use crate::flow::load;
+use crate::problem::{Problems, Source};
 use crate::prompt::catalog::Catalog;
 use crate::understanding::Grammars;
+
+/// The flow's file, below the bundle's folder.
+const FLOW: &str = "flows/dana.toml";
 
 /// What calls, tokens and recordings refer to by its hash. A call keeps its bundle to the end.
 #[derive(Debug)]
@@ -25,7 +32,9 @@ pub struct Bundle {
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// A file could not be read.
-    #[error("cannot read `{path}`: {source}")]
+    #[error(
+        "cannot read `{path}`: {source}\n\nhint: a bundle is a folder with flows/, grammars/ and prompts/; name it with --bundle"
+    )]
     Unreadable {
         /// The file.
         path: String,
@@ -38,9 +47,77 @@ pub enum BundleError {
 }
 
 impl Bundle {
-    /// Reads `flows/dana.toml`, `grammars/` and `prompts/` below `folder`, whole or not at all.
+    /// Reads `flows/dana.toml`, `grammars/` and `prompts/` below `folder`, whole or not at all. The
+    /// problems of all files come at once; those of the flow's names only when the prompts are
+    /// whole, as half a catalog would make problems that are none.
     pub fn load(folder: &Path) -> Result<Arc<Self>, BundleError> {
-        let _ = folder;
-        Err(BundleError::Problems(Problems::default()))
+        let flow = read(folder, FLOW)?;
+        let prompts = per_locale(folder, "prompts")?;
+        let grammars = per_locale(folder, "grammars")?;
+        let hash = hash(
+            [&flow]
+                .into_iter()
+                .chain(prompts.iter().chain(&grammars).map(|(_, s)| s)),
+        );
+        let mut problems = Problems::default();
+        let mut keep = |found: Problems| problems.extend(found);
+        let grammars = Grammars::load(&grammars).map_err(&mut keep).ok();
+        let catalog = Catalog::load(&prompts).map_err(&mut keep).ok();
+        let flow = catalog
+            .as_ref()
+            .and_then(|catalog| load::load(&flow, catalog).map_err(&mut keep).ok());
+        match (flow, catalog, grammars) {
+            (Some(flow), Some(catalog), Some(grammars)) => Ok(Arc::new(Self {
+                flow,
+                catalog,
+                grammars,
+                hash,
+            })),
+            _ => Err(BundleError::Problems(problems)),
+        }
     }
+}
+
+fn per_locale(folder: &Path, room: &str) -> Result<Vec<(Locale, Arc<Source>)>, BundleError> {
+    let file = |&locale: &Locale| Ok((locale, read(folder, &format!("{room}/{locale}.toml"))?));
+    Locale::ALL.iter().map(file).collect()
+}
+
+fn read(folder: &Path, name: &str) -> Result<Arc<Source>, BundleError> {
+    let path = folder.join(name);
+    let shown = path
+        .strip_prefix(".")
+        .unwrap_or(&path)
+        .display()
+        .to_string();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Source::new(shown, text)),
+        Err(source) => Err(BundleError::Unreadable {
+            path: shown,
+            source,
+        }),
+    }
+}
+
+/// Over name, length and bytes of each file, in a fixed order; where the folder is does not count.
+fn hash<'a>(sources: impl Iterator<Item = &'a Arc<Source>>) -> Arc<str> {
+    let mut context = Context::new(&SHA256);
+    for source in sources {
+        let name = Path::new(&source.path).file_name().unwrap_or_default();
+        context.update(name.as_encoded_bytes());
+        context.update(
+            &u64::try_from(source.text.len())
+                .unwrap_or(u64::MAX)
+                .to_be_bytes(),
+        );
+        context.update(source.text.as_bytes());
+    }
+    let digest = context.finish();
+    digest
+        .as_ref()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        .into()
 }

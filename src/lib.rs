@@ -1,41 +1,48 @@
 //! Dana: the voice IVR backend of a home-internet support line.
 //!
-//! Rooms, lowest first. A room uses only rooms above it in this list; `tests/architecture.rs`
-//! holds the arrows and the doors.
+//! One pure dialog engine stands behind the live service, the call scripts and the terminal talk.
+//! The rooms, lowest first; a room uses only rooms above it here, and `tests/architecture.rs` holds
+//! the arrows and the doors:
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`call`] | the words every room shares |
+//! | [`problem`] | problems of files, with place and hint |
+//! | [`lookup`] | the port to the back ends |
+//! | [`prompt`] | what Dana says |
+//! | [`understanding`] | what Dana understands |
+//! | [`flow`] | the graph of steps |
+//! | [`bundle`] | flow, grammars and prompts under one hash |
+//! | [`dialog`] | the pure engine: an event in, a turn out |
+//! | [`journal`] | what happened, line by line |
+//! | [`caller`] | a simulated caller and media side |
+//! | [`script`] | call scripts |
+//! | [`token`] | the state that rides with the gateway |
+//! | [`network`] | TM Forum back ends: client and mock |
+//! | [`session`] | one live call, the only clock |
+//! | [`gateway`] | the gRPC service |
+//! | [`client`] | a scripted gateway client |
+//! | [`serve`] | configuration and wiring |
+//! | [`cli`] | the commands |
+//!
+//! Deliberately absent: a session database, a lock on a call's way, a clock or an `await` below
+//! [`session`], expressions in flows.
 
-/// Flow, grammars and prompts under one hash.
 pub mod bundle;
-/// Shared words of a call.
 pub mod call;
-/// A simulated caller and media side.
 pub mod caller;
-/// Commands.
 pub mod cli;
-/// A scripted gateway client.
 pub mod client;
-/// The pure dialog engine.
 pub mod dialog;
-/// The graph of steps.
 pub mod flow;
-/// The gRPC service.
 pub mod gateway;
-/// What happened, line by line.
 pub mod journal;
-/// The port to the back ends.
 pub mod lookup;
-/// TM Forum back ends: client and mock.
 pub mod network;
-/// Problems of files, with place and hint.
 pub mod problem;
-/// What Dana says.
 pub mod prompt;
-/// Call scripts.
 pub mod script;
-/// Configuration and wiring.
 pub mod serve;
-/// One live call.
 pub mod session;
-/// State that rides with the gateway.
 pub mod token;
-/// What Dana understands.
 pub mod understanding;

@@ -3,11 +3,8 @@
 //! Exit codes: 0 good, 1 differences or failures found, 2 usage or bad file, 3 environment (a port,
 //! a folder, a back end).
 
-/// `dana check`.
 pub mod check;
-/// `dana config`.
 pub mod config;
-/// The one place that prints.
 pub mod out;
 
 use std::process::ExitCode;

@@ -5,10 +5,8 @@
 //! Its state is a [`Core`](state::Core), which is branched on, and a [`Ledger`](state::Ledger),
 //! which is only carried. An event that does not fit the state changes nothing.
 
-/// What can be done.
 pub mod action;
 mod ask;
-/// What can happen.
 pub mod event;
 mod findings;
 mod hear;

@@ -70,9 +70,7 @@
 //!
 //! Any step may carry `outcome = "<disposition>"`: from there on the call has achieved that.
 
-/// Draft → [`Flow`], or every problem.
 pub mod check;
-/// TOML with spans → draft.
 pub mod load;
 
 use std::collections::BTreeMap;

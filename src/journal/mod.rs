@@ -1,15 +1,10 @@
 //! The journal of a call: JSON lines, a header, then every event and action with its `CallTime`.
 //! Nothing lost and nothing invented; the call's record (CDR) is a fold over it.
 
-/// The call's record, folded from its journal.
 pub mod cdr;
-/// The files of a journal folder: names, modes, whole lines.
 mod files;
-/// Reads a segment back, line by line.
 pub mod reader;
-/// Writes journals through a bounded queue that can never slow a call.
 pub mod recorder;
-/// The thread that writes.
 mod writer;
 
 use serde::{Deserialize, Serialize};

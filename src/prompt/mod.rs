@@ -1,8 +1,6 @@
 //! What Dana says: prompts by id, in Kazakh and Russian, with slots for numbers, dates and times.
 
-/// Reads `prompts/<locale>.toml`.
 pub mod catalog;
-/// Numbers, dates and times in words.
 pub mod spoken;
 
 use std::sync::Arc;
