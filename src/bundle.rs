@@ -1,5 +1,6 @@
 //! A bundle: flow, grammars, prompts and limits that belong together, under one content hash.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,11 +114,14 @@ fn hash<'a>(sources: impl Iterator<Item = &'a Arc<Source>>) -> Arc<str> {
         context.update(source.text.as_bytes());
     }
     let digest = context.finish();
-    digest
-        .as_ref()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>()
-        .into()
+    hex(digest.as_ref().get(..16).unwrap_or_default()).into()
+}
+
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use serde_json::json;
 
 use crate::bundle::Bundle;
 use crate::bundle::BundleError;
 use crate::cli::out;
 use crate::cli::out::Exit;
+use crate::cli::out::Format;
 use crate::problem::Problem;
 
 /// Arguments of `dana check`.
@@ -20,12 +20,6 @@ pub struct Args {
     /// For people, or for machines.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// Checks: 0 when all is good, 2 when there are problems or a file cannot be read.

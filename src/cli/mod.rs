@@ -6,6 +6,7 @@
 pub mod check;
 pub mod config;
 pub mod out;
+pub mod test;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Check flow, prompts and grammars; every problem with its place.
     Check(check::Args),
+    /// Run call scripts and show where a conversation differs from its file.
+    Test(test::Args),
     /// Print the effective configuration, each setting with what it is.
     Config(config::Args),
 }
@@ -36,6 +39,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Check(args) => check::run(&args),
+            Command::Test(args) => test::run(&args),
             Command::Config(args) => config::run(&args),
         },
         // `--help` and `--version` come as errors too, with exit code 0.

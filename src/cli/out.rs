@@ -29,9 +29,26 @@ impl Exit {
     }
 }
 
+/// How a command prints its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
 /// A line of data.
 pub fn data(line: &str) {
     put(&mut io::stdout().lock(), line);
+}
+
+/// A line of data for a program.
+pub fn json(value: &impl serde::Serialize) {
+    match serde_json::to_string(value) {
+        Ok(line) => data(&line),
+        Err(error) => talk(&format!("error: {error}")),
+    }
 }
 
 /// A line for the person in front of it.

@@ -131,9 +131,9 @@ impl Reader<'_> {
             self.known(&key, &["look_up", "ticket"], "in [waiting]");
             let prompts = self.texts(&value);
             if key.1 == "ticket" {
-                draft.ticket_filler = prompts
+                draft.ticket_filler = prompts;
             } else {
-                draft.filler = prompts
+                draft.filler = prompts;
             }
         }
         self.limits(table, &mut draft.limits);

@@ -1,1 +1,4 @@
 //! The gRPC service `dana.gateway.v1.CallGateway`.
+
+pub mod codec;
+pub mod wire;

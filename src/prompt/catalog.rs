@@ -11,14 +11,12 @@ use toml::de::{DeTable, DeValue};
 use crate::call::Locale;
 use crate::problem::{Problems, Source, did_you_mean};
 use crate::prompt::spoken;
-use crate::prompt::{PromptId, Segment, Slot, Values};
+use crate::prompt::{PromptId, Segment, Slot, Values, estimated_ms};
 
 /// Longest prompt, in characters: half a minute of speech; nobody listens longer.
 const MAX_TEXT: usize = 600;
 /// Most prompts: a [`PromptId`] is a `u16`, and a real catalog has a few hundred.
 const MAX_PROMPTS: usize = 4_000;
-/// How long a character takes to say, while there is no audio.
-const CHARACTER_MS: u32 = 65;
 
 /// All prompts. Loaded whole or not at all.
 #[derive(Debug)]
@@ -142,11 +140,10 @@ impl Catalog {
                 said.into()
             }
         };
-        let characters = u32::try_from(said.chars().count()).unwrap_or(u32::MAX);
         Some(Segment {
             prompt: Arc::clone(self.name(id)),
             sha256: Arc::clone(&self.silence),
-            duration_ms: characters.saturating_mul(CHARACTER_MS),
+            duration_ms: estimated_ms(&said),
             text: said,
         })
     }

@@ -58,3 +58,12 @@ pub struct Segment {
     /// How long it takes: of the audio, or 65 ms a character while there is none.
     pub duration_ms: u32,
 }
+
+/// How long a character takes to say, while there is no audio.
+const CHARACTER_MS: u32 = 65;
+
+/// How long a text takes to say, while there is no audio: an estimate, in milliseconds.
+pub fn estimated_ms(text: &str) -> u32 {
+    let characters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    characters.saturating_mul(CHARACTER_MS)
+}

@@ -1,0 +1,185 @@
+//! `dana test`: runs call scripts and shows, line by line, where a conversation differs from what
+//! its file expects. `--bless` rewrites what is expected and nothing else.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::bundle::Bundle;
+use crate::cli::out;
+use crate::cli::out::Exit;
+use crate::problem::Source;
+use crate::script::{parse, run};
+
+/// Where the scripts are when none are named.
+const SCRIPTS: &str = "tests/calls";
+
+/// Options of `dana test`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Scripts, or folders of scripts.
+    #[arg(default_value = SCRIPTS)]
+    paths: Vec<PathBuf>,
+    /// Rewrite the expected conversations.
+    #[arg(long)]
+    bless: bool,
+    /// The folder with flows, prompts and grammars.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    bundle: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = out::Format::Text)]
+    format: out::Format,
+}
+
+/// How one script ended.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    /// The file.
+    pub path: String,
+    /// Whether the conversation is as expected (after a bless: whether it was).
+    pub passed: bool,
+    /// The differing lines, `-` expected and `+` said now; or the problems of the file.
+    pub difference: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Exit {
+    let bundle = match Bundle::load(&args.bundle) {
+        Ok(bundle) => bundle,
+        Err(error) => return out::bad_file(&error),
+    };
+    let outcomes = match run_all(&bundle, &args.paths, args.bless) {
+        Ok(outcomes) => outcomes,
+        Err(error) => return out::bad_file(&error),
+    };
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    match args.format {
+        out::Format::Json => {
+            for outcome in &outcomes {
+                out::json(outcome);
+            }
+        }
+        out::Format::Text => {
+            for outcome in outcomes.iter().filter(|outcome| !outcome.passed) {
+                out::data(&format!(
+                    "{}\n{}\n",
+                    outcome.path,
+                    outcome.difference.join("\n")
+                ));
+            }
+        }
+    }
+    let word = if args.bless { "rewritten" } else { "different" };
+    out::talk(&format!("{} calls, {failed} {word}", outcomes.len()));
+    if failed > 0 && !args.bless {
+        Exit::Found
+    } else {
+        Exit::Good
+    }
+}
+
+/// Runs every script below these paths, in the order of their names.
+pub fn run_all(bundle: &Arc<Bundle>, paths: &[PathBuf], bless: bool) -> io::Result<Vec<Outcome>> {
+    let mut files = Vec::new();
+    for path in paths {
+        collect(path, &mut files)?;
+    }
+    files.sort();
+    files
+        .iter()
+        .map(|file| run_file(bundle, file, bless))
+        .collect()
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    if !path.is_dir() {
+        fs::metadata(path).map_err(named)?;
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).map_err(named)? {
+        let path = entry?.path();
+        if path.is_dir() || path.extension().is_some_and(|ending| ending == "call") {
+            collect(&path, files)?;
+        }
+    }
+    Ok(())
+}
+
+fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcome> {
+    let path = file.display().to_string();
+    let source = Source::new(path.clone(), fs::read_to_string(file)?);
+    let script = match parse::parse(&source) {
+        Ok(script) => script,
+        Err(problems) => {
+            let difference = problems.to_string().lines().map(str::to_owned).collect();
+            return Ok(Outcome {
+                path,
+                passed: false,
+                difference,
+            });
+        }
+    };
+    let said = run::run(bundle, &script);
+    let passed = said == script.expected;
+    if bless && !passed {
+        fs::write(
+            file,
+            format!("{}conversation\n{said}", with_break(&script.head)),
+        )?;
+    }
+    let difference = if passed {
+        Vec::new()
+    } else {
+        difference(&script.expected, &said)
+    };
+    Ok(Outcome {
+        path,
+        passed,
+        difference,
+    })
+}
+
+fn with_break(head: &str) -> String {
+    if head.ends_with('\n') {
+        head.to_owned()
+    } else {
+        format!("{head}\n")
+    }
+}
+
+/// The lines that differ, by their longest common subsequence.
+fn difference(expected: &str, said: &str) -> Vec<String> {
+    let old: Vec<&str> = expected.lines().collect();
+    let new: Vec<&str> = said.lines().collect();
+    let mut common = vec![vec![0usize; new.len() + 1]; old.len() + 1];
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            common[i][j] = if old[i] == new[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut lines = Vec::new();
+    while i < old.len() || j < new.len() {
+        if i < old.len() && j < new.len() && old[i] == new[j] {
+            lines.push(format!("  {}", old[i]));
+            (i, j) = (i + 1, j + 1);
+        } else if j == new.len() || (i < old.len() && common[i + 1][j] >= common[i][j + 1]) {
+            lines.push(format!("- {}", old[i]));
+            i += 1;
+        } else {
+            lines.push(format!("+ {}", new[j]));
+            j += 1;
+        }
+    }
+    lines
+}

@@ -1,0 +1,196 @@
+//! Runs a call on virtual time: dialog, media side, caller and back ends in one loop. The dialog is
+//! the one that serves live calls.
+
+use std::sync::Arc;
+
+use crate::bundle::Bundle;
+use crate::call::{CallId, CallTime};
+use crate::caller::MediaSide;
+use crate::caller::turns::ScriptedCaller;
+use crate::dialog::Dialog;
+use crate::dialog::action::{Action, Turn};
+use crate::dialog::event::{Capabilities, Event, Offer};
+use crate::journal::cdr::{Cdr, fold};
+use crate::journal::{Entry, FORMAT, Header};
+use crate::script::{Script, Situation, render};
+
+/// A call longer than this on virtual time has no end.
+const MAX_CALL: CallTime = CallTime::from_ms(60 * 60 * 1000);
+/// A call of more events than this goes in circles.
+const MAX_EVENTS: usize = 10_000;
+
+/// A call on virtual time.
+pub struct Run {
+    /// The dialog.
+    pub dialog: Dialog,
+    /// What happened and was done.
+    pub entries: Vec<Entry>,
+    situation: Situation,
+    /// What is on its way from the back ends.
+    coming: Vec<(CallTime, Event)>,
+    wake_at: Option<CallTime>,
+    at: CallTime,
+}
+
+impl Run {
+    /// Offers the call; gives what is to be done at the media side.
+    pub fn begin(bundle: &Arc<Bundle>, situation: &Situation) -> (Self, Vec<Action>) {
+        let offer = offer(situation);
+        let header = Header {
+            format: FORMAT,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            bundle: bundle.hash.to_string(),
+            resume: 0,
+            skew_ms: 0,
+            offer: offer.clone(),
+        };
+        let (dialog, turn) = Dialog::answer(Arc::clone(bundle), offer);
+        let mut run = Self {
+            dialog,
+            entries: vec![Entry::Header(Box::new(header))],
+            situation: situation.clone(),
+            coming: Vec::new(),
+            wake_at: None,
+            at: CallTime::ZERO,
+        };
+        let actions = run.take(turn);
+        (run, actions)
+    }
+
+    /// When the dialog or a back end goes on by itself.
+    pub fn next(&self) -> Option<CallTime> {
+        self.coming
+            .iter()
+            .map(|(at, _)| *at)
+            .chain(self.wake_at)
+            .min()
+    }
+
+    /// What has come by `at`: findings first, else a wake-up.
+    pub fn due(&mut self, at: CallTime) -> Option<Event> {
+        let first = self
+            .coming
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, (at, _))| *at);
+        let first = first
+            .filter(|(_, (due, _))| *due <= at)
+            .map(|(index, _)| index);
+        if let Some(index) = first {
+            return Some(self.coming.remove(index).1);
+        }
+        self.wake_at.filter(|due| *due <= at).map(|_| Event::Woke)
+    }
+
+    /// Steps the dialog; gives what is to be done at the media side.
+    pub fn handle(&mut self, at: CallTime, event: Event) -> Vec<Action> {
+        self.at = at;
+        self.entries.push(Entry::Event {
+            at,
+            seq: None,
+            event: event.clone(),
+        });
+        let turn = self.dialog.handle(at, event);
+        let actions = self.take(turn);
+        if let Some(disposition) = self.dialog.disposition() {
+            self.entries.push(Entry::Ended { at, disposition });
+        }
+        actions
+    }
+
+    /// The call's record so far.
+    pub fn cdr(&self) -> Option<Cdr> {
+        fold(&self.entries)
+    }
+
+    fn take(&mut self, turn: Turn) -> Vec<Action> {
+        self.wake_at = turn.wake_at;
+        for action in &turn.actions {
+            self.entries.push(Entry::Action {
+                at: self.at,
+                action: action.clone(),
+            });
+            let answer = if let Action::LookUp(lookup) = action {
+                let found = self.situation.findings.get(&lookup.kind());
+                found.map(|found| (found.after_ms, Event::Found(found.value.clone())))
+            } else if matches!(action, Action::CreateTicket(..)) {
+                let ticket = self.situation.ticket.as_ref();
+                ticket.map(|ticket| (ticket.after_ms, Event::TicketFinished(ticket.value.clone())))
+            } else {
+                None
+            };
+            let at = self.at;
+            self.coming
+                .extend(answer.map(|(after_ms, event)| (at.plus(after_ms), event)));
+        }
+        turn.actions
+    }
+}
+
+fn offer(situation: &Situation) -> Offer {
+    let call = CallId::new("script").unwrap_or_else(|| unreachable!("a valid id"));
+    Offer {
+        call_key: format!("script:script:{}", situation.now.unix_ms()),
+        call,
+        from: situation.number.clone(),
+        to: "3131".to_owned(),
+        locale: situation.locale,
+        capabilities: Capabilities {
+            recognizer: true,
+            transfer: true,
+        },
+        began: situation.now,
+    }
+}
+
+/// Runs a script to its end; gives the conversation as it would stand in the file.
+pub fn run(bundle: &Arc<Bundle>, script: &Script) -> String {
+    let transfer = script.situation.transfer.as_ref();
+    let media = MediaSide::new(
+        transfer.map(|transfer| transfer.value),
+        transfer.map_or(0, |transfer| transfer.after_ms),
+    );
+    let mut caller = ScriptedCaller::new(media, script.turns.clone());
+    let (mut run, actions) = Run::begin(bundle, &script.situation);
+    apply(&mut caller, CallTime::ZERO, &actions);
+    for _ in 0..MAX_EVENTS {
+        let Some(at) = caller.next().into_iter().chain(run.next()).min() else {
+            break;
+        };
+        let at = at.max(run.at);
+        if run.dialog.is_over() || at > MAX_CALL {
+            break;
+        }
+        if let Some(event) = run.due(at) {
+            let actions = run.handle(at, event);
+            apply(&mut caller, at, &actions);
+            continue;
+        }
+        for event in caller.advance(at) {
+            let actions = run.handle(at, event);
+            apply(&mut caller, at, &actions);
+        }
+    }
+    conversation(&run)
+}
+
+fn apply(caller: &mut ScriptedCaller, at: CallTime, actions: &[Action]) {
+    for action in actions {
+        caller.apply(at, action);
+    }
+}
+
+fn conversation(run: &Run) -> String {
+    let mut text: String = run
+        .entries
+        .iter()
+        .filter_map(render::line)
+        .map(|l| l + "\n")
+        .collect();
+    match run.cdr().filter(|_| run.dialog.is_over()) {
+        Some(cdr) => text.push_str(&render::ending(&cdr)),
+        None => text.push_str("ending  none: the call goes on for ever"),
+    }
+    text.push('\n');
+    text
+}
