@@ -1,1 +1,420 @@
-//! One live call: gateway events, wake-ups and findings into the dialog; its only clock.
+//! One live call: gateway events, wake-ups and findings into the dialog, its turns out. The only
+//! clock of a call. Knows nothing of gRPC; never awaits a back end: it is polled.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, Stream};
+use tokio::time::{Instant, Sleep};
+
+use crate::bundle::Bundle;
+use crate::call::{CallTime, Disposition, OtherReason, Queue, TransferReason};
+use crate::dialog::Dialog;
+use crate::dialog::action::{Action, Transfer, TransferContext, Turn};
+use crate::dialog::event::{Event, Offer, TransferResult};
+use crate::journal::recorder::{CallRecorder, Recorder};
+use crate::journal::{FORMAT, Header};
+use crate::lookup::Network;
+use crate::token::{Envelope, Sealer};
+
+/// A call longer than this goes to an operator: no dialog of ours needs it.
+const MAX_CALL: CallTime = CallTime::from_ms(60 * 60 * 1000);
+/// Events a second that a call may send for long, and at once (a resume sends up to 256 again).
+const EVENTS_PER_SECOND: u32 = 100;
+const EVENTS_AT_ONCE: u32 = 400;
+/// After a reconnect the gateway's clock may be ahead of the token by this much and no more.
+const MAX_GAP_MS: u32 = 60_000;
+/// How long the fallback's transfer may ring.
+const RING_MS: u32 = 30_000;
+
+/// Whose clock a call runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClockSource {
+    /// Ours.
+    #[default]
+    Server,
+    /// The gateway's `started_at` and `offset_ms`: for replays, tests, drills.
+    Gateway,
+}
+
+/// What every call of a service shares.
+pub struct Shared<N> {
+    /// The back ends.
+    pub network: Arc<N>,
+    /// Where journals go.
+    pub recorder: Recorder,
+    /// Whose clock counts.
+    pub clock: ClockSource,
+}
+
+/// A message to the gateway.
+#[derive(Debug)]
+pub struct Reply {
+    /// Counts up over the call.
+    pub seq: u64,
+    /// The effects of all events up to this one are in the token.
+    pub acked_event_seq: u64,
+    /// The token; empty when the call cannot be carried any more.
+    pub token: Vec<u8>,
+    /// What to do.
+    pub actions: Vec<Action>,
+}
+
+/// Why a stream is ended by us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// An event is missing.
+    SequenceGap,
+    /// More events than a call has.
+    TooManyEvents,
+}
+
+/// One live call.
+pub struct Session<N> {
+    shared: Arc<Shared<N>>,
+    mind: Mind,
+    envelope: Envelope,
+    sealer: Sealer,
+    recorder: CallRecorder,
+    /// When `base` was.
+    since: Instant,
+    base: CallTime,
+    wake: Option<Pin<Box<Sleep>>>,
+    /// Until this event has been taken after a resume, no timer fires.
+    owed_events: u64,
+    running: FuturesUnordered<Pin<Box<dyn Future<Output = Event> + Send>>>,
+    /// Events that may still come at once.
+    allowance: u32,
+    allowance_at: CallTime,
+}
+
+impl<N: Network> Session<N> {
+    /// A new call.
+    pub fn offered(
+        shared: Arc<Shared<N>>,
+        bundle: Arc<Bundle>,
+        offer: Offer,
+        sealer: Sealer,
+        skew_ms: i64,
+    ) -> (Self, Reply) {
+        let envelope = Envelope::new(offer.clone(), bundle.hash.to_string());
+        let (dialog, turn) = Dialog::answer(bundle, offer);
+        let mind = Mind::Dialog(Box::new(dialog));
+        let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms);
+        session.envelope.acked_event_seq = 1;
+        let reply = session.reply(turn);
+        (session, reply)
+    }
+
+    /// A call that goes on. `bundle` is the one that the token names, if this service has it.
+    pub fn resumed(
+        shared: Arc<Shared<N>>,
+        bundle: Option<Arc<Bundle>>,
+        mut envelope: Envelope,
+        sealer: Sealer,
+        resume: (u64, u32),
+    ) -> (Self, Reply) {
+        let (last_event_seq, offset_ms) = resume;
+        envelope.resume = envelope.resume.saturating_add(1);
+        let dialog = bundle.and_then(|bundle| Dialog::from_bytes(bundle, &envelope.state));
+        let latest = envelope.at.plus(MAX_GAP_MS);
+        let base = CallTime::from_ms(offset_ms).clamp(envelope.at, latest);
+        let (mind, event) = match dialog {
+            Some(dialog) => (Mind::Dialog(Box::new(dialog)), Some(Event::Resumed)),
+            None => (Mind::fallback(envelope.context.clone()), None),
+        };
+        let mut session = Self::begin(shared, mind, envelope, sealer, 0);
+        session.base = base;
+        session.allowance_at = base;
+        session.owed_events = last_event_seq;
+        let reply = match event {
+            Some(event) => session.step(None, event),
+            None => {
+                let turn = session.mind.hand_over();
+                session.reply(turn)
+            }
+        };
+        (session, reply)
+    }
+
+    fn begin(
+        shared: Arc<Shared<N>>,
+        mind: Mind,
+        envelope: Envelope,
+        sealer: Sealer,
+        skew_ms: i64,
+    ) -> Self {
+        let header = Header {
+            format: FORMAT,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            bundle: envelope.bundle.clone(),
+            resume: envelope.resume,
+            skew_ms,
+            offer: envelope.offer.clone(),
+        };
+        Self {
+            recorder: shared.recorder.begin(header),
+            shared,
+            mind,
+            envelope,
+            sealer,
+            since: Instant::now(),
+            base: CallTime::ZERO,
+            wake: None,
+            owed_events: 0,
+            running: FuturesUnordered::new(),
+            allowance: EVENTS_AT_ONCE,
+            allowance_at: CallTime::ZERO,
+        }
+    }
+
+    /// Whether the call is over.
+    pub fn is_over(&self) -> bool {
+        self.mind.is_over()
+    }
+
+    /// A gateway's event; `None` for a duplicate.
+    pub fn event(
+        &mut self,
+        seq: u64,
+        offset_ms: u32,
+        event: Event,
+    ) -> Result<Option<Reply>, Refusal> {
+        if !self.allow() {
+            return Err(Refusal::TooManyEvents);
+        }
+        let next = self.envelope.acked_event_seq.saturating_add(1);
+        if seq < next {
+            return Ok(None);
+        }
+        if seq > next {
+            return Err(Refusal::SequenceGap);
+        }
+        if self.shared.clock == ClockSource::Gateway {
+            self.base = self.now().max(CallTime::from_ms(offset_ms));
+            self.since = Instant::now();
+        }
+        self.envelope.acked_event_seq = seq;
+        Ok(Some(self.step(Some(seq), event)))
+    }
+
+    /// An acknowledgement without anything to do: for a duplicate.
+    pub fn acknowledge(&mut self) -> Reply {
+        self.reply(Turn {
+            actions: Vec::new(),
+            wake_at: self.wake_at(),
+        })
+    }
+
+    /// What a back end or a timer leads to.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        if let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx) {
+            return Poll::Ready(self.step(None, event));
+        }
+        let awaited = self.envelope.acked_event_seq < self.owed_events;
+        let fired = match &mut self.wake {
+            Some(wake) if !awaited => wake.as_mut().poll(cx).is_ready(),
+            Some(_) | None => false,
+        };
+        if fired {
+            self.wake = None;
+            return Poll::Ready(self.step(None, Event::Woke));
+        }
+        Poll::Pending
+    }
+
+    fn now(&self) -> CallTime {
+        let elapsed = u32::try_from(self.since.elapsed().as_millis()).unwrap_or(u32::MAX);
+        self.base.plus(elapsed)
+    }
+
+    fn wake_at(&self) -> Option<CallTime> {
+        let wake = self.wake.as_ref()?;
+        let ahead = wake.deadline().saturating_duration_since(self.since);
+        Some(
+            self.base
+                .plus(u32::try_from(ahead.as_millis()).unwrap_or(u32::MAX)),
+        )
+    }
+
+    /// A leaky bucket: a call has a few events a second.
+    fn allow(&mut self) -> bool {
+        let now = self.now();
+        let earned = now.since(self.allowance_at) / (1000 / EVENTS_PER_SECOND);
+        if earned > 0 {
+            self.allowance = self.allowance.saturating_add(earned).min(EVENTS_AT_ONCE);
+            self.allowance_at = now;
+        }
+        let allowed = self.allowance > 0;
+        self.allowance = self.allowance.saturating_sub(1);
+        allowed
+    }
+
+    fn step(&mut self, seq: Option<u64>, event: Event) -> Reply {
+        let at = self.now();
+        self.recorder.event(at, seq, &event);
+        let turn = if at > MAX_CALL && self.mind.is_dialog() {
+            self.mind = Mind::fallback(self.mind.context());
+            self.mind.hand_over()
+        } else {
+            self.mind.handle(at, event, &self.envelope.context)
+        };
+        self.reply(turn)
+    }
+
+    fn reply(&mut self, turn: Turn) -> Reply {
+        let at = self.now();
+        for action in &turn.actions {
+            self.recorder.action(at, action);
+            self.start(action);
+        }
+        if let Some(disposition) = self.mind.disposition() {
+            self.recorder.ended(at, disposition);
+        }
+        self.wake = turn.wake_at.map(|wake_at| {
+            let ahead = Duration::from_millis(u64::from(wake_at.since(self.base)));
+            Box::pin(tokio::time::sleep_until(self.since + ahead))
+        });
+        self.envelope.turn_seq = self.envelope.turn_seq.saturating_add(1);
+        self.envelope.at = at;
+        let token = self.seal();
+        Reply {
+            seq: self.envelope.turn_seq,
+            acked_event_seq: self.envelope.acked_event_seq,
+            token,
+            actions: turn.actions,
+        }
+    }
+
+    fn seal(&mut self) -> Vec<u8> {
+        if self.mind.is_over() {
+            return Vec::new();
+        }
+        self.envelope.context = self.mind.context();
+        self.envelope.state = self.mind.state();
+        self.sealer.seal(&self.envelope).unwrap_or_default()
+    }
+
+    /// Starts what is for the back ends.
+    fn start(&mut self, action: &Action) {
+        let network = Arc::clone(&self.shared.network);
+        if let Action::LookUp(lookup) = action.clone() {
+            self.running.push(Box::pin(async move {
+                Event::Found(network.look_up(lookup).await)
+            }));
+        } else if let Action::CreateTicket(order, attempt) = action.clone() {
+            self.running.push(Box::pin(async move {
+                Event::TicketFinished(network.create_ticket(*order, attempt).await)
+            }));
+        }
+    }
+}
+
+/// What answers: the dialog, or, when it cannot, the way to the operator.
+enum Mind {
+    Dialog(Box<Dialog>),
+    Fallback {
+        context: TransferContext,
+        ended: Option<Disposition>,
+    },
+}
+
+/// The one action of the fallback has the last id.
+const FALLBACK_ID: u32 = u32::MAX;
+
+impl Mind {
+    const fn fallback(context: TransferContext) -> Self {
+        Self::Fallback {
+            context,
+            ended: None,
+        }
+    }
+
+    const fn is_dialog(&self) -> bool {
+        matches!(self, Self::Dialog(_))
+    }
+
+    /// A panic of ours sends this one caller to the operator, with what the last token knew.
+    fn handle(&mut self, at: CallTime, event: Event, known: &TransferContext) -> Turn {
+        match self {
+            Self::Dialog(dialog) => {
+                let step = || dialog.handle(at, event);
+                if let Ok(turn) = std::panic::catch_unwind(AssertUnwindSafe(step)) {
+                    return turn;
+                }
+                tracing::error!("the dialog panicked: the caller goes to the operator");
+                *self = Self::fallback(known.clone());
+                self.hand_over()
+            }
+            Self::Fallback { ended, .. } => fallback_step(ended, &event),
+        }
+    }
+
+    fn hand_over(&self) -> Turn {
+        let transfer = Action::Transfer(Transfer {
+            id: FALLBACK_ID,
+            queue: Queue::Operator,
+            reason: TransferReason::Other(OtherReason::InternalError),
+            ring_timeout_ms: RING_MS,
+            context: Box::new(self.context()),
+        });
+        let actions = vec![Action::StopPlayback, Action::StopListening, transfer];
+        Turn {
+            actions,
+            wake_at: None,
+        }
+    }
+
+    fn context(&self) -> TransferContext {
+        match self {
+            Self::Dialog(dialog) => dialog.context(),
+            Self::Fallback { context, .. } => context.clone(),
+        }
+    }
+
+    fn state(&self) -> Vec<u8> {
+        match self {
+            Self::Dialog(dialog) => dialog.to_bytes(),
+            Self::Fallback { .. } => Vec::new(),
+        }
+    }
+
+    fn disposition(&self) -> Option<Disposition> {
+        match self {
+            Self::Dialog(dialog) => dialog.disposition(),
+            Self::Fallback { ended, .. } => *ended,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.disposition().is_some()
+    }
+}
+
+/// A transfer that does not connect ends the call: there is nobody left to talk to the caller.
+fn fallback_step(ended: &mut Option<Disposition>, event: &Event) -> Turn {
+    let failed = Disposition::Failed;
+    let mut turn = Turn::default();
+    if matches!(event, Event::CallEnded { .. }) {
+        *ended = Some(failed);
+    } else if let Event::TransferFinished {
+        transfer: FALLBACK_ID,
+        result,
+        ..
+    } = event
+        && !matches!(
+            result,
+            TransferResult::Connected | TransferResult::CallEnded
+        )
+    {
+        turn.actions.push(Action::HangUp {
+            q850_cause: 41,
+            disposition: failed,
+        });
+    }
+    turn
+}

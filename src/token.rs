@@ -1,1 +1,232 @@
-//! The resume token: the dialog's state, sealed, held by the gateway.
+//! The resume token: the dialog's state, sealed, held by the gateway. Whoever has the key goes on
+//! with the call; nobody else can read it, make it, or use it for another call. Never logged.
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, Salt};
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+use crate::call::{CallId, CallTime};
+use crate::dialog::action::TransferContext;
+use crate::dialog::event::Offer;
+
+/// Longest token. Beyond it the call cannot be carried and goes to the operator.
+pub const MAX_TOKEN: usize = 4096;
+/// A token is accepted so long after its call's offer: no call of ours is longer.
+pub const MAX_AGE_MS: i64 = 60 * 60 * 1000;
+
+/// Form of the envelope. Every build reads every older one.
+const VERSION: u8 = 1;
+/// Bytes of the key's id at the front.
+const KEY_ID_LEN: usize = 4;
+
+/// What a token holds: an envelope that every build can read, and the dialog's state, which only
+/// the same bundle and form can.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    version: u8,
+    /// The call as it was offered.
+    pub offer: Offer,
+    /// Hash of the bundle.
+    pub bundle: String,
+    /// What an operator would be told.
+    pub context: TransferContext,
+    /// The effects of all events up to this one are in here.
+    pub acked_event_seq: u64,
+    /// The turn that carries this token.
+    pub turn_seq: u64,
+    /// When that turn was made.
+    pub at: CallTime,
+    /// How often the call was resumed.
+    pub resume: u32,
+    /// [`Dialog::to_bytes`](crate::dialog::Dialog::to_bytes).
+    pub state: Vec<u8>,
+}
+
+impl Envelope {
+    /// The envelope of a call's first turn; its owner keeps it up to date.
+    pub fn new(offer: Offer, bundle: String) -> Self {
+        Self {
+            version: VERSION,
+            offer,
+            bundle,
+            context: TransferContext::default(),
+            acked_event_seq: 0,
+            turn_seq: 0,
+            at: CallTime::ZERO,
+            resume: 0,
+            state: Vec::new(),
+        }
+    }
+}
+
+/// A master key with its id.
+#[derive(Clone)]
+pub struct MasterKey {
+    /// Goes into every token, so that keys can be changed.
+    pub id: u32,
+    /// 32 random bytes.
+    pub secret: [u8; 32],
+}
+
+/// The keys of all replicas: the first seals, all open.
+#[derive(Clone)]
+pub struct TokenKeys {
+    keys: Vec<MasterKey>,
+    random: SystemRandom,
+}
+
+impl TokenKeys {
+    /// `None` without a key.
+    pub fn new(keys: Vec<MasterKey>) -> Option<Self> {
+        let random = SystemRandom::new();
+        (!keys.is_empty()).then_some(Self { keys, random })
+    }
+
+    /// What seals the tokens of one call; `None` never but without a key.
+    pub fn sealer(&self, gateway: &str, call: &CallId) -> Option<Sealer> {
+        let master = self.keys.first()?;
+        let key = derive(master, gateway, call)?;
+        let bound = bound(gateway, call);
+        Some(Sealer {
+            id: master.id,
+            key,
+            bound,
+            random: self.random.clone(),
+        })
+    }
+
+    /// Opens a token of that call from that gateway; `None` for any other bytes.
+    pub fn open(&self, gateway: &str, call: &CallId, token: &[u8]) -> Option<Envelope> {
+        if token.len() > MAX_TOKEN {
+            return None;
+        }
+        let (id, rest) = token.split_at_checked(KEY_ID_LEN)?;
+        let (nonce, sealed) = rest.split_at_checked(NONCE_LEN)?;
+        let id = u32::from_be_bytes(id.try_into().ok()?);
+        let key = derive(self.keys.iter().find(|key| key.id == id)?, gateway, call)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut bytes = sealed.to_vec();
+        let plain = key
+            .open_in_place(nonce, Aad::from(bound(gateway, call)), &mut bytes)
+            .ok()?;
+        let envelope: Envelope = postcard::from_bytes(plain).ok()?;
+        (envelope.version == VERSION && envelope.offer.call == *call).then_some(envelope)
+    }
+}
+
+/// Seals the tokens of one call.
+pub struct Sealer {
+    id: u32,
+    key: LessSafeKey,
+    bound: Vec<u8>,
+    random: SystemRandom,
+}
+
+impl Sealer {
+    /// Seals; `None` when it would be longer than [`MAX_TOKEN`] or randomness failed.
+    pub fn seal(&self, envelope: &Envelope) -> Option<Vec<u8>> {
+        let mut nonce = [0; NONCE_LEN];
+        self.random.fill(&mut nonce).ok()?;
+        let mut bytes = postcard::to_stdvec(envelope).ok()?;
+        let unique = Nonce::assume_unique_for_key(nonce);
+        let aad = Aad::from(&self.bound);
+        self.key
+            .seal_in_place_append_tag(unique, aad, &mut bytes)
+            .ok()?;
+        let mut token = Vec::with_capacity(KEY_ID_LEN + NONCE_LEN + bytes.len());
+        token.extend_from_slice(&self.id.to_be_bytes());
+        token.extend_from_slice(&nonce);
+        token.extend_from_slice(&bytes);
+        (token.len() <= MAX_TOKEN).then_some(token)
+    }
+}
+
+/// What a token is bound to: gateway and call.
+fn bound(gateway: &str, call: &CallId) -> Vec<u8> {
+    [gateway.as_bytes(), b"\0", call.as_str().as_bytes()].concat()
+}
+
+/// The key of one call.
+fn derive(master: &MasterKey, gateway: &str, call: &CallId) -> Option<LessSafeKey> {
+    let bound = bound(gateway, call);
+    let info: [&[u8]; 2] = [b"dana resume token", &bound];
+    let secret = Salt::new(HKDF_SHA256, &[]).extract(&master.secret);
+    let key = secret.expand(&info, &AES_256_GCM).ok()?;
+    Some(LessSafeKey::new(UnboundKey::from(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{PhoneNumber, WallTime};
+    use crate::dialog::event::Capabilities;
+
+    fn keys(ids: &[u32]) -> TokenKeys {
+        let key = |id: &u32| MasterKey {
+            id: *id,
+            secret: [u8::try_from(*id).unwrap(); 32],
+        };
+        TokenKeys::new(ids.iter().map(key).collect()).unwrap()
+    }
+
+    fn envelope(call: &CallId) -> Envelope {
+        let offer = Offer {
+            call: call.clone(),
+            call_key: "gateway:c-1:0".to_owned(),
+            from: PhoneNumber::parse("+77770000101"),
+            to: "3131".to_owned(),
+            locale: None,
+            capabilities: Capabilities {
+                recognizer: true,
+                transfer: true,
+            },
+            began: WallTime::from_unix_ms(0),
+        };
+        let mut envelope = Envelope::new(offer, "bundle".to_owned());
+        envelope.state = vec![7; 200];
+        envelope
+    }
+
+    #[test]
+    fn a_token_opens_for_its_call_its_gateway_and_its_key_only() {
+        let call = CallId::new("c-1").unwrap();
+        let other = CallId::new("c-2").unwrap();
+        let token = keys(&[1])
+            .sealer("a", &call)
+            .unwrap()
+            .seal(&envelope(&call))
+            .unwrap();
+        assert!(keys(&[1]).open("a", &call, &token) == Some(envelope(&call)));
+        assert!(
+            keys(&[2, 1]).open("a", &call, &token).is_some(),
+            "an older key still opens"
+        );
+        assert!(keys(&[2]).open("a", &call, &token).is_none());
+        assert!(keys(&[1]).open("b", &call, &token).is_none());
+        assert!(keys(&[1]).open("a", &other, &token).is_none());
+        for at in 0..token.len() {
+            let mut forged = token.clone();
+            forged[at] ^= 1;
+            assert!(keys(&[1]).open("a", &call, &forged).is_none(), "byte {at}");
+            assert!(
+                keys(&[1]).open("a", &call, &token[..at]).is_none(),
+                "cut at {at}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_too_large_is_not_sealed() {
+        let call = CallId::new("c-1").unwrap();
+        let mut envelope = envelope(&call);
+        envelope.state = vec![0; MAX_TOKEN];
+        assert!(
+            keys(&[1])
+                .sealer("a", &call)
+                .unwrap()
+                .seal(&envelope)
+                .is_none()
+        );
+    }
+}

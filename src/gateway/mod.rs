@@ -1,4 +1,239 @@
-//! The gRPC service `dana.gateway.v1.CallGateway`.
+//! The gRPC service `dana.gateway.v1.CallGateway`: one stream is one call. Decides nothing about a
+//! call; takes it, refuses it, hands its messages to its session.
 
+mod accept;
 pub mod codec;
+mod converse;
+mod refusal;
+mod registry;
 pub mod wire;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::bundle::Bundle;
+use crate::call::Locale;
+use crate::gateway::converse::Converse;
+use crate::gateway::registry::Registry;
+use crate::gateway::wire::pb;
+use crate::gateway::wire::pb::call_gateway_server::{CallGateway, CallGatewayServer};
+use crate::lookup::Network;
+use crate::prompt::estimated_ms;
+use crate::session::Shared;
+use crate::token::TokenKeys;
+
+/// One message of a gateway: an event with sixteen long alternatives is a third of this.
+const MAX_MESSAGE: usize = 64 * 1024;
+/// 64 KiB: a call whose events nobody takes is stopped by its own window, long before the unread
+/// small frames of one call would end all calls of the connection.
+const STREAM_WINDOW: u32 = 64 * 1024;
+/// 16 MiB: half of it is the budget for unread small frames of a whole connection.
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Calls on one connection.
+const MAX_STREAMS: u32 = 500;
+/// Header fields of a call; real ones have a few hundred bytes.
+const MAX_HEADER_LIST: u32 = 8 * 1024;
+/// A gateway's machine that is gone is noticed within 8 s.
+const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// A drain ends after this, whatever hangs.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Largest page of `ListPrompts`.
+const MAX_PAGE: usize = 500;
+
+/// Settings of the service.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who the gateway is, as long as no certificate says it. Part of tokens and ticket keys.
+    pub gateway_id: String,
+    /// Calls at a time; more are refused, with a hint when to try again.
+    pub max_calls: usize,
+    /// Connections at a time.
+    pub max_connections: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gateway_id: "gateway".to_owned(),
+            max_calls: 5_000,
+            max_connections: 1_024,
+        }
+    }
+}
+
+struct Inner<N> {
+    settings: Settings,
+    bundle: Arc<Bundle>,
+    shared: Arc<Shared<N>>,
+    keys: TokenKeys,
+    registry: Registry,
+}
+
+impl<N> Inner<N> {
+    /// The bundle of new calls.
+    fn bundle(&self) -> Arc<Bundle> {
+        Arc::clone(&self.bundle)
+    }
+}
+
+/// The service. Cheap to clone; clones serve the same calls.
+pub struct Gateway<N> {
+    inner: Arc<Inner<N>>,
+}
+
+impl<N> Clone for Gateway<N> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<N: Network> Gateway<N> {
+    /// A service that takes calls on this bundle.
+    pub fn new(
+        settings: Settings,
+        bundle: Arc<Bundle>,
+        shared: Shared<N>,
+        keys: TokenKeys,
+    ) -> Self {
+        let registry = Registry::default();
+        let shared = Arc::new(shared);
+        Self {
+            inner: Arc::new(Inner {
+                settings,
+                bundle,
+                shared,
+                keys,
+                registry,
+            }),
+        }
+    }
+
+    /// How many calls are live.
+    pub fn live_calls(&self) -> usize {
+        self.inner.registry.live()
+    }
+
+    /// Serves until `shutdown`; then drains: health off, offers refused, every stream ended with
+    /// UNAVAILABLE so that its gateway resumes elsewhere, and back within five seconds even if a
+    /// connection hangs.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), tonic::transport::Error> {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        reporter.set_serving::<CallGatewayServer<Self>>().await;
+        let inner = Arc::clone(&self.inner);
+        let connections = accept::connections(listener, inner.settings.max_connections);
+        let service = CallGatewayServer::new(self).max_decoding_message_size(MAX_MESSAGE);
+        let (drained, drain) = tokio::sync::oneshot::channel::<()>();
+        let server = Server::builder()
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_concurrent_streams(MAX_STREAMS)
+            .http2_max_header_list_size(MAX_HEADER_LIST)
+            .http2_keepalive_interval(Some(PING_EVERY))
+            .http2_keepalive_timeout(Some(PING_TIMEOUT))
+            .add_service(health)
+            .add_service(service)
+            .serve_with_incoming_shutdown(connections, async {
+                let _ = drain.await;
+            });
+        let mut server = std::pin::pin!(server);
+        tokio::select! {
+            ended = &mut server => return ended,
+            () = shutdown => {}
+        }
+        reporter.set_not_serving::<CallGatewayServer<Self>>().await;
+        inner.registry.drain();
+        let _ = drained.send(());
+        tokio::time::timeout(DRAIN, server).await.unwrap_or(Ok(()))
+    }
+}
+
+#[tonic::async_trait]
+impl<N: Network> CallGateway for Gateway<N> {
+    type ConverseStream = Converse<N>;
+    type FetchPromptStream = tokio_stream::Empty<Result<pb::AudioChunk, Status>>;
+
+    async fn converse(
+        &self,
+        request: Request<Streaming<pb::CallEvent>>,
+    ) -> Result<Response<Self::ConverseStream>, Status> {
+        Ok(Response::new(Converse::new(
+            Arc::clone(&self.inner),
+            request.into_inner(),
+        )))
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Request<pb::ListPromptsRequest>,
+    ) -> Result<Response<pb::ListPromptsResponse>, Status> {
+        let request = request.into_inner();
+        let bundle = self.inner.bundle();
+        // A token names a page of one bundle: after another is published the list begins anew.
+        let first = match request.page_token.split_once('/') {
+            None if request.page_token.is_empty() => 0,
+            Some((hash, at)) if *hash == *bundle.hash => at.parse().unwrap_or(usize::MAX),
+            _ => {
+                return Err(Status::invalid_argument(
+                    "page_token is of no page of this bundle",
+                ));
+            }
+        };
+        let size = match usize::try_from(request.page_size) {
+            Ok(size @ 1..=MAX_PAGE) => size,
+            _ => MAX_PAGE,
+        };
+        let names = bundle.catalog.names();
+        let all = names
+            .iter()
+            .flat_map(|name| Locale::ALL.iter().map(move |locale| (name, locale)));
+        let prompt = |(name, locale): (&Arc<str>, &Locale)| {
+            let id = bundle.catalog.find(name)?;
+            let text = bundle.catalog.text(id, *locale).to_string();
+            Some(pb::Prompt {
+                id: name.to_string(),
+                locale: locale.to_string(),
+                duration_ms: estimated_ms(&text),
+                text,
+                ..pb::Prompt::default()
+            })
+        };
+        let prompts: Vec<_> = all.skip(first).take(size).filter_map(prompt).collect();
+        let next = first.saturating_add(prompts.len());
+        let more = next < names.len().saturating_mul(Locale::ALL.len());
+        let next_page_token = if more {
+            format!("{}/{next}", bundle.hash)
+        } else {
+            String::new()
+        };
+        Ok(Response::new(pb::ListPromptsResponse {
+            prompts,
+            next_page_token,
+        }))
+    }
+
+    async fn fetch_prompt(
+        &self,
+        request: Request<pb::FetchPromptRequest>,
+    ) -> Result<Response<Self::FetchPromptStream>, Status> {
+        let request = request.into_inner();
+        let known = self.inner.bundle().catalog.find(&request.id).is_some();
+        let known = known && request.locale.parse::<Locale>().is_ok();
+        Err(Status::not_found(if known {
+            "this prompt has no audio yet: play its text by synthesis"
+        } else {
+            "there is no such prompt"
+        }))
+    }
+}

@@ -1,0 +1,284 @@
+//! One `Converse` stream: the response stream reads the events, steps the call and gives the turns.
+//! No task and no channel of its own, so that a gateway that does not read only stops its own call.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::stream::Stream;
+use tokio::time::{Instant, Sleep};
+use tonic::{Status, Streaming};
+
+use crate::call::WallTime;
+use crate::dialog::event::Offer;
+use crate::gateway::Inner;
+use crate::gateway::refusal::Refused;
+use crate::gateway::registry::{NotTaken, Notice, Signal};
+use crate::gateway::wire;
+use crate::gateway::wire::pb::{CallEvent, CallTurn};
+use crate::gateway::wire::{First, Offered, Resumed};
+use crate::lookup::Network;
+use crate::session::{ClockSource, Refusal, Reply, Session};
+use crate::token::MAX_AGE_MS;
+
+/// The first message comes at once, or the stream holds room for nothing.
+const FIRST_MESSAGE: Duration = Duration::from_secs(5);
+/// A gateway sends a sign of life every 10 s; after three of them it is dead.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The response stream of one call.
+pub struct Converse<N: Network> {
+    inner: Arc<Inner<N>>,
+    events: Streaming<CallEvent>,
+    call: Option<Live<N>>,
+    silence: Pin<Box<Sleep>>,
+    finished: bool,
+}
+
+/// The call, once it is known.
+struct Live<N: Network> {
+    session: Session<N>,
+    signal: Arc<Signal>,
+    inner: Arc<Inner<N>>,
+    offer: Offer,
+}
+
+impl<N: Network> Drop for Live<N> {
+    fn drop(&mut self) {
+        let closed = self
+            .session
+            .is_over()
+            .then_some(self.offer.call_key.as_str());
+        self.inner
+            .registry
+            .leave(&self.offer.call, &self.signal, closed);
+    }
+}
+
+type Item = Result<CallTurn, Status>;
+
+impl<N: Network> Converse<N> {
+    pub(super) fn new(inner: Arc<Inner<N>>, events: Streaming<CallEvent>) -> Self {
+        let silence = Box::pin(tokio::time::sleep(FIRST_MESSAGE));
+        Self {
+            inner,
+            events,
+            call: None,
+            silence,
+            finished: false,
+        }
+    }
+
+    /// The first message makes the call.
+    fn begin(&mut self, event: &CallEvent) -> Result<CallTurn, Refused> {
+        let (live, reply) = match wire::first(event) {
+            First::Offered(offered) if event.seq == 1 => self.offered(*offered)?,
+            First::Offered(_) => return Err(Refused::SequenceStartsAtOne),
+            First::Resumed(resumed) => self.resumed(&resumed)?,
+            First::Other => return Err(Refused::FirstMessageNotAnOffer),
+        };
+        self.call = Some(live);
+        Ok(turn(reply))
+    }
+
+    fn offered(&self, offered: Offered) -> Result<(Live<N>, Reply), Refused> {
+        let inner = &self.inner;
+        let call = offered.call.ok_or(Refused::BadCallId)?;
+        let now = wall_clock();
+        let skew_ms = offered
+            .started_at
+            .map_or(0, |at| at.unix_ms().saturating_sub(now.unix_ms()));
+        let began = match inner.shared.clock {
+            ClockSource::Server => now,
+            ClockSource::Gateway => offered.started_at.unwrap_or(now),
+        };
+        let gateway = &inner.settings.gateway_id;
+        let sealer = inner
+            .keys
+            .sealer(gateway, &call)
+            .ok_or(Refused::TooManyCalls)?;
+        let signal = inner
+            .registry
+            .offer(&call, inner.settings.max_calls)
+            .map_err(refused)?;
+        let offer = Offer {
+            call_key: format!("{gateway}:{call}:{}", began.unix_ms()),
+            call,
+            from: offered.from,
+            to: offered.to,
+            locale: offered.locale,
+            capabilities: offered.capabilities,
+            began,
+        };
+        let shared = Arc::clone(&inner.shared);
+        let bundle = inner.bundle();
+        let (session, reply) = Session::offered(shared, bundle, offer.clone(), sealer, skew_ms);
+        Ok((
+            Live {
+                session,
+                signal,
+                inner: Arc::clone(inner),
+                offer,
+            },
+            reply,
+        ))
+    }
+
+    fn resumed(&self, resumed: &Resumed) -> Result<(Live<N>, Reply), Refused> {
+        let inner = &self.inner;
+        let call = resumed.call.as_ref().ok_or(Refused::BadCallId)?;
+        let gateway = &inner.settings.gateway_id;
+        let envelope = inner
+            .keys
+            .open(gateway, call, &resumed.token)
+            .ok_or(Refused::BadToken)?;
+        let offer = envelope.offer.clone();
+        let began = match inner.shared.clock {
+            ClockSource::Server => offer.began,
+            ClockSource::Gateway => wall_clock(),
+        };
+        if wall_clock().unix_ms().saturating_sub(began.unix_ms()) > MAX_AGE_MS {
+            return Err(Refused::BadToken);
+        }
+        let sealer = inner.keys.sealer(gateway, call).ok_or(Refused::BadToken)?;
+        let signal = inner
+            .registry
+            .resume(call, &offer.call_key)
+            .map_err(refused)?;
+        let bundle = inner.bundle();
+        let bundle = Some(bundle).filter(|bundle| *bundle.hash == *envelope.bundle);
+        let shared = Arc::clone(&inner.shared);
+        let resume = (resumed.last_event_seq, resumed.offset_ms);
+        let (session, reply) = Session::resumed(shared, bundle, envelope, sealer, resume);
+        Ok((
+            Live {
+                session,
+                signal,
+                inner: Arc::clone(inner),
+                offer,
+            },
+            reply,
+        ))
+    }
+
+    /// An event of a call; `None` for one that asks for no answer.
+    fn event(live: &mut Live<N>, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
+        if wire::is_keep_alive(&event) {
+            return Ok(None);
+        }
+        let (seq, offset_ms) = (event.seq, event.offset_ms);
+        match live.session.event(seq, offset_ms, wire::event(event)) {
+            Ok(Some(reply)) => Ok(Some(turn(reply))),
+            Ok(None) => Ok(Some(turn(live.session.acknowledge()))),
+            Err(Refusal::SequenceGap) => Err(Refused::SequenceGap),
+            Err(Refusal::TooManyEvents) => Err(Refused::TooManyEvents),
+        }
+    }
+
+    fn taken(&mut self, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
+        let turn = match &mut self.call {
+            Some(live) => Self::event(live, event)?,
+            None => Some(self.begin(&event)?),
+        };
+        self.silence.as_mut().reset(Instant::now() + IDLE);
+        self.finished = self
+            .call
+            .as_ref()
+            .is_some_and(|live| live.session.is_over());
+        Ok(turn)
+    }
+
+    fn end(&mut self, refused: Refused) -> Poll<Option<Item>> {
+        self.finished = true;
+        self.call = None;
+        Poll::Ready(Some(Err(refused.into())))
+    }
+}
+
+impl<N: Network> Stream for Converse<N> {
+    type Item = Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        let this = self.get_mut();
+        if this.finished {
+            this.call = None;
+            return Poll::Ready(None);
+        }
+        let notice = this
+            .call
+            .as_ref()
+            .and_then(|live| live.signal.poll(cx.waker()));
+        match notice {
+            Some(Notice::Superseded) => return this.end(Refused::ResumedElsewhere),
+            Some(Notice::Draining) => return this.end(Refused::Draining),
+            None => {}
+        }
+        while let Poll::Ready(event) = Pin::new(&mut this.events).poll_next(cx) {
+            match event {
+                Some(Ok(event)) => match this.taken(event) {
+                    Ok(Some(turn)) => return Poll::Ready(Some(Ok(turn))),
+                    Ok(None) => {}
+                    Err(refused) => return this.end(refused),
+                },
+                Some(Err(status)) => {
+                    this.finished = true;
+                    this.call = None;
+                    return Poll::Ready(Some(Err(status)));
+                }
+                None => {
+                    this.finished = true;
+                    this.call = None;
+                    return Poll::Ready(None);
+                }
+            }
+        }
+        if let Some(live) = &mut this.call
+            && let Poll::Ready(reply) = live.session.poll(cx)
+        {
+            this.finished = live.session.is_over();
+            return Poll::Ready(Some(Ok(turn(reply))));
+        }
+        if this.silence.as_mut().poll(cx).is_ready() {
+            let idle = this.call.is_some();
+            return this.end(if idle {
+                Refused::Idle
+            } else {
+                Refused::NoFirstMessage
+            });
+        }
+        Poll::Pending
+    }
+}
+
+fn turn(reply: Reply) -> CallTurn {
+    wire::pb_turn(
+        reply.seq,
+        reply.acked_event_seq,
+        reply.token,
+        &reply.actions,
+    )
+}
+
+const fn refused(not_taken: NotTaken) -> Refused {
+    match not_taken {
+        NotTaken::Live => Refused::CallIsLive,
+        NotTaken::Full => Refused::TooManyCalls,
+        NotTaken::Draining => Refused::Draining,
+        NotTaken::Closed => Refused::BadToken,
+    }
+}
+
+/// The wall clock is read once a call, at its offer, and for the age of a token.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one reading of the wall clock"
+)]
+fn wall_clock() -> WallTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let ms = since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    });
+    WallTime::from_unix_ms(ms)
+}
