@@ -21,7 +21,7 @@ pub(super) fn fill(slot: Slot, locale: Locale, values: &Values) -> Option<String
     })
 }
 
-/// One by one, with pauses between groups of three: a long number is written down by ear.
+/// One by one, with pauses between groups of two or three: a long number is written down by ear.
 pub fn digits(locale: Locale, number: &str) -> String {
     let names = match locale {
         Locale::Ru => &RU_UNITS,
