@@ -1,1 +1,303 @@
-//! A scripted gateway: drives the real service over gRPC.
+//! A scripted gateway: drives a real service over gRPC as the contract asks of a gateway, in real
+//! time or faster, and resumes its calls when the service is lost. Never looks behind the contract.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Status, Streaming};
+
+use crate::call::{CallId, CallTime, Locale, PhoneNumber, WallTime};
+use crate::caller::MediaSide;
+use crate::caller::turns::{ScriptedCaller, Turn};
+use crate::dialog::event::{Capabilities, Event, Offer};
+use crate::gateway::wire;
+use crate::gateway::wire::pb::call_gateway_client::CallGatewayClient;
+use crate::gateway::wire::pb::{CallEvent, CallTurn};
+use crate::journal::{Entry, FORMAT, Header};
+
+/// How long a lost service is dialled again before the call is given up.
+const REDIAL: Duration = Duration::from_secs(10);
+/// Pause between two dials.
+const REDIAL_EVERY: Duration = Duration::from_millis(200);
+/// A sign of life in the silence.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Events that wait to be taken.
+const QUEUE: usize = 512;
+/// How long the service may take to finish the stream after the call.
+const FINISH: Duration = Duration::from_secs(5);
+
+/// A call to be made.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its id.
+    pub call: CallId,
+    /// The calling number.
+    pub from: Option<PhoneNumber>,
+    /// The language hint.
+    pub locale: Option<Locale>,
+    /// What the caller does.
+    pub turns: Vec<Turn>,
+    /// The media side, with the fate of transfers.
+    pub media: MediaSide,
+    /// How many times faster than life.
+    pub speed: u32,
+    /// The wall clock at the offer.
+    pub at: WallTime,
+}
+
+/// Why a call could not be brought to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CallFailure {
+    /// Nobody answers there.
+    #[error("cannot reach {target} for {} s", REDIAL.as_secs())]
+    Unreachable {
+        /// The address.
+        target: String,
+    },
+    /// The service refused the stream.
+    #[error("the service refused the call: {0}")]
+    Refused(Box<Status>),
+}
+
+/// Makes the call at `target` (`http://host:port`); tells each entry as it happens and gives all.
+pub async fn make(
+    target: &str,
+    plan: Plan,
+    mut tell: impl FnMut(&Entry),
+) -> Result<Vec<Entry>, CallFailure> {
+    let header = Entry::Header(Box::new(header(&plan)));
+    tell(&header);
+    let mut gateway = Gateway {
+        target,
+        began: Instant::now(),
+        speed: plan.speed.max(1),
+        caller: ScriptedCaller::new(plan.media.clone(), plan.turns.clone()),
+        seq: 1,
+        token: Vec::new(),
+        kept: VecDeque::new(),
+        entries: vec![header],
+        resumes: 0,
+    };
+    let from = plan.from.as_ref();
+    let offer = wire::pb_offer(&plan.call, from, plan.locale, plan.at);
+    let mut line = gateway.dial(vec![offer]).await?;
+    loop {
+        match gateway.serve(&mut line, &mut tell).await {
+            Ok(()) => return Ok(gateway.entries),
+            Err(status) if is_lost(&status) && !gateway.token.is_empty() => {
+                line = gateway.resume(&plan.call).await?;
+            }
+            Err(status) => return Err(CallFailure::Refused(Box::new(status))),
+        }
+    }
+}
+
+fn header(plan: &Plan) -> Header {
+    Header {
+        format: FORMAT,
+        build: env!("CARGO_PKG_VERSION").to_owned(),
+        bundle: String::new(),
+        resume: 0,
+        skew_ms: 0,
+        offer: Offer {
+            call: plan.call.clone(),
+            call_key: plan.call.to_string(),
+            from: plan.from.clone(),
+            to: "3131".to_owned(),
+            locale: plan.locale,
+            capabilities: Capabilities {
+                recognizer: true,
+                transfer: true,
+            },
+            began: plan.at,
+        },
+    }
+}
+
+/// A stream that broke, or a service that went down: the call goes on elsewhere.
+fn is_lost(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled
+    )
+}
+
+/// An open stream.
+struct Line {
+    events: mpsc::Sender<CallEvent>,
+    turns: Streaming<CallTurn>,
+}
+
+struct Gateway<'t> {
+    target: &'t str,
+    began: Instant,
+    speed: u32,
+    caller: ScriptedCaller,
+    seq: u64,
+    token: Vec<u8>,
+    /// Events that the newest token does not hold.
+    kept: VecDeque<(u64, CallEvent)>,
+    entries: Vec<Entry>,
+    resumes: u32,
+}
+
+impl Gateway<'_> {
+    fn now(&self) -> CallTime {
+        let ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        CallTime::from_ms(ms.saturating_mul(self.speed))
+    }
+
+    fn moment(&self, at: CallTime) -> Instant {
+        self.began + Duration::from_millis(u64::from(at.ms())) / self.speed
+    }
+
+    async fn dial(&self, first: Vec<CallEvent>) -> Result<Line, CallFailure> {
+        let give_up = Instant::now() + REDIAL;
+        loop {
+            let line = open(self.target, &first).await;
+            match line {
+                Ok(line) => return Ok(line),
+                Err(Some(status)) if !is_lost(&status) => {
+                    return Err(CallFailure::Refused(Box::new(status)));
+                }
+                Err(_) if Instant::now() < give_up => tokio::time::sleep(REDIAL_EVERY).await,
+                Err(_) => {
+                    let target = self.target.to_owned();
+                    return Err(CallFailure::Unreachable { target });
+                }
+            }
+        }
+    }
+
+    /// The newest token, then what it does not hold.
+    async fn resume(&mut self, call: &CallId) -> Result<Line, CallFailure> {
+        let last = self.kept.back().map_or(0, |(seq, _)| *seq);
+        let resumed = wire::pb_resume(call, self.token.clone(), last, self.now().ms());
+        let again = self.kept.iter().map(|(_, event)| event.clone());
+        let first = [resumed].into_iter().chain(again).collect();
+        self.resumes += 1;
+        self.dial(first).await
+    }
+
+    /// Until the call is over, or the stream.
+    async fn serve(
+        &mut self,
+        line: &mut Line,
+        tell: &mut impl FnMut(&Entry),
+    ) -> Result<(), Status> {
+        let mut alive = Instant::now() + KEEP_ALIVE;
+        while !self.caller.has_ended() {
+            let next = self.caller.next().map(|at| self.moment(at));
+            let wake = next.unwrap_or(alive).min(alive);
+            tokio::select! {
+                turn = line.turns.message() => match turn? {
+                    Some(turn) => self.take(turn, tell),
+                    None => return Err(Status::unavailable("the stream ended before the call")),
+                },
+                () = tokio::time::sleep_until(wake) => {
+                    if Instant::now() >= alive {
+                        let sign = wire::pb_keep_alive(self.now().ms());
+                        // A stream that is gone shows at the next turn.
+                        let _ = line.events.send(sign).await;
+                        alive = Instant::now() + KEEP_ALIVE;
+                    }
+                    self.go_on(line, tell).await;
+                }
+            }
+        }
+        self.finish(line, tell).await
+    }
+
+    /// Sends what has happened by now.
+    async fn go_on(&mut self, line: &Line, tell: &mut impl FnMut(&Entry)) {
+        let at = self.now();
+        for event in self.caller.advance(at) {
+            self.seq += 1;
+            self.note(
+                Entry::Event {
+                    at,
+                    seq: Some(self.seq),
+                    event: event.clone(),
+                },
+                tell,
+            );
+            if let Some(message) = wire::pb_event(self.seq, at.ms(), &event) {
+                self.kept.push_back((self.seq, message.clone()));
+                let _ = line.events.send(message).await;
+            }
+        }
+    }
+
+    fn take(&mut self, turn: CallTurn, tell: &mut impl FnMut(&Entry)) {
+        if !turn.resume_token.is_empty() {
+            self.token.clone_from(&turn.resume_token);
+            self.kept.retain(|(seq, _)| *seq > turn.acked_event_seq);
+        }
+        let at = self.now();
+        for action in wire::actions(turn) {
+            self.caller.apply(at, &action);
+            self.note(Entry::Action { at, action }, tell);
+        }
+    }
+
+    fn note(&mut self, entry: Entry, tell: &mut impl FnMut(&Entry)) {
+        tell(&entry);
+        self.entries.push(entry);
+    }
+
+    /// `CallEnded` is sent; the service acknowledges it and finishes the stream.
+    async fn finish(
+        &mut self,
+        line: &mut Line,
+        tell: &mut impl FnMut(&Entry),
+    ) -> Result<(), Status> {
+        self.go_on(line, tell).await;
+        let ended = tokio::time::timeout(FINISH, async {
+            while let Some(turn) = line.turns.message().await? {
+                self.take(turn, tell);
+            }
+            Ok(())
+        });
+        ended
+            .await
+            .unwrap_or_else(|_| Err(Status::unavailable("the stream did not finish")))
+    }
+}
+
+async fn open(target: &str, first: &[CallEvent]) -> Result<Line, Option<Status>> {
+    let endpoint = Channel::from_shared(target.to_owned()).map_err(|_| None)?;
+    let channel = endpoint
+        .connect_timeout(FINISH)
+        .connect()
+        .await
+        .map_err(|_| None)?;
+    let (events, receiver) = mpsc::channel(QUEUE);
+    for event in first {
+        events.send(event.clone()).await.map_err(|_| None)?;
+    }
+    let turns = CallGatewayClient::new(channel)
+        .converse(ReceiverStream::new(receiver))
+        .await;
+    Ok(Line {
+        events,
+        turns: turns.map_err(Some)?.into_inner(),
+    })
+}
+
+/// The event that ends a call, if it is among these.
+pub fn ended(entries: &[Entry]) -> bool {
+    let end = |entry: &Entry| {
+        matches!(
+            entry,
+            Entry::Event {
+                event: Event::CallEnded { .. },
+                ..
+            }
+        )
+    };
+    entries.iter().any(end)
+}

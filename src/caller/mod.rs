@@ -166,6 +166,11 @@ impl MediaSide {
             .map(|_| self.front_since)
     }
 
+    /// Whether the caller is speaking.
+    pub const fn is_spoken_to(&self) -> bool {
+        self.speech.is_some()
+    }
+
     /// Whether the call is over.
     pub const fn has_ended(&self) -> bool {
         self.ended

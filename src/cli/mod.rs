@@ -5,7 +5,11 @@
 
 pub mod check;
 pub mod config;
+pub mod demo;
+pub mod mock;
 pub mod out;
+pub mod serve;
+pub mod talk;
 pub mod test;
 
 use std::process::ExitCode;
@@ -30,6 +34,14 @@ enum Command {
     Check(check::Args),
     /// Run call scripts and show where a conversation differs from its file.
     Test(test::Args),
+    /// Be the caller: type what you say, press keys, hang up.
+    Talk(talk::Args),
+    /// Service, mocked back ends and callers in one process.
+    Demo(demo::Args),
+    /// The service.
+    Serve(serve::Args),
+    /// The mocked back ends.
+    Mock(mock::Args),
     /// Print the effective configuration, each setting with what it is.
     Config(config::Args),
 }
@@ -40,6 +52,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Check(args) => check::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::Talk(args) => talk::run(&args),
+            Command::Demo(args) => demo::run(&args),
+            Command::Serve(args) => serve::run(&args),
+            Command::Mock(args) => mock::run(&args),
             Command::Config(args) => config::run(&args),
         },
         // `--help` and `--version` come as errors too, with exit code 0.

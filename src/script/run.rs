@@ -19,23 +19,42 @@ const MAX_CALL: CallTime = CallTime::from_ms(60 * 60 * 1000);
 /// A call of more events than this goes in circles.
 const MAX_EVENTS: usize = 10_000;
 
+/// What answers look-ups and tickets, and after how long.
+pub trait BackEnds {
+    /// The event that an action leads to, and its delay in milliseconds; `None`: no answer comes.
+    fn answer(&mut self, action: &Action) -> Option<(u32, Event)>;
+}
+
+impl BackEnds for Situation {
+    fn answer(&mut self, action: &Action) -> Option<(u32, Event)> {
+        if let Action::LookUp(lookup) = action {
+            let found = self.findings.get(&lookup.kind())?;
+            Some((found.after_ms, Event::Found(found.value.clone())))
+        } else if matches!(action, Action::CreateTicket(..)) {
+            let ticket = self.ticket.as_ref()?;
+            Some((ticket.after_ms, Event::TicketFinished(ticket.value.clone())))
+        } else {
+            None
+        }
+    }
+}
+
 /// A call on virtual time.
-pub struct Run {
+pub struct Run<B> {
     /// The dialog.
     pub dialog: Dialog,
     /// What happened and was done.
     pub entries: Vec<Entry>,
-    situation: Situation,
+    back_ends: B,
     /// What is on its way from the back ends.
     coming: Vec<(CallTime, Event)>,
     wake_at: Option<CallTime>,
     at: CallTime,
 }
 
-impl Run {
+impl<B: BackEnds> Run<B> {
     /// Offers the call; gives what is to be done at the media side.
-    pub fn begin(bundle: &Arc<Bundle>, situation: &Situation) -> (Self, Vec<Action>) {
-        let offer = offer(situation);
+    pub fn begin(bundle: &Arc<Bundle>, offer: Offer, back_ends: B) -> (Self, Vec<Action>) {
         let header = Header {
             format: FORMAT,
             build: env!("CARGO_PKG_VERSION").to_owned(),
@@ -48,7 +67,7 @@ impl Run {
         let mut run = Self {
             dialog,
             entries: vec![Entry::Header(Box::new(header))],
-            situation: situation.clone(),
+            back_ends,
             coming: Vec::new(),
             wake_at: None,
             at: CallTime::ZERO,
@@ -110,16 +129,8 @@ impl Run {
                 at: self.at,
                 action: action.clone(),
             });
-            let answer = if let Action::LookUp(lookup) = action {
-                let found = self.situation.findings.get(&lookup.kind());
-                found.map(|found| (found.after_ms, Event::Found(found.value.clone())))
-            } else if matches!(action, Action::CreateTicket(..)) {
-                let ticket = self.situation.ticket.as_ref();
-                ticket.map(|ticket| (ticket.after_ms, Event::TicketFinished(ticket.value.clone())))
-            } else {
-                None
-            };
             let at = self.at;
+            let answer = self.back_ends.answer(action);
             self.coming
                 .extend(answer.map(|(after_ms, event)| (at.plus(after_ms), event)));
         }
@@ -127,7 +138,8 @@ impl Run {
     }
 }
 
-fn offer(situation: &Situation) -> Offer {
+/// The offer of a situation's call.
+pub fn offer(situation: &Situation) -> Offer {
     let call = CallId::new("script").unwrap_or_else(|| unreachable!("a valid id"));
     Offer {
         call_key: format!("script:script:{}", situation.now.unix_ms()),
@@ -151,7 +163,7 @@ pub fn run(bundle: &Arc<Bundle>, script: &Script) -> String {
         transfer.map_or(0, |transfer| transfer.after_ms),
     );
     let mut caller = ScriptedCaller::new(media, script.turns.clone());
-    let (mut run, actions) = Run::begin(bundle, &script.situation);
+    let (mut run, actions) = Run::begin(bundle, offer(&script.situation), script.situation.clone());
     apply(&mut caller, CallTime::ZERO, &actions);
     for _ in 0..MAX_EVENTS {
         let Some(at) = caller.next().into_iter().chain(run.next()).min() else {
@@ -180,7 +192,7 @@ fn apply(caller: &mut ScriptedCaller, at: CallTime, actions: &[Action]) {
     }
 }
 
-fn conversation(run: &Run) -> String {
+fn conversation<B: BackEnds>(run: &Run<B>) -> String {
     let mut text: String = run
         .entries
         .iter()

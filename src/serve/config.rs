@@ -82,20 +82,6 @@ settings! {
         "folder of journals and call records; empty is the state folder";
     root: Root = "network.root", "http://127.0.0.1:8621",
         "root URL of the back ends";
-    customer: Optional<Root> = "network.customer", "",
-        "root URL of customers (TMF629); empty is network.root";
-    inventory: Optional<Root> = "network.inventory", "",
-        "root URL of the product inventory (TMF637); empty is network.root";
-    account: Optional<Root> = "network.account", "",
-        "root URL of billing accounts (TMF666); empty is network.root";
-    problem: Optional<Root> = "network.problem", "",
-        "root URL of service problems (TMF656); empty is network.root";
-    test: Optional<Root> = "network.test", "",
-        "root URL of line tests (TMF653); empty is network.root";
-    ticket: Optional<Root> = "network.ticket", "",
-        "root URL of trouble tickets (TMF621); empty is network.root";
-    connect_ms: NonZeroU32 = "network.connect_ms", "500",
-        "longest wait for a connection to a back end, in ms";
     read_ms: NonZeroU32 = "network.read_ms", "3500",
         "longest wait for a look-up, its one retry included, in ms: a caller waits 4 s at most";
     line_test_ms: NonZeroU32 = "network.line_test_ms", "15000",

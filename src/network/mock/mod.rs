@@ -166,9 +166,9 @@ impl Mock {
     }
 }
 
-/// Dates of fixtures are relative to now.
+/// The mock's clock: dates of fixtures are relative to it.
 #[expect(clippy::disallowed_methods, reason = "the mock's own clock")]
-fn now() -> WallTime {
+pub fn now() -> WallTime {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let ms = since.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

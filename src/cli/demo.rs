@@ -1,0 +1,345 @@
+//! `dana demo`: the service, the mocked back ends and callers in one process, over real gRPC and
+//! HTTP on loopback; or the callers alone, against a service that runs elsewhere.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::bundle::Bundle;
+use crate::call::{CallId, Disposition, Locale, PhoneNumber, WallTime};
+use crate::caller::MediaSide;
+use crate::cli::out;
+use crate::cli::out::Exit;
+use crate::client;
+use crate::client::Plan;
+use crate::dialog::event::TransferResult;
+use crate::gateway::{Gateway, Settings};
+use crate::journal::Entry;
+use crate::journal::cdr::{Cdr, fold};
+use crate::journal::recorder::Recorder;
+use crate::network;
+use crate::network::TmForum;
+use crate::network::mock::Mock;
+use crate::problem::Source;
+use crate::script::parse;
+use crate::script::render;
+use crate::session::{ClockSource, Shared};
+use crate::token::{MasterKey, TokenKeys};
+
+/// Options of `dana demo`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many times faster than life; 1 is as callers hear it.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100))]
+    speed: u32,
+    /// Call a service that runs already (`http://host:port`) on the mocked back ends.
+    #[arg(long, value_name = "URL")]
+    against: Option<String>,
+    /// Only the caller of that name.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// The folder with flows, prompts and grammars.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    bundle: PathBuf,
+}
+
+/// A caller of the demo: name, number, language hint, what he does, how it has to end, tickets.
+struct Caller {
+    name: &'static str,
+    number: &'static str,
+    locale: Option<Locale>,
+    does: &'static str,
+    ends: Disposition,
+    tickets: usize,
+}
+
+const RU: Option<Locale> = Some(Locale::Ru);
+const KK: Option<Locale> = Some(Locale::Kk);
+
+const CALLERS: &[Caller] = &[
+    Caller {
+        name: "cable, Russian",
+        number: "+77770000101",
+        locale: RU,
+        does: "open says \"третий час сидим без интернета\"\nconfirm_home says \"да домашний интернет\"\nconfirm_ticket says \"да создайте\"\nanything_else says \"нет благодарю\"",
+        ends: Disposition::TicketCreated,
+        tickets: 1,
+    },
+    Caller {
+        name: "cable, Kazakh",
+        number: "+77770000102",
+        locale: KK,
+        does: "open says \"интернетім өшіп қалыпты\"\nconfirm_home says \"иә осы үйдікі\"\nconfirm_ticket says \"тағы бір қайталап жіберіңізші\"\nconfirm_ticket says \"мақұл жасаңыз\"\nanything_else says \"басқа сұрақ жоқ\"",
+        ends: Disposition::TicketCreated,
+        tickets: 1,
+    },
+    Caller {
+        name: "mass outage",
+        number: "+77770000104",
+        locale: RU,
+        does: "confirm_home says \"да домашний\"\nanything_else says \"нет спасибо\"",
+        ends: Disposition::InformedOutage,
+        tickets: 0,
+    },
+    Caller {
+        name: "open ticket",
+        number: "+77770000106",
+        locale: KK,
+        does: "anything_else says \"жоқ рақмет\"",
+        ends: Disposition::InformedExistingTicket,
+        tickets: 0,
+    },
+    Caller {
+        name: "no fault",
+        number: "+77770000108",
+        locale: RU,
+        does: "open says \"скорости нет совсем еле шевелится\"\nconfirm_home says \"да по вайфаю дома\"",
+        ends: Disposition::TransferredOperator,
+        tickets: 0,
+    },
+    Caller {
+        name: "fee not paid",
+        number: "+77770000111",
+        locale: RU,
+        does: "open says \"нет интернета\"\nconfirm_home presses 1\nconfirm_operator says \"нет\"\nanything_else says \"нет\"",
+        ends: Disposition::InformedFee,
+        tickets: 0,
+    },
+    Caller {
+        name: "mobile in a package",
+        number: "+77770000915",
+        locale: RU,
+        does: "open says \"вопрос по мобильной связи\"",
+        ends: Disposition::TransferredUniversal,
+        tickets: 0,
+    },
+    Caller {
+        name: "mobile, no package",
+        number: "+77770000114",
+        locale: KK,
+        does: "open says \"ұялы байланыс бойынша сұрақ\"\nanything_else says \"жоқ\"",
+        ends: Disposition::Redirected116,
+        tickets: 0,
+    },
+    Caller {
+        name: "unknown number",
+        number: "+77779999999",
+        locale: None,
+        does: "open says \"интернет не работает\"\nconfirm_home says \"да\"\nask_login presses 0770000777#",
+        ends: Disposition::TransferredOperator,
+        tickets: 0,
+    },
+    Caller {
+        name: "silence",
+        number: "+77770000108",
+        locale: RU,
+        does: "",
+        ends: Disposition::TransferredOperator,
+        tickets: 0,
+    },
+    Caller {
+        name: "ticket times out",
+        number: "+77770000118",
+        locale: RU,
+        does: "open says \"кабель порвали\"\nconfirm_home says \"да\"\nconfirm_ticket says \"да создавайте\"\nanything_else says \"нет\"",
+        ends: Disposition::TicketCreated,
+        tickets: 1,
+    },
+    Caller {
+        name: "hangs up in the offer",
+        number: "+77770000116",
+        locale: RU,
+        does: "choose_login presses 2\nopen says \"интернет пропал\"\nconfirm_home says \"да\"\nconfirm_ticket hangs up over=1s",
+        ends: Disposition::CallerHungUp,
+        tickets: 0,
+    },
+];
+
+/// Runs the command.
+pub fn run(args: &Args) -> Exit {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let ran = match runtime {
+        Ok(runtime) => runtime.block_on(demo(args)),
+        Err(error) => Err(format!("cannot start a runtime: {error}")),
+    };
+    match ran {
+        Ok(true) => Exit::Good,
+        Ok(false) => Exit::Found,
+        Err(error) => {
+            out::talk(&format!("error: {error}"));
+            Exit::Environment
+        }
+    }
+}
+
+async fn demo(args: &Args) -> Result<bool, String> {
+    let (target, mock) = match &args.against {
+        Some(target) => (target.clone(), None),
+        None => {
+            let (target, mock) = start(args).await?;
+            (target, Some(mock))
+        }
+    };
+    let wanted = |caller: &&Caller| args.only.as_deref().is_none_or(|only| only == caller.name);
+    let callers: Vec<&'static Caller> = CALLERS.iter().filter(wanted).collect();
+    if callers.is_empty() {
+        let names: Vec<_> = CALLERS.iter().map(|caller| caller.name).collect();
+        return Err(format!(
+            "no caller has that name; there are: {}",
+            names.join(", ")
+        ));
+    }
+    let mut calls = JoinSet::new();
+    for (at, caller) in callers.into_iter().enumerate() {
+        let (target, plan) = (target.clone(), plan(at, caller, args.speed)?);
+        calls.spawn(async move {
+            let tell = |entry: &Entry| {
+                if let Some(line) = render::line(entry) {
+                    out::data(&format!("{:<22} {line}", caller.name));
+                }
+            };
+            (caller, client::make(&target, plan, tell).await)
+        });
+    }
+    let mut endings = Vec::new();
+    while let Some(call) = calls.join_next().await {
+        let (caller, made) = call.map_err(|error| error.to_string())?;
+        endings.push((caller, made.map(|entries| fold(&entries))));
+    }
+    endings.sort_by_key(|(caller, _)| CALLERS.iter().position(|c| c.name == caller.name));
+    Ok(report(&endings, mock.as_deref()))
+}
+
+type Ending = (&'static Caller, Result<Option<Cdr>, client::CallFailure>);
+
+/// The ledger, and a table of endings; whether each call ended as it should.
+fn report(endings: &[Ending], mock: Option<&Mock>) -> bool {
+    let ledger = mock.map(Mock::ledger).unwrap_or_default();
+    if mock.is_some() {
+        out::data("\ntickets");
+        for entry in &ledger {
+            let login = entry
+                .login
+                .get(entry.login.len().saturating_sub(4)..)
+                .unwrap_or("");
+            let times = entry.posts;
+            out::data(&format!(
+                "  {}  login …{login}  asked for {times} time(s)",
+                entry.id
+            ));
+        }
+    }
+    out::data("\nendings");
+    let mut good = true;
+    for (caller, made) in endings {
+        let login = format!("07700{}", caller.number.get(7..).unwrap_or(""));
+        let tickets = ledger.iter().filter(|entry| entry.login == login).count();
+        let (ends, dead_air) = match made {
+            Ok(Some(cdr)) => (
+                cdr.disposition.map_or("none", Disposition::as_str),
+                cdr.dead_air_ms,
+            ),
+            Ok(None) => ("none", 0),
+            Err(error) => {
+                out::talk(&format!("{}: {error}", caller.name));
+                ("broken", 0)
+            }
+        };
+        let right = ends == caller.ends.as_str() && (mock.is_none() || tickets == caller.tickets);
+        good &= right;
+        let mark = if right { "ok " } else { "NOT" };
+        let (name, seconds) = (caller.name, f64::from(dead_air) / 1000.0);
+        out::data(&format!(
+            "  {mark} {name:<22} {ends:<26} tickets {tickets}, dead air {seconds:.1} s"
+        ));
+    }
+    let word = if good {
+        "each call ended as it should"
+    } else {
+        "a call ended otherwise"
+    };
+    out::data(&format!("\n{} calls: {word}", endings.len()));
+    good
+}
+
+fn plan(at: usize, caller: &Caller, speed: u32) -> Result<Plan, String> {
+    let indented: String = caller
+        .does
+        .lines()
+        .map(|line| format!("  {line}\n"))
+        .collect();
+    let source = Source::new(caller.name, format!("caller\n{indented}"));
+    let script = parse::parse(&source).map_err(|problems| problems.to_string())?;
+    let id = format!("demo-{at}-{}", now().unix_ms());
+    Ok(Plan {
+        call: CallId::new(&id).ok_or("a call id")?,
+        from: PhoneNumber::parse(caller.number),
+        locale: caller.locale,
+        turns: script.turns,
+        media: MediaSide::new(Some(TransferResult::Connected), 3_000),
+        speed,
+        at: now(),
+    })
+}
+
+/// How long a mocked line test takes: callers are asked two questions meanwhile.
+const LINE_TEST: Duration = Duration::from_millis(600);
+
+/// Mock and service, on free ports.
+async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
+    let bundle = Bundle::load(&args.bundle).map_err(|error| error.to_string())?;
+    let (listener, root) = listen().await?;
+    let mock = Mock::new(LINE_TEST);
+    tokio::spawn(Arc::clone(&mock).serve(listener, std::future::pending()));
+    let back_ends =
+        TmForum::new(network::Settings::new(root)).map_err(|error| error.to_string())?;
+    let (network, recorder) = (Arc::new(back_ends), Recorder::nowhere());
+    let shared = Shared {
+        network,
+        recorder,
+        clock: ClockSource::Server,
+    };
+    let key = MasterKey {
+        id: 1,
+        secret: secret()?,
+    };
+    let keys = TokenKeys::new(vec![key]).ok_or("no key")?;
+    let gateway = Gateway::new(Settings::default(), bundle, shared, keys);
+    let (listener, target) = listen().await?;
+    tokio::spawn(gateway.serve(listener, std::future::pending()));
+    Ok((target, mock))
+}
+
+async fn listen() -> Result<(TcpListener, String), String> {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .map_err(|error| error.to_string())?;
+    let at = listener.local_addr().map_err(|error| error.to_string())?;
+    Ok((listener, format!("http://{at}")))
+}
+
+fn secret() -> Result<[u8; 32], String> {
+    use ring::rand::{SecureRandom, SystemRandom};
+    let mut secret = [0; 32];
+    SystemRandom::new()
+        .fill(&mut secret)
+        .map_err(|_| "no randomness".to_owned())?;
+    Ok(secret)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a gateway has a clock of its own"
+)]
+fn now() -> WallTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let ms = since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    });
+    WallTime::from_unix_ms(ms)
+}

@@ -1,0 +1,111 @@
+//! `dana serve`: the service, until it is told to stop.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::cli::out;
+use crate::cli::out::Exit;
+use crate::network::mock::Mock;
+use crate::serve::Service;
+use crate::serve::config::{Config, LogFormat, LogLevel};
+
+/// Options of `dana serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration file; see `dana config`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve the mocked back ends in this process, at the address of `network.root`.
+    #[arg(long)]
+    mock: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Exit {
+    let config = match Config::load(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return out::bad_file(&error),
+    };
+    log(config.log_level, config.log_format);
+    if args.mock
+        && let Err(error) = start_mock(config.root.reveal())
+    {
+        out::talk(&format!(
+            "error: cannot serve the mocked back ends: {error}"
+        ));
+        return Exit::Environment;
+    }
+    let service = match Service::new(&config) {
+        Ok(service) => service,
+        Err(error) => {
+            out::talk(&format!("error: {error}"));
+            return Exit::Environment;
+        }
+    };
+    let ready = |at| out::talk(&format!("dana serves gateways at {at}"));
+    match service.run(ready, stopped()) {
+        Ok(()) => Exit::Good,
+        Err(error) => {
+            out::talk(&format!("error: {error}"));
+            Exit::Environment
+        }
+    }
+}
+
+/// Logs go to stderr; stdout is for data.
+fn log(level: LogLevel, format: LogFormat) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level);
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// SIGTERM or Ctrl-C.
+pub(super) async fn stopped() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}
+
+/// How long a mocked line test takes.
+pub(super) const LINE_TEST: Duration = Duration::from_secs(2);
+
+/// The mock in a thread of its own, as it would be on a machine of its own.
+fn start_mock(root: &str) -> std::io::Result<()> {
+    let at = root
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let listener = runtime.block_on(TcpListener::bind(&at))?;
+    std::thread::spawn(move || {
+        let mock = Mock::new(LINE_TEST);
+        runtime.block_on(mock.serve(listener, std::future::pending()))
+    });
+    Ok(())
+}
