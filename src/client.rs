@@ -10,14 +10,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
-use crate::call::{CallId, CallTime, Locale, PhoneNumber, WallTime};
+use crate::call::{CallId, Locale, PhoneNumber};
 use crate::caller::MediaSide;
 use crate::caller::turns::{ScriptedCaller, Turn};
 use crate::dialog::event::{Capabilities, Event, Offer};
-use crate::gateway::wire;
+use crate::gateway::wire::gateway as wire;
 use crate::gateway::wire::pb::call_gateway_client::CallGatewayClient;
 use crate::gateway::wire::pb::{CallEvent, CallTurn};
 use crate::journal::{Entry, FORMAT, Header};
+use crate::time::{CallTime, WallTime};
 
 /// How long a lost service is dialled again before the call is given up.
 const REDIAL: Duration = Duration::from_secs(10);

@@ -6,6 +6,7 @@
 //!
 //! | room | what it is |
 //! |---|---|
+//! | [`time`] | the two times of a call |
 //! | [`call`] | the words every room shares |
 //! | [`problem`] | problems of files, with place and hint |
 //! | [`lookup`] | the port to the back ends |
@@ -17,6 +18,7 @@
 //! | [`journal`] | what happened, line by line |
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
+//! | [`fallback`] | the dialog, or the way to the operator when it cannot |
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
 //! | [`session`] | one live call, the only clock |
@@ -34,6 +36,7 @@ pub mod caller;
 pub mod cli;
 pub mod client;
 pub mod dialog;
+pub mod fallback;
 pub mod flow;
 pub mod gateway;
 pub mod journal;
@@ -44,5 +47,6 @@ pub mod prompt;
 pub mod script;
 pub mod serve;
 pub mod session;
+pub mod time;
 pub mod token;
 pub mod understanding;

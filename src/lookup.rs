@@ -7,7 +7,8 @@ use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Locale, Login, PhoneNumber, WallTime, named};
+use crate::call::{Locale, Login, PhoneNumber, named};
+use crate::time::WallTime;
 
 named! {
     /// The kinds of look-up; each has its own closed set of outcomes.

@@ -2,7 +2,6 @@
 //! clock of a call. Knows nothing of gRPC; never awaits a back end: it is polled.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,13 +11,14 @@ use futures_util::stream::{FuturesUnordered, Stream};
 use tokio::time::{Instant, Sleep};
 
 use crate::bundle::Bundle;
-use crate::call::{CallTime, Disposition, OtherReason, Queue, TransferReason};
 use crate::dialog::Dialog;
-use crate::dialog::action::{Action, Transfer, TransferContext, Turn};
-use crate::dialog::event::{Event, Offer, TransferResult};
+use crate::dialog::action::{Action, Turn};
+use crate::dialog::event::{Event, Offer};
+use crate::fallback::{Fallback, Mind};
 use crate::journal::recorder::{CallRecorder, Recorder};
 use crate::journal::{FORMAT, Header};
-use crate::lookup::Network;
+use crate::lookup::{Network, TicketResult};
+use crate::time::CallTime;
 use crate::token::{Envelope, Sealer};
 
 /// A call longer than this goes to an operator: no dialog of ours needs it.
@@ -28,8 +28,8 @@ const EVENTS_PER_SECOND: u32 = 100;
 const EVENTS_AT_ONCE: u32 = 400;
 /// After a reconnect the gateway's clock may be ahead of the token by this much and no more.
 const MAX_GAP_MS: u32 = 60_000;
-/// How long the fallback's transfer may ring.
-const RING_MS: u32 = 30_000;
+/// Events that a gateway keeps for a resume.
+const MAX_KEPT: u64 = 256;
 
 /// Whose clock a call runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,7 +83,8 @@ pub struct Session<N> {
     /// When `base` was.
     since: Instant,
     base: CallTime,
-    wake: Option<Pin<Box<Sleep>>>,
+    wake: Pin<Box<Sleep>>,
+    wake_at: Option<CallTime>,
     /// Until this event has been taken after a resume, no timer fires.
     owed_events: u64,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Event> + Send>>>,
@@ -125,16 +126,21 @@ impl<N: Network> Session<N> {
         let base = CallTime::from_ms(offset_ms).clamp(envelope.at, latest);
         let (mind, event) = match dialog {
             Some(dialog) => (Mind::Dialog(Box::new(dialog)), Some(Event::Resumed)),
-            None => (Mind::fallback(envelope.context.clone()), None),
+            None => (
+                Mind::Fallback(Fallback::new(envelope.context.clone())),
+                None,
+            ),
         };
         let mut session = Self::begin(shared, mind, envelope, sealer, 0);
         session.base = base;
         session.allowance_at = base;
-        session.owed_events = last_event_seq;
+        // A gateway keeps 256 events; a number beyond that is none.
+        let most = session.envelope.acked_event_seq.saturating_add(MAX_KEPT);
+        session.owed_events = last_event_seq.min(most);
         let reply = match event {
             Some(event) => session.step(None, event),
             None => {
-                let turn = session.mind.hand_over();
+                let turn = session.mind.hand_over(base);
                 session.reply(turn)
             }
         };
@@ -164,7 +170,8 @@ impl<N: Network> Session<N> {
             sealer,
             since: Instant::now(),
             base: CallTime::ZERO,
-            wake: None,
+            wake: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            wake_at: None,
             owed_events: 0,
             running: FuturesUnordered::new(),
             allowance: EVENTS_AT_ONCE,
@@ -206,7 +213,7 @@ impl<N: Network> Session<N> {
     pub fn acknowledge(&mut self) -> Reply {
         self.reply(Turn {
             actions: Vec::new(),
-            wake_at: self.wake_at(),
+            wake_at: self.wake_at,
         })
     }
 
@@ -216,12 +223,9 @@ impl<N: Network> Session<N> {
             return Poll::Ready(self.step(None, event));
         }
         let awaited = self.envelope.acked_event_seq < self.owed_events;
-        let fired = match &mut self.wake {
-            Some(wake) if !awaited => wake.as_mut().poll(cx).is_ready(),
-            Some(_) | None => false,
-        };
-        if fired {
-            self.wake = None;
+        let timed = self.wake_at.is_some() && !awaited;
+        if timed && self.wake.as_mut().poll(cx).is_ready() {
+            self.wake_at = None;
             return Poll::Ready(self.step(None, Event::Woke));
         }
         Poll::Pending
@@ -232,23 +236,13 @@ impl<N: Network> Session<N> {
         self.base.plus(elapsed)
     }
 
-    fn wake_at(&self) -> Option<CallTime> {
-        let wake = self.wake.as_ref()?;
-        let ahead = wake.deadline().saturating_duration_since(self.since);
-        Some(
-            self.base
-                .plus(u32::try_from(ahead.as_millis()).unwrap_or(u32::MAX)),
-        )
-    }
-
-    /// A leaky bucket: a call has a few events a second.
-    fn allow(&mut self) -> bool {
+    /// A leaky bucket: a call has a few messages a second.
+    pub fn allow(&mut self) -> bool {
         let now = self.now();
-        let earned = now.since(self.allowance_at) / (1000 / EVENTS_PER_SECOND);
-        if earned > 0 {
-            self.allowance = self.allowance.saturating_add(earned).min(EVENTS_AT_ONCE);
-            self.allowance_at = now;
-        }
+        let each = 1000 / EVENTS_PER_SECOND;
+        let earned = now.since(self.allowance_at) / each;
+        self.allowance = self.allowance.saturating_add(earned).min(EVENTS_AT_ONCE);
+        self.allowance_at = self.allowance_at.plus(earned.saturating_mul(each));
         let allowed = self.allowance > 0;
         self.allowance = self.allowance.saturating_sub(1);
         allowed
@@ -258,8 +252,8 @@ impl<N: Network> Session<N> {
         let at = self.now();
         self.recorder.event(at, seq, &event);
         let turn = if at > MAX_CALL && self.mind.is_dialog() {
-            self.mind = Mind::fallback(self.mind.context());
-            self.mind.hand_over()
+            self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
+            self.mind.hand_over(at)
         } else {
             self.mind.handle(at, event, &self.envelope.context)
         };
@@ -275,10 +269,11 @@ impl<N: Network> Session<N> {
         if let Some(disposition) = self.mind.disposition() {
             self.recorder.ended(at, disposition);
         }
-        self.wake = turn.wake_at.map(|wake_at| {
+        self.wake_at = turn.wake_at;
+        if let Some(wake_at) = turn.wake_at {
             let ahead = Duration::from_millis(u64::from(wake_at.since(self.base)));
-            Box::pin(tokio::time::sleep_until(self.since + ahead))
-        });
+            self.wake.as_mut().reset(self.since + ahead);
+        }
         self.envelope.turn_seq = self.envelope.turn_seq.saturating_add(1);
         self.envelope.at = at;
         let token = self.seal();
@@ -307,114 +302,12 @@ impl<N: Network> Session<N> {
                 Event::Found(network.look_up(lookup).await)
             }));
         } else if let Action::CreateTicket(order, attempt) = action.clone() {
+            // A caller who hangs up does not undo what he agreed to: the order outlives his call,
+            // for as long as the adapter's own deadline.
+            let sent = tokio::spawn(async move { network.create_ticket(*order, attempt).await });
             self.running.push(Box::pin(async move {
-                Event::TicketFinished(network.create_ticket(*order, attempt).await)
+                Event::TicketFinished(sent.await.unwrap_or(TicketResult::Unconfirmed))
             }));
         }
     }
-}
-
-/// What answers: the dialog, or, when it cannot, the way to the operator.
-enum Mind {
-    Dialog(Box<Dialog>),
-    Fallback {
-        context: TransferContext,
-        ended: Option<Disposition>,
-    },
-}
-
-/// The one action of the fallback has the last id.
-const FALLBACK_ID: u32 = u32::MAX;
-
-impl Mind {
-    const fn fallback(context: TransferContext) -> Self {
-        Self::Fallback {
-            context,
-            ended: None,
-        }
-    }
-
-    const fn is_dialog(&self) -> bool {
-        matches!(self, Self::Dialog(_))
-    }
-
-    /// A panic of ours sends this one caller to the operator, with what the last token knew.
-    fn handle(&mut self, at: CallTime, event: Event, known: &TransferContext) -> Turn {
-        match self {
-            Self::Dialog(dialog) => {
-                let step = || dialog.handle(at, event);
-                if let Ok(turn) = std::panic::catch_unwind(AssertUnwindSafe(step)) {
-                    return turn;
-                }
-                tracing::error!("the dialog panicked: the caller goes to the operator");
-                *self = Self::fallback(known.clone());
-                self.hand_over()
-            }
-            Self::Fallback { ended, .. } => fallback_step(ended, &event),
-        }
-    }
-
-    fn hand_over(&self) -> Turn {
-        let transfer = Action::Transfer(Transfer {
-            id: FALLBACK_ID,
-            queue: Queue::Operator,
-            reason: TransferReason::Other(OtherReason::InternalError),
-            ring_timeout_ms: RING_MS,
-            context: Box::new(self.context()),
-        });
-        let actions = vec![Action::StopPlayback, Action::StopListening, transfer];
-        Turn {
-            actions,
-            wake_at: None,
-        }
-    }
-
-    fn context(&self) -> TransferContext {
-        match self {
-            Self::Dialog(dialog) => dialog.context(),
-            Self::Fallback { context, .. } => context.clone(),
-        }
-    }
-
-    fn state(&self) -> Vec<u8> {
-        match self {
-            Self::Dialog(dialog) => dialog.to_bytes(),
-            Self::Fallback { .. } => Vec::new(),
-        }
-    }
-
-    fn disposition(&self) -> Option<Disposition> {
-        match self {
-            Self::Dialog(dialog) => dialog.disposition(),
-            Self::Fallback { ended, .. } => *ended,
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.disposition().is_some()
-    }
-}
-
-/// A transfer that does not connect ends the call: there is nobody left to talk to the caller.
-fn fallback_step(ended: &mut Option<Disposition>, event: &Event) -> Turn {
-    let failed = Disposition::Failed;
-    let mut turn = Turn::default();
-    if matches!(event, Event::CallEnded { .. }) {
-        *ended = Some(failed);
-    } else if let Event::TransferFinished {
-        transfer: FALLBACK_ID,
-        result,
-        ..
-    } = event
-        && !matches!(
-            result,
-            TransferResult::Connected | TransferResult::CallEnded
-        )
-    {
-        turn.actions.push(Action::HangUp {
-            q850_cause: 41,
-            disposition: failed,
-        });
-    }
-    turn
 }

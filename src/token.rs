@@ -6,9 +6,10 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use crate::call::{CallId, CallTime};
+use crate::call::CallId;
 use crate::dialog::action::TransferContext;
 use crate::dialog::event::Offer;
+use crate::time::CallTime;
 
 /// Longest token. Beyond it the call cannot be carried and goes to the operator.
 pub const MAX_TOKEN: usize = 4096;
@@ -159,8 +160,9 @@ fn derive(master: &MasterKey, gateway: &str, call: &CallId) -> Option<LessSafeKe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{PhoneNumber, WallTime};
+    use crate::call::PhoneNumber;
     use crate::dialog::event::Capabilities;
+    use crate::time::WallTime;
 
     fn keys(ids: &[u32]) -> TokenKeys {
         let key = |id: &u32| MasterKey {

@@ -98,14 +98,14 @@ fn every_problem_is_told_with_its_place() {
 
 #[test]
 fn a_password_is_never_shown() {
-    let given = variables(&[("DANA_NETWORK_TICKET", "https://dana:s3cret@tt.example/api/")]);
+    let given = variables(&[("DANA_NETWORK_ROOT", "https://dana:s3cret@tt.example/api/")]);
     let config = Config::read(None, given).unwrap();
-    let root = config.ticket.0.as_ref().unwrap();
+    let root = &config.root;
     assert_eq!(root.reveal(), "https://dana:s3cret@tt.example/api");
     assert!(
         config
             .to_toml()
-            .contains("ticket = \"https://***@tt.example/api\"")
+            .contains("root = \"https://***@tt.example/api\"")
     );
     assert!(!format!("{config:?}{}", config.to_toml()).contains("s3cret"));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use dana::bundle::Bundle;
-use dana::call::{CallId, CallTime, Digit, Locale, Login, PhoneNumber, Said, WallTime};
+use dana::call::{CallId, Digit, Locale, Login, PhoneNumber, Said};
 use dana::dialog::Dialog;
 use dana::dialog::action::Action;
 use dana::dialog::event::{
@@ -17,6 +17,7 @@ use dana::lookup::{
     Access, FeeFinding, Finding, Line, LineTestFinding, LookupKind, OpenTicket, OutageFinding,
     Subscriber, SubscriberFinding, TicketResult, TicketsFinding,
 };
+use dana::time::{CallTime, WallTime};
 use proptest::prelude::*;
 
 static BUNDLE: LazyLock<Arc<Bundle>> =

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use dana::call::BargeIn;
 use dana::call::CallId;
-use dana::call::CallTime;
 use dana::call::Disposition;
 use dana::call::Locale;
 use dana::call::OtherReason;
@@ -23,7 +22,6 @@ use dana::call::Question;
 use dana::call::Queue;
 use dana::call::Said;
 use dana::call::TransferReason;
-use dana::call::WallTime;
 use dana::dialog::action::Action;
 use dana::dialog::action::Listen;
 use dana::dialog::action::Play;
@@ -55,6 +53,8 @@ use dana::lookup::LookupKind;
 use dana::lookup::SubscriberFinding;
 use dana::lookup::TicketOrder;
 use dana::lookup::TicketResult;
+use dana::time::CallTime;
+use dana::time::WallTime;
 
 /// Longest wait for the writer in these tests; it takes milliseconds.
 const DEADLINE: Duration = Duration::from_secs(20);

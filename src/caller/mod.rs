@@ -7,11 +7,12 @@ pub mod turns;
 
 use std::collections::VecDeque;
 
-use crate::call::{BargeIn, CallTime, Digit, Locale, Question, Said};
+use crate::call::{BargeIn, Digit, Locale, Question, Said};
 use crate::dialog::action::{Action, Listen, Play, Transfer, TypeAhead};
 use crate::dialog::event::{
     Alternative, EndedBy, Event, ListenCause, PlaybackCause, TransferResult,
 };
+use crate::time::CallTime;
 
 /// How long a key is held.
 const KEY_MS: u32 = 90;

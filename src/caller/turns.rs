@@ -1,10 +1,11 @@
 //! What a scripted caller does: a list of turns, each bound to a question or to a moment of the
 //! call. A caller with no turn left for a question stays silent. Decides nothing by chance.
 
-use crate::call::{CallTime, Digit, Locale, Question, Said};
+use crate::call::{Digit, Locale, Question, Said};
 use crate::caller::MediaSide;
 use crate::dialog::action::{Action, Listen};
 use crate::dialog::event::{Alternative, Event};
+use crate::time::CallTime;
 
 /// How long a caller thinks after a question.
 pub const REACTION_MS: u32 = 800;

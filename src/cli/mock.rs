@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use crate::call::WallTime;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::serve;
 use crate::network::mock::{Mock, subscribers};
+use crate::time::WallTime;
 
 /// Options of `dana mock`.
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use crate::bundle::Bundle;
-use crate::call::{CallTime, Digit, Locale, PhoneNumber, Said};
+use crate::call::{Digit, Locale, PhoneNumber, Said};
 use crate::caller::MediaSide;
 use crate::cli::out;
 use crate::cli::out::Exit;
@@ -24,6 +24,7 @@ use crate::network::mock::Mock;
 use crate::problem::Source;
 use crate::script::run::{BackEnds, Run, offer};
 use crate::script::{RING_MS, Situation, parse, render};
+use crate::time::CallTime;
 
 /// Options of `dana talk`.
 #[derive(Debug, clap::Args)]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{
-    BargeIn, CallTime, Digit, Disposition, Locale, Login, Question, Queue, Said, Topic,
-    TransferReason, named,
+    BargeIn, Digit, Disposition, Locale, Login, Question, Queue, Said, Topic, TransferReason, named,
 };
 use crate::lookup::{Attempt, Lookup, TicketOrder};
 use crate::prompt::Segment;
+use crate::time::CallTime;
 
 /// The answer to one event: what to do now, and when to wake the dialog if nothing happens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

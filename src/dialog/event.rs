@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{CallId, Digit, Locale, PhoneNumber, Said, WallTime, named};
+use crate::call::{CallId, Digit, Locale, PhoneNumber, Said, named};
 use crate::lookup::{Finding, TicketResult};
+use crate::time::WallTime;
 
 /// The arrival of a call: what is known when it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Look-ups: when they start, what a finding is worth, which facts follow from it.
 
-use crate::call::{Locale, WallTime};
+use crate::call::Locale;
 use crate::dialog::Dialog;
 use crate::dialog::action::Action;
 use crate::dialog::state::{Core, Facts, Phase, Slot, Ticket};
@@ -9,6 +9,7 @@ use crate::lookup::{
     FeeFinding, Finding, LineTestFinding, Lookup, LookupKind, OpenTicket, OutageFinding,
     SubscriberFinding, TicketsFinding,
 };
+use crate::time::WallTime;
 
 /// An open ticket older than this is overdue (F19, C11): three days.
 const OVERDUE_MS: i64 = 3 * 24 * 60 * 60 * 1000;

@@ -25,9 +25,10 @@ use event::{ActionFailure, EndedBy, Event, ListenCause, Offer, PlaybackCause, Tr
 use state::{Core, Facts, Ledger, Phase, Slot, Ticket};
 
 use crate::bundle::Bundle;
-use crate::call::{CallTime, Disposition, Locale, Queue};
+use crate::call::{Disposition, Locale, Queue};
 use crate::flow::{Body, Outcome};
 use crate::lookup::LookupKind;
+use crate::time::CallTime;
 
 /// Form of [`Dialog::to_bytes`]. A new form is written one release after it can be read.
 const STATE_VERSION: u8 = 1;

@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{CallTime, Disposition, Locale, PhoneNumber, Question, Said, Topic, WallTime};
+use crate::call::{Disposition, Locale, PhoneNumber, Question, Said, Topic};
 use crate::dialog::action::TicketState;
 use crate::flow::{Ask, Body, Outcome, Step, StepId};
 use crate::lookup::{Line, LookupKind, OpenTicket, Subscriber};
 use crate::prompt::PromptId;
+use crate::time::{CallTime, WallTime};
 
 /// What the dialog branches on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

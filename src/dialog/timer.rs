@@ -1,13 +1,14 @@
 //! When to wake. Nothing is stored but the times from which a wait runs; every deadline follows
 //! from the state, so that no timer can outlive what it guards.
 
-use crate::call::{CallTime, Disposition};
+use crate::call::Disposition;
 use crate::dialog::Dialog;
 use crate::dialog::action::Action;
 use crate::dialog::event::{ListenCause, PlaybackCause, TransferResult};
 use crate::dialog::say::Cut;
 use crate::dialog::state::Phase;
 use crate::lookup::LookupKind;
+use crate::time::CallTime;
 
 /// `CallAnswered` comes within this, or the call is broken: gateways reject after 3 s.
 const ANSWER_GUARD_MS: u32 = 10_000;

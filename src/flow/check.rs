@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::call::{Question, Topic};
-use crate::flow::load::{At, Draft, DraftBody, DraftStep};
+use crate::flow::load::{Draft, DraftBody, DraftStep};
+use crate::flow::values::At;
 use crate::flow::{Always, Ask, Body, Flow, Outcome, Said, Step, StepId, Waiting};
 use crate::lookup::LookupKind;
 use crate::problem::{Problems, Source, did_you_mean};

@@ -2,17 +2,16 @@
 //! together is for [`check`](super::check).
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
 use crate::call::{BargeIn, Disposition, Question, Queue, Topic, TransferReason};
+use crate::flow::values::{At, Reader};
 use crate::flow::{Fact, Flow, Limits, Outcome, check};
 use crate::lookup::LookupKind;
-use crate::problem::{Problems, Source, did_you_mean};
+use crate::problem::{Problems, Source};
 use crate::prompt::catalog::{Catalog, is_name};
 
 /// Largest flow file. A flow of a hundred steps has 30 KiB.
@@ -40,9 +39,6 @@ pub fn load(source: &Arc<Source>, catalog: &Catalog) -> Result<Flow, Problems> {
     let draft = reader.draft(table.get_ref());
     check::check(draft, source, catalog, reader.problems)
 }
-
-/// A value and where it stands.
-pub(super) type At<T> = (Range<usize>, T);
 
 /// A flow as written: names, not yet looked up.
 #[derive(Default)]
@@ -89,22 +85,12 @@ pub(super) enum DraftBody {
     HangUp(Option<Disposition>),
 }
 
-struct Reader<'a> {
-    source: &'a Arc<Source>,
-    problems: Problems,
-}
-
 const TOP_KEYS: &[&str] = &[
     "name", "start", "always", "topics", "late", "waiting", "limits", "steps",
 ];
 const STEP_KEYS: &[&str] = &["kind", "say", "barge_in", "barge_in_after_ms", "outcome"];
 
 impl Reader<'_> {
-    fn wrong(&mut self, span: Range<usize>, title: impl Into<String>, hint: impl Into<String>) {
-        self.problems
-            .push(self.source.problem(span, title).hint(hint));
-    }
-
     fn draft(&mut self, table: &DeTable<'_>) -> Draft {
         self.only(table, TOP_KEYS, "the flow");
         let mut draft = Draft::default();
@@ -378,137 +364,3 @@ const LIMITS: &[&str] = &[
     "accept_permille",
     "reject_permille",
 ];
-
-/// What a table holds, by key with its place.
-type Pairs<'t> = Vec<(At<String>, toml::Spanned<DeValue<'t>>)>;
-
-/// Reading of single values, each with its own problem.
-impl Reader<'_> {
-    /// The entries of a sub-table, in the order of the file; none if it is not there.
-    fn table<'t>(&mut self, table: &DeTable<'t>, name: &str) -> Pairs<'t> {
-        let Some(value) = table.get(name) else {
-            return Vec::new();
-        };
-        let DeValue::Table(entries) = value.get_ref() else {
-            self.wrong(
-                value.span(),
-                format!("`{name}` is not a table"),
-                format!("write [{name}]"),
-            );
-            return Vec::new();
-        };
-        let pair = |(key, value): (&toml::Spanned<_>, &toml::Spanned<_>)| {
-            let key: &toml::Spanned<toml::de::DeString<'t>> = key;
-            ((key.span(), key.get_ref().to_string()), value.clone())
-        };
-        let mut pairs: Pairs<'t> = entries.iter().map(pair).collect();
-        pairs.sort_by_key(|((span, _), _)| span.start);
-        pairs
-    }
-
-    fn required<'v, 't>(
-        &mut self,
-        table: &'v DeTable<'t>,
-        key: &str,
-        span: Range<usize>,
-    ) -> Option<&'v toml::Spanned<DeValue<'t>>> {
-        let value = table.get(key);
-        if value.is_none() {
-            self.wrong(
-                span,
-                format!("`{key}` is missing"),
-                format!("add {key} = …"),
-            );
-        }
-        value
-    }
-
-    fn text(&mut self, value: &toml::Spanned<DeValue<'_>>) -> Option<At<String>> {
-        if let DeValue::String(text) = value.get_ref() {
-            return Some((value.span(), text.to_string()));
-        }
-        self.wrong(
-            value.span(),
-            "a text is wanted here",
-            "write it in quotes: \"…\"",
-        );
-        None
-    }
-
-    fn texts(&mut self, value: &toml::Spanned<DeValue<'_>>) -> Vec<At<String>> {
-        let DeValue::Array(items) = value.get_ref() else {
-            self.wrong(
-                value.span(),
-                "a list of texts is wanted here",
-                "write [\"…\", \"…\"]",
-            );
-            return Vec::new();
-        };
-        items.iter().filter_map(|item| self.text(item)).collect()
-    }
-
-    fn number(&mut self, value: &toml::Spanned<DeValue<'_>>, range: (u32, u32)) -> Option<u32> {
-        let (least, most) = range;
-        let number = match value.get_ref() {
-            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
-            _ => None,
-        };
-        let number = number.filter(|number| (least..=most).contains(number));
-        if number.is_none() {
-            let hint = format!("from {least} to {most}");
-            self.wrong(value.span(), "a whole number is wanted here", hint);
-        }
-        number
-    }
-
-    fn named<T>(&mut self, value: &toml::Spanned<DeValue<'_>>, all: &[T], what: &str) -> Option<T>
-    where
-        T: FromStr + Display,
-    {
-        let text = self.text(value)?;
-        self.parse(&text, all, what)
-    }
-
-    fn parse<T: FromStr + Display>(
-        &mut self,
-        text: &At<String>,
-        all: &[T],
-        what: &str,
-    ) -> Option<T> {
-        let parsed = text.1.parse().ok();
-        if parsed.is_none() {
-            let names: Vec<String> = all.iter().map(ToString::to_string).collect();
-            self.unknown(text, names.iter().map(String::as_str), what);
-        }
-        parsed
-    }
-
-    fn unknown<'n>(
-        &mut self,
-        (span, text): &At<String>,
-        names: impl Iterator<Item = &'n str> + Clone,
-        what: &str,
-    ) {
-        let near = did_you_mean(text, names.clone());
-        let all = names.collect::<Vec<_>>().join(", ");
-        let hint = near.map_or(format!("there are: {all}"), |near| {
-            format!("did you mean `{near}`?")
-        });
-        self.wrong(span.clone(), format!("`{text}` is no {what}"), hint);
-    }
-
-    /// A key of a closed set.
-    fn known(&mut self, key: &At<String>, known: &[&str], place: &str) {
-        if !known.contains(&key.1.as_str()) {
-            self.unknown(key, known.iter().copied(), &format!("key {place}"));
-        }
-    }
-
-    /// No key but these.
-    fn only(&mut self, table: &DeTable<'_>, keys: &[&str], what: &str) {
-        for key in table.keys() {
-            let at = (key.span(), key.get_ref().to_string());
-            self.known(&at, keys, &format!("of {what}"));
-        }
-    }
-}

@@ -72,6 +72,7 @@
 
 pub mod check;
 pub mod load;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -11,16 +11,16 @@ use futures_util::stream::Stream;
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
 
-use crate::call::WallTime;
 use crate::dialog::event::Offer;
 use crate::gateway::Inner;
 use crate::gateway::refusal::Refused;
 use crate::gateway::registry::{NotTaken, Notice, Signal};
-use crate::gateway::wire;
 use crate::gateway::wire::pb::{CallEvent, CallTurn};
-use crate::gateway::wire::{First, Offered, Resumed};
+use crate::gateway::wire::service as wire;
+use crate::gateway::wire::service::{First, Offered, Resumed};
 use crate::lookup::Network;
 use crate::session::{ClockSource, Refusal, Reply, Session};
+use crate::time::WallTime;
 use crate::token::MAX_AGE_MS;
 
 /// The first message comes at once, or the stream holds room for nothing.
@@ -135,11 +135,12 @@ impl<N: Network> Converse<N> {
             .open(gateway, call, &resumed.token)
             .ok_or(Refused::BadToken)?;
         let offer = envelope.offer.clone();
-        let began = match inner.shared.clock {
-            ClockSource::Server => offer.began,
-            ClockSource::Gateway => wall_clock(),
+        // Under the gateway's clock `began` is not ours to compare with; the call's own time is.
+        let age = match inner.shared.clock {
+            ClockSource::Server => wall_clock().unix_ms().saturating_sub(offer.began.unix_ms()),
+            ClockSource::Gateway => i64::from(envelope.at.ms()),
         };
-        if wall_clock().unix_ms().saturating_sub(began.unix_ms()) > MAX_AGE_MS {
+        if age > MAX_AGE_MS {
             return Err(Refused::BadToken);
         }
         let sealer = inner.keys.sealer(gateway, call).ok_or(Refused::BadToken)?;
@@ -166,7 +167,11 @@ impl<N: Network> Converse<N> {
     /// An event of a call; `None` for one that asks for no answer.
     fn event(live: &mut Live<N>, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
         if wire::is_keep_alive(&event) {
-            return Ok(None);
+            return if live.session.allow() {
+                Ok(None)
+            } else {
+                Err(Refused::TooManyEvents)
+            };
         }
         let (seq, offset_ms) = (event.seq, event.offset_ms);
         match live.session.event(seq, offset_ms, wire::event(event)) {
@@ -190,7 +195,7 @@ impl<N: Network> Converse<N> {
         Ok(turn)
     }
 
-    fn end(&mut self, refused: Refused) -> Poll<Option<Item>> {
+    fn end(&mut self, refused: impl Into<Status>) -> Poll<Option<Item>> {
         self.finished = true;
         self.call = None;
         Poll::Ready(Some(Err(refused.into())))
@@ -222,11 +227,7 @@ impl<N: Network> Stream for Converse<N> {
                     Ok(None) => {}
                     Err(refused) => return this.end(refused),
                 },
-                Some(Err(status)) => {
-                    this.finished = true;
-                    this.call = None;
-                    return Poll::Ready(Some(Err(status)));
-                }
+                Some(Err(status)) => return this.end(Refused::unreadable(&status)),
                 None => {
                     this.finished = true;
                     this.call = None;

@@ -3,7 +3,7 @@
 
 mod accept;
 pub mod codec;
-mod converse;
+pub mod converse;
 mod refusal;
 mod registry;
 pub mod wire;
@@ -153,6 +153,9 @@ impl<N: Network> Gateway<N> {
             () = shutdown => {}
         }
         reporter.set_not_serving::<CallGatewayServer<Self>>().await;
+        reporter
+            .set_service_status("", tonic_health::ServingStatus::NotServing)
+            .await;
         inner.registry.drain();
         let _ = drained.send(());
         tokio::time::timeout(DRAIN, server).await.unwrap_or(Ok(()))

@@ -23,6 +23,14 @@ pub(super) enum Refused {
     Idle,
 }
 
+impl Refused {
+    /// A message that cannot be read ends its stream: garbage, a lie about its length, too large.
+    pub(super) fn unreadable(status: &Status) -> Status {
+        let details = ErrorDetails::with_error_info("UNREADABLE_MESSAGE", "dana", []);
+        Status::with_error_details(status.code(), status.message(), details)
+    }
+}
+
 /// When a gateway may try again after `TOO_MANY_CALLS`.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 

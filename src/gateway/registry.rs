@@ -2,7 +2,7 @@
 //! or over, never on an event's way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::task::AtomicWaker;
@@ -63,11 +63,11 @@ pub(super) enum NotTaken {
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     calls: Mutex<Calls>,
-    draining: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Calls {
+    draining: bool,
     live: BTreeMap<CallId, Arc<Signal>>,
     closed: BTreeSet<String>,
     order: VecDeque<String>,
@@ -76,10 +76,10 @@ struct Calls {
 impl Registry {
     /// A new call.
     pub(super) fn offer(&self, call: &CallId, limit: usize) -> Result<Arc<Signal>, NotTaken> {
-        if self.draining.load(Ordering::Acquire) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls.draining {
             return Err(NotTaken::Draining);
         }
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.live.contains_key(call) {
             return Err(NotTaken::Live);
         }
@@ -93,10 +93,10 @@ impl Registry {
 
     /// A call that goes on: an older stream of it gives way. Never refused for lack of room.
     pub(super) fn resume(&self, call: &CallId, call_key: &str) -> Result<Arc<Signal>, NotTaken> {
-        if self.draining.load(Ordering::Acquire) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls.draining {
             return Err(NotTaken::Draining);
         }
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.closed.contains(call_key) {
             return Err(NotTaken::Closed);
         }
@@ -130,8 +130,8 @@ impl Registry {
 
     /// No more offers; every stream ends at its next turn.
     pub(super) fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.draining = true;
         for signal in calls.live.values() {
             signal.send(Notice::Draining);
         }

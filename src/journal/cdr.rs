@@ -7,13 +7,11 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::call::CallId;
-use crate::call::CallTime;
 use crate::call::Disposition;
 use crate::call::PhoneNumber;
 use crate::call::Question;
 use crate::call::Queue;
 use crate::call::TransferReason;
-use crate::call::WallTime;
 use crate::dialog::action::Action;
 use crate::dialog::event::EndedBy;
 use crate::dialog::event::Event;
@@ -28,6 +26,8 @@ use crate::lookup::OutageFinding;
 use crate::lookup::SubscriberFinding;
 use crate::lookup::TicketResult;
 use crate::lookup::TicketsFinding;
+use crate::time::CallTime;
+use crate::time::WallTime;
 
 /// One call. Serialised it holds the whole number; displayed it is masked. Times are milliseconds
 /// since `began`. Where a call has several records, the last one stands.

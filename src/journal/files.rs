@@ -20,8 +20,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::call::WallTime;
 use crate::journal::Header;
+use crate::time::WallTime;
 
 /// Longest call key that names a file as it is; file systems end at 255 bytes.
 const MAX_NAME: usize = 200;

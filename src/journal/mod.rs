@@ -9,10 +9,10 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::CallTime;
 use crate::call::Disposition;
 use crate::dialog::action::Action;
 use crate::dialog::event::{Event, Offer};
+use crate::time::CallTime;
 
 /// Version of the form of a journal line. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;

@@ -17,7 +17,6 @@ use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use crate::call::CallTime;
 use crate::call::Disposition;
 use crate::dialog::action::Action;
 use crate::dialog::event::Event;
@@ -25,6 +24,7 @@ use crate::journal::Entry;
 use crate::journal::Header;
 use crate::journal::files;
 use crate::journal::writer;
+use crate::time::CallTime;
 
 /// Entries that wait for the writer. A call makes about three a second: 1,000 calls fill it in 5 s
 /// of a disk that stands still, and it then holds some 10 MB.

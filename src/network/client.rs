@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::call::{Login, PhoneNumber, WallTime};
+use crate::call::{Login, PhoneNumber};
 use crate::lookup::{
     Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OpenTicket,
     OutageFinding, Subscriber, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
@@ -19,6 +19,7 @@ use crate::network::wire::{
     BillingAccount, Characteristic, Customer, OPEN, Product, Ref, ServiceProblem, ServiceTest,
     TroubleTicket, VISIT, path,
 };
+use crate::time::WallTime;
 
 /// The back ends over HTTP.
 #[derive(Clone, Debug)]
@@ -341,10 +342,7 @@ fn text<'c>(characteristics: &'c [Characteristic], name: &str) -> Option<&'c str
 }
 
 fn msisdns(product: &Product) -> impl Iterator<Item = PhoneNumber> {
-    let numbers = product
-        .product_characteristic
-        .iter()
-        .filter(|c| c.name == "msisdn");
+    let numbers = product.characteristic.iter().filter(|c| c.name == "msisdn");
     numbers.filter_map(|c| c.value.as_str().and_then(PhoneNumber::parse))
 }
 
@@ -358,7 +356,7 @@ fn line(product: &Product, number: &PhoneNumber, contact: bool) -> Option<Line> 
         .place
         .iter()
         .find(|place| place.role == "installationAddress");
-    let access = text(&product.product_characteristic, "accessType");
+    let access = text(&product.characteristic, "accessType");
     let mobile = msisdns(product).next().is_some();
     let own = contact || msisdns(product).any(|known| known == *number);
     Some(Line {

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use crate::call::WallTime;
 use crate::lookup::LineTestFinding;
 use crate::network::wire::ServiceTest;
+use crate::time::WallTime;
 
 /// A pair is open at its end when its length differs from the stored one by no more than this.
 const END_METRES: f64 = 5.0;

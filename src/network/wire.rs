@@ -88,7 +88,8 @@ pub(crate) struct Product {
     pub(crate) place: Vec<Ref>,
     pub(crate) realizing_service: Vec<Ref>,
     pub(crate) realizing_resource: Vec<Ref>,
-    pub(crate) product_characteristic: Vec<Characteristic>,
+    #[serde(rename = "productCharacteristic")]
+    pub(crate) characteristic: Vec<Characteristic>,
     #[serde(rename = "@type")]
     pub(crate) kind: String,
 }
@@ -203,8 +204,8 @@ pub(crate) struct Error {
     pub(crate) reason: String,
     pub(crate) message: String,
     pub(crate) status: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(crate) reference_error: String,
+    #[serde(rename = "referenceError", skip_serializing_if = "String::is_empty")]
+    pub(crate) reference: String,
     #[serde(rename = "@type")]
     pub(crate) kind: String,
 }

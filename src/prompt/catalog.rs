@@ -231,17 +231,17 @@ fn parts(
             );
             return parts;
         };
-        match slot.parse() {
-            Ok(slot) => parts.push(Part::Slot(slot)),
-            Err(_) => {
-                let known = Slot::ALL.iter().map(|slot| slot.as_str());
-                let near = did_you_mean(slot, known.clone());
-                let all = known.collect::<Vec<_>>().join(", ");
-                let hint = near.map_or(format!("there are: {all}"), |n| {
-                    format!("did you mean `{n}`?")
-                });
-                wrong(format!("no slot is called `{slot}`"), hint);
-            }
+        if let Ok(slot) = slot.parse() {
+            parts.push(Part::Slot(slot));
+        } else {
+            let known = Slot::ALL.iter().map(|slot| slot.as_str());
+            let near = did_you_mean(slot, known.clone());
+            let all = known.collect::<Vec<_>>().join(", ");
+            let hint = near.map_or_else(
+                || format!("there are: {all}"),
+                |n| format!("did you mean `{n}`?"),
+            );
+            wrong(format!("no slot is called `{slot}`"), hint);
         }
         rest = after;
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{WallTime, named};
+use crate::call::named;
+use crate::time::WallTime;
 
 /// A prompt of the [`Catalog`](catalog::Catalog): its place in the order of ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

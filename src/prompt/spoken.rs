@@ -4,8 +4,9 @@
 //! The forms fit the prompts' sentences: a date is "on the twenty-fifth of November" (Russian
 //! genitive, Kazakh nominative), a time is "at fourteen thirty" (Russian «в …», Kazakh locative).
 
-use crate::call::{Locale, WallTime};
+use crate::call::Locale;
 use crate::prompt::{Slot, Values};
+use crate::time::WallTime;
 
 /// What a slot says; `None` when its value is missing.
 pub(super) fn fill(slot: Slot, locale: Locale, values: &Values) -> Option<String> {

@@ -31,11 +31,12 @@ pub mod run;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::call::{Locale, PhoneNumber, WallTime};
+use crate::call::{Locale, PhoneNumber};
 use crate::caller::turns::Turn;
 use crate::dialog::event::TransferResult;
 use crate::lookup::{Finding, LookupKind, TicketResult};
 use crate::problem::Source;
+use crate::time::WallTime;
 
 /// A script, read.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::call::{CallTime, Digit, Locale, Login, PhoneNumber, Question, Said, WallTime};
+use crate::call::{Digit, Locale, Login, PhoneNumber, Question, Said};
 use crate::caller::turns::{Does, REACTION_MS, Turn, When};
 use crate::dialog::event::{Alternative, TransferResult};
 use crate::lookup::{
@@ -14,6 +14,7 @@ use crate::lookup::{
 };
 use crate::problem::{Problems, Source, did_you_mean};
 use crate::script::{BACK_END_MS, Delayed, RING_MS, Script, Situation};
+use crate::time::{CallTime, WallTime};
 
 /// Reads a script.
 pub fn parse(source: &Arc<Source>) -> Result<Script, Problems> {
@@ -47,8 +48,16 @@ pub fn parse(source: &Arc<Source>) -> Result<Script, Problems> {
             "situation" => "situation",
             "caller" => "caller",
             "conversation" => {
-                script.head = source.text.get(..start).unwrap_or_default().to_owned();
-                script.expected = source.text.get(at..).unwrap_or_default().to_owned();
+                source
+                    .text
+                    .get(..start)
+                    .unwrap_or_default()
+                    .clone_into(&mut script.head);
+                source
+                    .text
+                    .get(at..)
+                    .unwrap_or_default()
+                    .clone_into(&mut script.expected);
                 break;
             }
             _ => {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::call::{CallTime, Locale};
+use crate::call::Locale;
 use crate::dialog::action::{Action, Play};
 use crate::dialog::event::{Event, ListenCause, PlaybackCause};
 use crate::journal::Entry;
@@ -12,6 +12,7 @@ use crate::lookup::{
     Attempt, Finding, LineTestFinding, Lookup, OutageFinding, SubscriberFinding, TicketResult,
     TicketsFinding,
 };
+use crate::time::CallTime;
 
 /// The line of an entry; `None` for what is no news to a reader.
 pub fn line(entry: &Entry) -> Option<String> {
@@ -21,7 +22,7 @@ pub fn line(entry: &Entry) -> Option<String> {
                 .offer
                 .from
                 .as_ref()
-                .map_or("withheld".to_owned(), ToString::to_string);
+                .map_or_else(|| "withheld".to_owned(), ToString::to_string);
             let hint = header.offer.locale.map_or("none", Locale::as_str);
             (
                 CallTime::ZERO,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::bundle::Bundle;
-use crate::call::{CallId, CallTime};
+use crate::call::CallId;
 use crate::caller::MediaSide;
 use crate::caller::turns::ScriptedCaller;
 use crate::dialog::Dialog;
@@ -13,6 +13,7 @@ use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::{Entry, FORMAT, Header};
 use crate::script::{Script, Situation, render};
+use crate::time::CallTime;
 
 /// A call longer than this on virtual time has no end.
 const MAX_CALL: CallTime = CallTime::from_ms(60 * 60 * 1000);

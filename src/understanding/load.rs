@@ -115,8 +115,11 @@ struct Reader<'a> {
     problems: &'a mut Problems,
     grammar: Grammar,
     /// Who has a phrase already, and where.
-    claimed: BTreeMap<(Vec<Pattern>, Option<Question>), (Meaning, Range<usize>)>,
+    claimed: BTreeMap<Claim, (Meaning, Range<usize>)>,
 }
+
+/// A phrase, and the question that it is for.
+type Claim = (Vec<Pattern>, Option<Question>);
 
 const GENERAL: &[(&str, Meaning)] = &[
     ("yes", Meaning::Yes),
@@ -170,12 +173,11 @@ impl Reader<'_> {
     fn topics(&mut self, topics: &DeTable<'_>) {
         for (key, value) in topics {
             let name = key.get_ref().as_ref();
-            match name.parse() {
-                Ok(topic) => self.phrases(value, Meaning::Topic(topic), None),
-                Err(_) => {
-                    let known: Vec<&str> = Topic::ALL.iter().map(|topic| topic.as_str()).collect();
-                    self.unknown(key.span(), name, &known);
-                }
+            if let Ok(topic) = name.parse() {
+                self.phrases(value, Meaning::Topic(topic), None);
+            } else {
+                let known: Vec<&str> = Topic::ALL.iter().map(|topic| topic.as_str()).collect();
+                self.unknown(key.span(), name, &known);
             }
         }
     }

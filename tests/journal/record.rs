@@ -1,6 +1,5 @@
 //! The call's record: a fold over the journal and nothing else.
 
-use dana::call::CallTime;
 use dana::call::Disposition;
 use dana::call::Question;
 use dana::call::Queue;
@@ -14,6 +13,7 @@ use dana::journal::cdr;
 use dana::journal::cdr::Cdr;
 use dana::journal::cdr::QuestionRecord;
 use dana::lookup::TicketResult;
+use dana::time::CallTime;
 
 use crate::journal::action;
 use crate::journal::call_ended;

@@ -1,7 +1,8 @@
 //! The fixture subscribers: one for each situation a call can meet. `dana mock` lists them.
 
-use crate::call::{Locale, WallTime};
+use crate::call::Locale;
 use crate::network::mock::{Api, Fault};
+use crate::time::WallTime;
 
 /// A subscriber of the mock.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 
 mod fixtures;
 mod routes;
+mod tickets;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,9 +14,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::call::{PhoneNumber, WallTime, named};
+use crate::call::{PhoneNumber, named};
 pub use crate::network::mock::fixtures::{Line, Subscriber, subscribers};
 use crate::network::wire::TroubleTicket;
+use crate::time::WallTime;
 
 named! {
     /// A back end.

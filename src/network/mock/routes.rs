@@ -15,17 +15,17 @@ use serde::Serialize;
 
 use crate::call::PhoneNumber;
 use crate::network::mock::fixtures::{Line, Subscriber, tail};
-use crate::network::mock::{Api, Entry, Fault, Mock, OnDemand, now};
+use crate::network::mock::{Api, Entry, Fault, Mock, OnDemand, now, tickets};
 use crate::network::wire::{
-    BillingAccount, Characteristic, ContactMedium, Customer, Error, MediumCharacteristic, OPEN,
-    Period, Product, Ref, ServiceProblem, ServiceTest, TroubleTicket, VISIT, path,
+    BillingAccount, Characteristic, ContactMedium, Customer, Error, MediumCharacteristic, Period,
+    Product, Ref, ServiceProblem, ServiceTest, path,
 };
 
-type Filter = Query<BTreeMap<String, String>>;
-type Shared = State<Arc<Mock>>;
+pub(super) type Filter = Query<BTreeMap<String, String>>;
+pub(super) type Shared = State<Arc<Mock>>;
 
 /// Longer than any client waits.
-const NEVER: Duration = Duration::from_secs(60);
+const NEVER: Duration = Duration::from_mins(1);
 
 pub(super) fn router(mock: Arc<Mock>) -> Router {
     let ticket = format!("{}/{{id}}", path::TICKET);
@@ -36,15 +36,18 @@ pub(super) fn router(mock: Arc<Mock>) -> Router {
         .route(path::PROBLEM, get(problems))
         .route(path::TEST, get(tests).post(start_test))
         .route(&format!("{}/{{id}}", path::TEST), get(test))
-        .route(path::TICKET, get(tickets).post(create_ticket))
-        .route(&ticket, get(one_ticket))
+        .route(
+            path::TICKET,
+            get(tickets::list_tickets).post(tickets::create_ticket),
+        )
+        .route(&ticket, get(tickets::one_ticket))
         .route("/mock/ledger", get(ledger))
         .route("/mock/faults", post(ask_for_fault))
         .with_state(mock)
 }
 
 /// A list with its counts.
-fn list<T: Serialize>(items: &[T]) -> Response {
+pub(super) fn list<T: Serialize>(items: &[T]) -> Response {
     let count = HeaderValue::from(items.len());
     let mut headers = HeaderMap::new();
     headers.insert("X-Total-Count", count.clone());
@@ -52,19 +55,19 @@ fn list<T: Serialize>(items: &[T]) -> Response {
     (headers, Json(items)).into_response()
 }
 
-fn error(status: StatusCode, code: &str, reason: &str, reference: String) -> Response {
+pub(super) fn error(status: StatusCode, code: &str, reason: &str, reference: String) -> Response {
     let error = Error {
         code: code.to_owned(),
         reason: reason.to_owned(),
         message: reason.to_owned(),
         status: status.as_u16().to_string(),
-        reference_error: reference,
+        reference,
         kind: "Error".to_owned(),
     };
     (status, Json(error)).into_response()
 }
 
-fn not_found() -> Response {
+pub(super) fn not_found() -> Response {
     error(
         StatusCode::NOT_FOUND,
         "60",
@@ -74,7 +77,7 @@ fn not_found() -> Response {
 }
 
 /// Answers as the subscriber's faults have it; `foreign` is somebody else's data.
-async fn answer(
+pub(super) async fn answer(
     mock: &Mock,
     api: Api,
     subscriber: Option<&Subscriber>,
@@ -114,7 +117,7 @@ impl Mock {
         self.find(|s| s.customer() == id)
     }
 
-    fn by_login(&self, login: &str) -> Option<(Subscriber, Line)> {
+    pub(super) fn by_login(&self, login: &str) -> Option<(Subscriber, Line)> {
         let subscriber = self.find(|s| s.lines.iter().any(|line| line.login == login))?;
         let line = subscriber
             .lines
@@ -204,7 +207,7 @@ fn products_of(subscriber: &Subscriber) -> Vec<Product> {
             }],
             realizing_service: vec![Ref::new(login, "", "")],
             realizing_resource: vec![Ref::new(&format!("SW-{number}:port/1"), "", "")],
-            product_characteristic: characteristic,
+            characteristic,
             kind: "Product".to_owned(),
         }
     };
@@ -351,7 +354,7 @@ async fn start_test(State(mock): Shared, Json(asked): Json<ServiceTest>) -> Resp
     .await
 }
 
-fn created<T: Serialize>(body: &T) -> Response {
+pub(super) fn created<T: Serialize>(body: &T) -> Response {
     (StatusCode::CREATED, Json(body)).into_response()
 }
 
@@ -379,160 +382,6 @@ async fn tests(State(mock): Shared, Query(filter): Filter) -> Response {
         .map(|(test, _)| test);
     let running = running.filter(|t| t.related_service.id == login && t.state == "inProgress");
     list(&running.collect::<Vec<_>>())
-}
-
-/// The ticket that a fixture has from before.
-fn fixture_ticket(line: &Line) -> Option<TroubleTicket> {
-    let (created, visit) = line.ticket?;
-    let id = format!("TT-8{}", tail(&line.login, 5));
-    Some(TroubleTicket {
-        href: format!("{}/{id}", path::TICKET),
-        status: "acknowledged".to_owned(),
-        creation_date: Some(created.to_rfc3339()),
-        expected_resolution_date: visit.map(|at| at.to_rfc3339()),
-        description: "visit".to_owned(),
-        severity: "Major".to_owned(),
-        ticket_type: VISIT.to_owned(),
-        related_entity: vec![Ref::new(&line.login, "faultyService", "Service")],
-        id,
-        ..TroubleTicket::default()
-    })
-}
-
-/// Every ticket that there is.
-fn all_tickets(mock: &Mock) -> Vec<TroubleTicket> {
-    let state = mock.lock();
-    let before = state
-        .subscribers
-        .iter()
-        .flat_map(|s| &s.lines)
-        .filter_map(fixture_ticket);
-    before
-        .chain(state.tickets.iter().map(|(ticket, _)| ticket.clone()))
-        .collect()
-}
-
-async fn tickets(State(mock): Shared, Query(filter): Filter) -> Response {
-    let entity = filter.get("relatedEntity.id");
-    let key = filter.get("externalId");
-    let status: Option<Vec<&str>> = filter.get("status").map(|all| all.split(',').collect());
-    let fits = |ticket: &TroubleTicket| {
-        entity.is_none_or(|id| ticket.related_entity.iter().any(|r| r.id == *id))
-            && key.is_none_or(|key| ticket.external_id == *key)
-            && filter
-                .get("ticketType")
-                .is_none_or(|kind| ticket.ticket_type == *kind)
-            && status
-                .as_ref()
-                .is_none_or(|all| all.contains(&ticket.status.as_str()))
-    };
-    let mut right = all_tickets(&mock);
-    right.retain(fits);
-    let subscriber = entity
-        .and_then(|login| mock.by_login(login))
-        .map(|(subscriber, _)| subscriber);
-    let foreign = || {
-        let other = all_tickets(&mock)
-            .into_iter()
-            .filter(|ticket| !fits(ticket))
-            .take(1);
-        list(&other.collect::<Vec<_>>())
-    };
-    answer(
-        &mock,
-        Api::Tickets,
-        subscriber.as_ref(),
-        list(&right),
-        foreign,
-    )
-    .await
-}
-
-async fn one_ticket(State(mock): Shared, Path(id): Path<String>) -> Response {
-    let found = all_tickets(&mock)
-        .into_iter()
-        .find(|ticket| ticket.id == id);
-    found.map_or_else(not_found, |ticket| Json(ticket).into_response())
-}
-
-async fn create_ticket(
-    State(mock): Shared,
-    headers: HeaderMap,
-    Json(asked): Json<TroubleTicket>,
-) -> Response {
-    let key = headers
-        .get("Idempotency-Key")
-        .and_then(|key| key.to_str().ok())
-        .unwrap_or("");
-    let login = asked
-        .related_entity
-        .first()
-        .map(|r| r.id.clone())
-        .unwrap_or_default();
-    let subscriber = mock.by_login(&login).map(|(subscriber, _)| subscriber);
-    let wrong =
-        asked.description.is_empty() || asked.severity.is_empty() || asked.ticket_type.is_empty();
-    if wrong || asked.external_id != key {
-        let reason = "description, severity, ticketType and one key are required";
-        return error(StatusCode::BAD_REQUEST, "20", reason, String::new());
-    }
-    let refuses = subscriber
-        .as_ref()
-        .and_then(|s| s.faults.iter().find(|(api, _)| *api == Api::CreateTicket));
-    let right = if matches!(refuses, Some((_, Fault::Status(_)))) {
-        not_found()
-    } else {
-        take_ticket(&mock, asked, &login)
-    };
-    answer(
-        &mock,
-        Api::CreateTicket,
-        subscriber.as_ref(),
-        right,
-        not_found,
-    )
-    .await
-}
-
-/// One ticket a key, one open visit a login.
-fn take_ticket(mock: &Mock, asked: TroubleTicket, login: &str) -> Response {
-    let open = all_tickets(mock).into_iter().find(|ticket| {
-        ticket.related_entity.iter().any(|r| r.id == login)
-            && OPEN.contains(&ticket.status.as_str())
-    });
-    let mut state = mock.lock();
-    let same = state
-        .tickets
-        .iter_mut()
-        .find(|(ticket, _)| ticket.external_id == asked.external_id);
-    if let Some((ticket, posts)) = same {
-        *posts += 1;
-        let frozen = (&ticket.description, &ticket.note) == (&asked.description, &asked.note);
-        if !frozen {
-            let reason = "the key is known with another body";
-            return error(
-                StatusCode::CONFLICT,
-                "idempotencyConflict",
-                reason,
-                String::new(),
-            );
-        }
-        return created(&*ticket);
-    }
-    if let Some(open) = open {
-        let reason = "an open visit ticket exists";
-        return error(StatusCode::CONFLICT, "openTicketExists", reason, open.href);
-    }
-    let id = format!("TT-{}", 900_345 + state.tickets.len());
-    let ticket = TroubleTicket {
-        href: format!("{}/{id}", path::TICKET),
-        status: "acknowledged".to_owned(),
-        creation_date: Some(now().to_rfc3339()),
-        id,
-        ..asked
-    };
-    state.tickets.push((ticket.clone(), 1));
-    created(&ticket)
 }
 
 async fn ledger(State(mock): Shared) -> Json<Vec<Entry>> {

@@ -1,0 +1,181 @@
+//! What answers a live call: the dialog, or, when it cannot, the way to the operator. A panic of
+//! ours, a bundle or a form of state that this build does not have, a call without end: each sends
+//! that one caller to an operator with what was known, and nobody else notices.
+
+use std::panic::AssertUnwindSafe;
+
+use crate::call::{Disposition, OtherReason, Queue, TransferReason};
+use crate::dialog::Dialog;
+use crate::dialog::action::{Action, Transfer, TransferContext, Turn};
+use crate::dialog::event::{EndedBy, Event, TransferResult};
+use crate::time::CallTime;
+
+/// The one action of the fallback has the last id.
+const FALLBACK_ID: u32 = u32::MAX;
+/// How long its transfer may ring.
+const RING_MS: u32 = 30_000;
+/// Its transfer, or the end of the call, is lost when nothing came by then.
+const GUARD_MS: u32 = 60_000;
+/// Temporary failure, Q.850.
+const TEMPORARY_FAILURE: u32 = 41;
+
+/// The dialog, or its stand-in.
+pub enum Mind {
+    /// As it should be.
+    Dialog(Box<Dialog>),
+    /// Ours is broken.
+    Fallback(Fallback),
+}
+
+/// Hands the caller over and ends the call; decides nothing else.
+pub struct Fallback {
+    context: TransferContext,
+    connected: bool,
+    hung_up: bool,
+    ended: Option<Disposition>,
+}
+
+impl Fallback {
+    /// With what an operator is to be told.
+    pub const fn new(context: TransferContext) -> Self {
+        Self {
+            context,
+            connected: false,
+            hung_up: false,
+            ended: None,
+        }
+    }
+
+    fn handle(&mut self, at: CallTime, event: &Event) -> Turn {
+        let lost = match event {
+            Event::CallEnded { by, .. } => {
+                let with_operator = self.connected || *by == EndedBy::Operator;
+                self.ended = Some(if with_operator {
+                    Disposition::TransferredOperator
+                } else {
+                    Disposition::Failed
+                });
+                return Turn::default();
+            }
+            Event::TransferFinished {
+                transfer: FALLBACK_ID,
+                result,
+                ..
+            } => match result {
+                TransferResult::Connected => {
+                    self.connected = true;
+                    false
+                }
+                TransferResult::CallEnded => false,
+                TransferResult::Busy
+                | TransferResult::NoAnswer
+                | TransferResult::Declined
+                | TransferResult::Failed => true,
+            },
+            Event::ActionFailed {
+                action: FALLBACK_ID,
+                ..
+            } => true,
+            Event::Woke => !self.connected,
+            Event::Answered
+            | Event::PlaybackFinished { .. }
+            | Event::ListenFinished { .. }
+            | Event::DtmfReceived { .. }
+            | Event::SpeechStarted
+            | Event::TransferProgress { .. }
+            | Event::TransferFinished { .. }
+            | Event::ActionFailed { .. }
+            | Event::Found(_)
+            | Event::TicketFinished(_)
+            | Event::Resumed
+            | Event::Unknown => false,
+        };
+        let mut turn = Turn {
+            actions: Vec::new(),
+            wake_at: Some(at.plus(GUARD_MS)),
+        };
+        if lost && self.hung_up {
+            // Nobody answers us any more.
+            self.ended = Some(Disposition::Failed);
+        } else if lost {
+            self.hung_up = true;
+            let disposition = Disposition::Failed;
+            turn.actions.push(Action::HangUp {
+                q850_cause: TEMPORARY_FAILURE,
+                disposition,
+            });
+        }
+        turn.wake_at = turn
+            .wake_at
+            .filter(|_| !self.connected && self.ended.is_none());
+        turn
+    }
+}
+
+impl Mind {
+    /// Whether it is the dialog.
+    pub const fn is_dialog(&self) -> bool {
+        matches!(self, Self::Dialog(_))
+    }
+
+    /// Steps it. If the dialog panics, the fallback stands in, with what was `known` before.
+    pub fn handle(&mut self, at: CallTime, event: Event, known: &TransferContext) -> Turn {
+        match self {
+            Self::Dialog(dialog) => {
+                let step = || dialog.handle(at, event);
+                if let Ok(turn) = std::panic::catch_unwind(AssertUnwindSafe(step)) {
+                    return turn;
+                }
+                tracing::error!("the dialog panicked: the caller goes to the operator");
+                *self = Self::Fallback(Fallback::new(known.clone()));
+                self.hand_over(at)
+            }
+            Self::Fallback(fallback) => fallback.handle(at, &event),
+        }
+    }
+
+    /// The turn that hands the caller over.
+    pub fn hand_over(&self, at: CallTime) -> Turn {
+        let transfer = Action::Transfer(Transfer {
+            id: FALLBACK_ID,
+            queue: Queue::Operator,
+            reason: TransferReason::Other(OtherReason::InternalError),
+            ring_timeout_ms: RING_MS,
+            context: Box::new(self.context()),
+        });
+        let actions = vec![Action::StopPlayback, Action::StopListening, transfer];
+        Turn {
+            actions,
+            wake_at: Some(at.plus(GUARD_MS)),
+        }
+    }
+
+    /// What an operator would be told now.
+    pub fn context(&self) -> TransferContext {
+        match self {
+            Self::Dialog(dialog) => dialog.context(),
+            Self::Fallback(fallback) => fallback.context.clone(),
+        }
+    }
+
+    /// The state for the resume token; none without a dialog: who resumes from that falls back.
+    pub fn state(&self) -> Vec<u8> {
+        match self {
+            Self::Dialog(dialog) => dialog.to_bytes(),
+            Self::Fallback(_) => Vec::new(),
+        }
+    }
+
+    /// How the call ended.
+    pub fn disposition(&self) -> Option<Disposition> {
+        match self {
+            Self::Dialog(dialog) => dialog.disposition(),
+            Self::Fallback(fallback) => fallback.ended,
+        }
+    }
+
+    /// Whether the call is over.
+    pub fn is_over(&self) -> bool {
+        self.disposition().is_some()
+    }
+}
