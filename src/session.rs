@@ -137,12 +137,11 @@ impl<N: Network> Session<N> {
         // A gateway keeps 256 events; a number beyond that is none.
         let most = session.envelope.acked_event_seq.saturating_add(MAX_KEPT);
         session.owed_events = last_event_seq.min(most);
-        let reply = match event {
-            Some(event) => session.step(None, event),
-            None => {
-                let turn = session.mind.hand_over(base);
-                session.reply(turn)
-            }
+        let reply = if let Some(event) = event {
+            session.step(None, event)
+        } else {
+            let turn = session.mind.hand_over(base);
+            session.reply(turn)
         };
         (session, reply)
     }

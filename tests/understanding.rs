@@ -66,6 +66,10 @@ fn label(row: &Row) -> &'static str {
 }
 
 #[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what one wants to read of this test"
+)]
 fn callers_are_understood() {
     let rows = corpus("callers.tsv");
     let mut table: BTreeMap<(String, bool), (usize, usize)> = BTreeMap::new();

@@ -179,12 +179,11 @@ pub fn run(args: &Args) -> Exit {
 }
 
 async fn demo(args: &Args) -> Result<bool, String> {
-    let (target, mock) = match &args.against {
-        Some(target) => (target.clone(), None),
-        None => {
-            let (target, mock) = start(args).await?;
-            (target, Some(mock))
-        }
+    let (target, mock) = if let Some(target) = &args.against {
+        (target.clone(), None)
+    } else {
+        let (target, mock) = start(args).await?;
+        (target, Some(mock))
     };
     let wanted = |caller: &&Caller| args.only.as_deref().is_none_or(|only| only == caller.name);
     let callers: Vec<&'static Caller> = CALLERS.iter().filter(wanted).collect();
@@ -270,12 +269,13 @@ fn report(endings: &[Ending], speed: u32, mock: Option<&Mock>) -> bool {
 }
 
 fn plan(at: usize, caller: &Caller, speed: u32) -> Result<Plan, String> {
-    let indented: String = caller
-        .does
-        .lines()
-        .map(|line| format!("  {line}\n"))
-        .collect();
-    let source = Source::new(caller.name, format!("caller\n{indented}"));
+    let mut text = "caller\n".to_owned();
+    for line in caller.does.lines() {
+        text.push_str("  ");
+        text.push_str(line);
+        text.push('\n');
+    }
+    let source = Source::new(caller.name, text);
     let script = parse::parse(&source).map_err(|problems| problems.to_string())?;
     let id = format!("demo-{at}-{}", now().unix_ms());
     Ok(Plan {

@@ -105,7 +105,7 @@ async fn receive(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Failu
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BODY => {
-                body.extend_from_slice(&chunk)
+                body.extend_from_slice(&chunk);
             }
             Ok(Some(_)) => return Err(Failure::Unclear("a body without end")),
             Ok(None) => return Ok((response.status(), body)),

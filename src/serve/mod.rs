@@ -131,7 +131,7 @@ impl Service {
             listen = listener.local_addr().unwrap_or(listen);
             let (gateway, stopped) = (self.gateway.clone(), stopped.clone());
             threads.push(std::thread::spawn(move || {
-                serve(&runtime, listener, gateway, stopped)
+                serve(&runtime, listener, gateway, stopped);
             }));
         }
         ready(listen);

@@ -26,25 +26,7 @@ pub fn pb_event(seq: u64, offset_ms: u32, event: &Event) -> Option<pb::CallEvent
             cause: pb_playback_cause(*cause).into(),
             played_ms: *played_ms,
         }),
-        Event::ListenFinished {
-            listen,
-            cause,
-            digits,
-            alternatives,
-            locale,
-        } => {
-            let alternative = |heard: &Alternative| pb::Alternative {
-                text: heard.text.reveal().to_owned(),
-                confidence_permille: heard.confidence_permille.map(u32::from),
-            };
-            Happened::ListenFinished(pb::ListenFinished {
-                listen_id: *listen,
-                cause: pb_listen_cause(*cause).into(),
-                digits: digits.reveal().to_owned(),
-                alternatives: alternatives.iter().map(alternative).collect(),
-                locale: subtag(*locale),
-            })
-        }
+        Event::ListenFinished { .. } => listen_finished(event)?,
         Event::DtmfReceived { digit, duration_ms } => Happened::DtmfReceived(pb::DtmfReceived {
             digit: digit.as_char().to_string(),
             duration_ms: *duration_ms,
@@ -70,32 +52,8 @@ pub fn pb_event(seq: u64, offset_ms: u32, event: &Event) -> Option<pb::CallEvent
             by,
             sip_code,
             q850_cause,
-        } => {
-            let by = match by {
-                EndedBy::Caller => pb::call_ended::By::Caller,
-                EndedBy::Dana => pb::call_ended::By::Dana,
-                EndedBy::Operator => pb::call_ended::By::Operator,
-                EndedBy::Network => pb::call_ended::By::Network,
-            };
-            let (sip_code, q850_cause) = (*sip_code, *q850_cause);
-            Happened::CallEnded(pb::CallEnded {
-                by: by.into(),
-                sip_code,
-                q850_cause,
-            })
-        }
-        Event::ActionFailed { action, reason } => {
-            let reason = match reason {
-                ActionFailure::InvalidState => pb::action_failed::Reason::InvalidState,
-                ActionFailure::NotSupported => pb::action_failed::Reason::NotSupported,
-                ActionFailure::InvalidArgument => pb::action_failed::Reason::InvalidArgument,
-                ActionFailure::MediaUnavailable => pb::action_failed::Reason::MediaUnavailable,
-            };
-            Happened::ActionFailed(pb::ActionFailed {
-                action_id: *action,
-                reason: reason.into(),
-            })
-        }
+        } => call_ended(*by, *sip_code, *q850_cause),
+        Event::ActionFailed { action, reason } => action_failed(*action, *reason),
         Event::Found(_)
         | Event::TicketFinished(_)
         | Event::Resumed
@@ -106,6 +64,59 @@ pub fn pb_event(seq: u64, offset_ms: u32, event: &Event) -> Option<pb::CallEvent
         seq,
         offset_ms,
         event: Some(happened),
+    })
+}
+
+fn listen_finished(event: &Event) -> Option<Happened> {
+    let Event::ListenFinished {
+        listen,
+        cause,
+        digits,
+        alternatives,
+        locale,
+    } = event
+    else {
+        return None;
+    };
+
+    let alternative = |heard: &Alternative| pb::Alternative {
+        text: heard.text.reveal().to_owned(),
+        confidence_permille: heard.confidence_permille.map(u32::from),
+    };
+    Some(Happened::ListenFinished(pb::ListenFinished {
+        listen_id: *listen,
+        cause: pb_listen_cause(*cause).into(),
+        digits: digits.reveal().to_owned(),
+        alternatives: alternatives.iter().map(alternative).collect(),
+        locale: subtag(*locale),
+    }))
+}
+
+fn action_failed(action: u32, reason: ActionFailure) -> Happened {
+    let reason = match reason {
+        ActionFailure::InvalidState => pb::action_failed::Reason::InvalidState,
+        ActionFailure::NotSupported => pb::action_failed::Reason::NotSupported,
+        ActionFailure::InvalidArgument => pb::action_failed::Reason::InvalidArgument,
+        ActionFailure::MediaUnavailable => pb::action_failed::Reason::MediaUnavailable,
+    };
+    Happened::ActionFailed(pb::ActionFailed {
+        action_id: action,
+        reason: reason.into(),
+    })
+}
+
+fn call_ended(by: EndedBy, sip_code: u32, q850_cause: u32) -> Happened {
+    let by = match by {
+        EndedBy::Caller => pb::call_ended::By::Caller,
+        EndedBy::Dana => pb::call_ended::By::Dana,
+        EndedBy::Operator => pb::call_ended::By::Operator,
+        EndedBy::Network => pb::call_ended::By::Network,
+    };
+
+    Happened::CallEnded(pb::CallEnded {
+        by: by.into(),
+        sip_code,
+        q850_cause,
     })
 }
 

@@ -92,9 +92,15 @@ const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// Every fixture, with dates relative to `now`.
 pub fn subscribers(now: WallTime) -> Vec<Subscriber> {
+    let mut all = situations(now);
+    all.extend(broken());
+    all
+}
+
+/// Every situation of a subscriber.
+fn situations(now: WallTime) -> Vec<Subscriber> {
     use Subscriber as S;
     let hours = |hours: i64| now.plus_ms(hours * HOUR_MS);
-    let all = |fault: Fault| move |s: S| Api::ALL.iter().fold(s, |s, api| s.fault(*api, fault));
     let mut several = S::new(116, "three lines, the second has a damaged cable");
     several.lines = (0..3)
         .map(|at| Line {
@@ -142,6 +148,14 @@ pub fn subscribers(now: WallTime) -> Vec<Subscriber> {
         package,
         several,
         S::new(117, "the line test does not run").line(|line| line.verdict = "failed"),
+    ]
+}
+
+/// Every way in which a back end can be broken.
+fn broken() -> Vec<Subscriber> {
+    use Subscriber as S;
+    let every = |fault: Fault| move |s: S| Api::ALL.iter().fold(s, |s, api| s.fault(*api, fault));
+    vec![
         S::new(
             118,
             "damaged cable; the ticket system creates and never answers",
@@ -154,11 +168,11 @@ pub fn subscribers(now: WallTime) -> Vec<Subscriber> {
         S::new(120, "damaged cable; the ticket system fails")
             .cut()
             .fault(Api::CreateTicket, Fault::Status(500)),
-        all(Fault::Slow(1_200))(S::new(121, "damaged cable; every back end is slow").cut()),
+        every(Fault::Slow(1_200))(S::new(121, "damaged cable; every back end is slow").cut()),
         S::new(122, "the inventory is dead").fault(Api::Inventory, Fault::Dead),
         S::new(123, "the inventory answers with another customer")
             .fault(Api::Inventory, Fault::Foreign),
-        all(Fault::Garbage)(S::new(124, "every back end answers garbage")),
+        every(Fault::Garbage)(S::new(124, "every back end answers garbage")),
         S::new(125, "damaged cable; tickets cannot be looked up")
             .cut()
             .fault(Api::Tickets, Fault::Status(503)),

@@ -291,7 +291,7 @@ async fn problems(State(mock): Shared, Query(filter): Filter) -> Response {
     let outage = found.as_ref().and_then(|(_, line)| line.outage);
     let right: Vec<_> = outage
         .iter()
-        .map(|ends| problem(place, ends.map(|at| at.to_rfc3339())))
+        .map(|ends| problem(place, ends.map(crate::time::WallTime::to_rfc3339)))
         .collect();
     let subscriber = found.as_ref().map(|(subscriber, _)| subscriber);
     let foreign = || list(&[problem("HOUSE-OTHER", None)]);

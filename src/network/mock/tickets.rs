@@ -18,7 +18,7 @@ fn fixture_ticket(line: &Line) -> Option<TroubleTicket> {
         href: format!("{}/{id}", path::TICKET),
         status: "acknowledged".to_owned(),
         creation_date: Some(created.to_rfc3339()),
-        expected_resolution_date: visit.map(|at| at.to_rfc3339()),
+        expected_resolution_date: visit.map(crate::time::WallTime::to_rfc3339),
         description: "visit".to_owned(),
         severity: "Major".to_owned(),
         ticket_type: VISIT.to_owned(),
