@@ -19,6 +19,7 @@
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
+//! | [`clock`] | the one reading of the wall clock |
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
 //! | [`session`] | one live call, the only clock |
@@ -35,6 +36,7 @@ pub mod call;
 pub mod caller;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod dialog;
 pub mod fallback;
 pub mod flow;

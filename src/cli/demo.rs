@@ -15,6 +15,7 @@ use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::client;
 use crate::client::Plan;
+use crate::clock;
 use crate::dialog::event::TransferResult;
 use crate::gateway::{Gateway, Settings};
 use crate::journal::Entry;
@@ -27,7 +28,6 @@ use crate::problem::Source;
 use crate::script::parse;
 use crate::script::render;
 use crate::session::{ClockSource, Shared};
-use crate::time::WallTime;
 use crate::token::{MasterKey, TokenKeys};
 
 /// Options of `dana demo`.
@@ -277,7 +277,7 @@ fn plan(at: usize, caller: &Caller, speed: u32) -> Result<Plan, String> {
     }
     let source = Source::new(caller.name, text);
     let script = parse::parse(&source).map_err(|problems| problems.to_string())?;
-    let id = format!("demo-{at}-{}", now().unix_ms());
+    let id = format!("demo-{at}-{}", clock::now().unix_ms());
     Ok(Plan {
         call: CallId::new(&id).ok_or("a call id")?,
         from: PhoneNumber::parse(caller.number),
@@ -285,7 +285,7 @@ fn plan(at: usize, caller: &Caller, speed: u32) -> Result<Plan, String> {
         turns: script.turns,
         media: MediaSide::new(Some(TransferResult::Connected), 3_000),
         speed,
-        at: now(),
+        at: clock::now(),
     })
 }
 
@@ -332,16 +332,4 @@ fn secret() -> Result<[u8; 32], String> {
         .fill(&mut secret)
         .map_err(|_| "no randomness".to_owned())?;
     Ok(secret)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a gateway has a clock of its own"
-)]
-fn now() -> WallTime {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let ms = since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    });
-    WallTime::from_unix_ms(ms)
 }

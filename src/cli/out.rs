@@ -66,3 +66,8 @@ fn put(stream: &mut impl Write, line: &str) {
     // Nobody is left to be told that nobody reads.
     let _ = writeln!(stream, "{line}").and_then(|()| stream.flush());
 }
+
+/// Where logs go.
+pub fn log() -> io::Stderr {
+    io::stderr()
+}

@@ -65,7 +65,7 @@ fn log(level: LogLevel, format: LogFormat) {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(out::log)
         .with_max_level(level);
     match format {
         LogFormat::Text => builder.init(),

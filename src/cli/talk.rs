@@ -15,6 +15,7 @@ use crate::call::{Digit, Locale, PhoneNumber, Said};
 use crate::caller::MediaSide;
 use crate::cli::out;
 use crate::cli::out::Exit;
+use crate::clock;
 use crate::dialog::action::Action;
 use crate::dialog::event::{Alternative, Event, TransferResult};
 use crate::lookup::Network;
@@ -99,7 +100,7 @@ fn situation(args: &Args) -> Result<Situation, String> {
         .map_err(|problems| problems.to_string())?
         .situation;
     if args.situation.is_none() {
-        situation.now = network::mock::now();
+        situation.now = clock::now();
     }
     Ok(situation)
 }

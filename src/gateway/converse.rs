@@ -11,6 +11,7 @@ use futures_util::stream::Stream;
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
 
+use crate::clock;
 use crate::dialog::event::Offer;
 use crate::gateway::Inner;
 use crate::gateway::refusal::Refused;
@@ -20,7 +21,6 @@ use crate::gateway::wire::service as wire;
 use crate::gateway::wire::service::{First, Offered, Resumed};
 use crate::lookup::Network;
 use crate::session::{ClockSource, Refusal, Reply, Session};
-use crate::time::WallTime;
 use crate::token::MAX_AGE_MS;
 
 /// The first message comes at once, or the stream holds room for nothing.
@@ -86,7 +86,7 @@ impl<N: Network> Converse<N> {
     fn offered(&self, offered: Offered) -> Result<(Live<N>, Reply), Refused> {
         let inner = &self.inner;
         let call = offered.call.ok_or(Refused::BadCallId)?;
-        let now = wall_clock();
+        let now = clock::now();
         let skew_ms = offered
             .started_at
             .map_or(0, |at| at.unix_ms().saturating_sub(now.unix_ms()));
@@ -137,7 +137,7 @@ impl<N: Network> Converse<N> {
         let offer = envelope.offer.clone();
         // Under the gateway's clock `began` is not ours to compare with; the call's own time is.
         let age = match inner.shared.clock {
-            ClockSource::Server => wall_clock().unix_ms().saturating_sub(offer.began.unix_ms()),
+            ClockSource::Server => clock::now().unix_ms().saturating_sub(offer.began.unix_ms()),
             ClockSource::Gateway => i64::from(envelope.at.ms()),
         };
         if age > MAX_AGE_MS {
@@ -269,17 +269,4 @@ const fn refused(not_taken: NotTaken) -> Refused {
         NotTaken::Draining => Refused::Draining,
         NotTaken::Closed => Refused::BadToken,
     }
-}
-
-/// The wall clock is read once a call, at its offer, and for the age of a token.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one reading of the wall clock"
-)]
-fn wall_clock() -> WallTime {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let ms = since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    });
-    WallTime::from_unix_ms(ms)
 }

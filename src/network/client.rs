@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::call::{Login, PhoneNumber};
+use crate::clock;
 use crate::lookup::{
     Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OpenTicket,
     OutageFinding, Subscriber, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
@@ -249,7 +250,7 @@ impl TmForum {
             tracing::warn!("the line test is of another line");
             return LineTestFinding::Unavailable;
         }
-        verdict::finding(&test, now())
+        verdict::finding(&test, clock::now())
     }
 
     async fn fee(&self, customer: &str, line: &Line) -> FeeFinding {
@@ -392,17 +393,4 @@ fn test_request(line: &Line) -> ServiceTest {
         characteristic: vec![Characteristic::new("allowDisruptive", false)],
         ..ServiceTest::default()
     }
-}
-
-/// The age of a test's result is judged by our clock.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test result has an end of validity"
-)]
-fn now() -> WallTime {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let ms = since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    });
-    WallTime::from_unix_ms(ms)
 }

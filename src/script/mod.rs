@@ -27,6 +27,7 @@
 pub mod parse;
 pub mod render;
 pub mod run;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

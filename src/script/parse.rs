@@ -13,6 +13,7 @@ use crate::lookup::{
     Subscriber, SubscriberFinding, TicketResult, TicketsFinding,
 };
 use crate::problem::{Problems, Source, did_you_mean};
+use crate::script::words::{Word, words};
 use crate::script::{BACK_END_MS, Delayed, RING_MS, Script, Situation};
 use crate::time::{CallTime, WallTime};
 
@@ -132,44 +133,6 @@ fn subscriber(
         language,
         lines,
     })
-}
-
-/// A word of a line and where it stands. `quoted` words keep their spaces.
-struct Word {
-    span: Range<usize>,
-    text: String,
-}
-
-/// Splits a line at spaces, outside of quotes; a `#` begins a comment.
-fn words(line: &str, start: usize) -> Vec<Word> {
-    let mut words: Vec<Word> = Vec::new();
-    let (mut quoted, mut open) = (false, false);
-    for (at, c) in line.char_indices() {
-        let span = start + at..start + at + c.len_utf8();
-        match c {
-            '#' if !quoted && !open => break,
-            '"' => quoted = !quoted,
-            c if c.is_whitespace() && !quoted => {
-                open = false;
-                continue;
-            }
-            _ => {}
-        }
-        if !open {
-            words.push(Word {
-                span: span.clone(),
-                text: String::new(),
-            });
-            open = true;
-        }
-        if let Some(word) = words.last_mut() {
-            word.span.end = span.end;
-            if c != '"' {
-                word.text.push(c);
-            }
-        }
-    }
-    words
 }
 
 struct Parser<'a> {

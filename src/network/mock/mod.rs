@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::call::{PhoneNumber, named};
+use crate::clock;
 pub use crate::network::mock::fixtures::{Line, Subscriber, subscribers};
 use crate::network::wire::TroubleTicket;
-use crate::time::WallTime;
 
 named! {
     /// A back end.
@@ -105,7 +105,7 @@ impl Mock {
     /// With the fixture subscribers.
     pub fn new(line_test: Duration) -> Arc<Self> {
         let state = State {
-            subscribers: subscribers(now()),
+            subscribers: subscribers(clock::now()),
             ..State::default()
         };
         Arc::new(Self {
@@ -166,14 +166,4 @@ impl Mock {
             .find(|(of, _)| *of == api)
             .map(|(_, fault)| *fault)
     }
-}
-
-/// The mock's clock: dates of fixtures are relative to it.
-#[expect(clippy::disallowed_methods, reason = "the mock's own clock")]
-pub fn now() -> WallTime {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let ms = since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    });
-    WallTime::from_unix_ms(ms)
 }

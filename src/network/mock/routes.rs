@@ -14,8 +14,9 @@ use axum::routing::{get, post};
 use serde::Serialize;
 
 use crate::call::PhoneNumber;
+use crate::clock;
 use crate::network::mock::fixtures::{Line, Subscriber, tail};
-use crate::network::mock::{Api, Entry, Fault, Mock, OnDemand, now, tickets};
+use crate::network::mock::{Api, Entry, Fault, Mock, OnDemand, tickets};
 use crate::network::wire::{
     BillingAccount, Characteristic, ContactMedium, Customer, Error, MediumCharacteristic, Period,
     Product, Ref, ServiceProblem, ServiceTest, path,
@@ -308,7 +309,7 @@ fn test_of(mock: &Mock, id: &str) -> Option<(ServiceTest, Subscriber)> {
         (false, _) => "completed",
     };
     let valid = (!running).then(|| Period {
-        end_date_time: Some(now().plus_ms(7_200_000).to_rfc3339()),
+        end_date_time: Some(clock::now().plus_ms(7_200_000).to_rfc3339()),
     });
     let verdict = (!running).then(|| Characteristic::new("verdict", line.verdict));
     let test = ServiceTest {

@@ -5,9 +5,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::clock;
 use crate::network::mock::fixtures::{Line, tail};
 use crate::network::mock::routes::{Filter, Shared, answer, created, error, list, not_found};
-use crate::network::mock::{Api, Fault, Mock, now};
+use crate::network::mock::{Api, Fault, Mock};
 use crate::network::wire::{OPEN, Ref, TroubleTicket, VISIT, path};
 
 /// The ticket that a fixture has from before.
@@ -156,7 +157,7 @@ fn take_ticket(mock: &Mock, asked: TroubleTicket, login: &str) -> Response {
     let ticket = TroubleTicket {
         href: format!("{}/{id}", path::TICKET),
         status: "acknowledged".to_owned(),
-        creation_date: Some(now().to_rfc3339()),
+        creation_date: Some(clock::now().to_rfc3339()),
         id,
         ..asked
     };
