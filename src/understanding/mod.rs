@@ -213,8 +213,8 @@ fn answer(question: Question, marks: &[Mark]) -> Option<Found<'_>> {
     }
     let verdict = rules::verdict(marks);
     let topic = rules::topic(marks);
-    let repeat = rules::unturned(marks, Meaning::Repeat);
-    if let Some(mark) = repeat.filter(|mark| verdict.is_none_or(|(_, v)| v.last <= mark.last)) {
+    // Who wants to hear it again has agreed to nothing yet.
+    if let Some(mark) = rules::unturned(marks, Meaning::Repeat) {
         return Some((Intent::Repeat, rules::CLEAR, mark, "asks to hear it again"));
     }
     match question {

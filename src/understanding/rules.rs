@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::call::{Locale, Question, Topic};
-use crate::understanding::load::{Meaning, Phrase};
+use crate::understanding::load::{Meaning, Pattern, Phrase};
 use crate::understanding::words::{near, tolerance};
 
 /// Words that may stand between two words of a phrase.
 const MAX_GAP: usize = 2;
 
-/// After these, the next word of a phrase stands at once.
+/// After these, the words of a phrase stand side by side.
 const NEGATIONS: [&str; 2] = ["не", "ни"];
 
 /// Score of what was said clearly.
@@ -42,7 +42,7 @@ pub(super) struct Mark {
     pub(super) last: usize,
     pub(super) locale: Locale,
     pub(super) weak: bool,
-    /// The longer and the wholer the phrase, the more it weighs.
+    /// The more letters of the words a phrase accounts for, the more it weighs.
     pub(super) weight: usize,
     /// Belongs to the question that was asked.
     pub(super) asked: bool,
@@ -118,7 +118,7 @@ impl Phrases {
                 let of = self.all[phrase].question;
                 if of.is_none_or(|of| of == question) {
                     let last = self.ends(phrase, first, &numbered);
-                    marks.extend(last.map(|last| self.mark(phrase, first, last)));
+                    marks.extend(last.map(|last| self.mark(phrase, first, last, &words[last])));
                 }
             }
         }
@@ -128,16 +128,13 @@ impl Phrases {
 
     /// Where the phrase that begins at `first` ends, if its words follow in order.
     fn ends(&self, phrase: usize, first: usize, numbered: &[Vec<usize>]) -> Option<usize> {
-        let mut last = first;
+        let (mut last, mut denied) = (first, false);
         let patterns = &self.all[phrase].patterns;
         for (number, before) in self.numbers[phrase].iter().skip(1).zip(patterns) {
             let from = last + 1;
-            // A negation turns the word beside it and no other.
-            let gap = if NEGATIONS.contains(&before.text.as_str()) {
-                0
-            } else {
-                MAX_GAP
-            };
+            // A negation turns the words beside it and no others.
+            denied |= NEGATIONS.contains(&before.text.as_str());
+            let gap = if denied { 0 } else { MAX_GAP };
             let found = numbered.iter().skip(from).take(gap + 1);
             last = from
                 + found
@@ -147,7 +144,7 @@ impl Phrases {
         Some(last)
     }
 
-    fn mark(&self, phrase: usize, first: usize, last: usize) -> Mark {
+    fn mark(&self, phrase: usize, first: usize, last: usize, word: &str) -> Mark {
         let Phrase {
             patterns,
             meaning,
@@ -155,17 +152,30 @@ impl Phrases {
             locale,
             weak,
         } = &self.all[phrase];
+        let letters: usize = patterns
+            .iter()
+            .map(|pattern| pattern.text.chars().count())
+            .sum();
         let whole = patterns.iter().filter(|pattern| !pattern.stem).count();
+        let denied = *meaning == Meaning::Yes && *locale == Locale::Kk && denies(patterns, word);
         Mark {
-            meaning: *meaning,
+            meaning: if denied { Meaning::No } else { *meaning },
             first,
             last,
             locale: *locale,
             weak: *weak,
-            weight: patterns.len() * 4 + whole,
+            weight: letters + whole,
             asked: question.is_some(),
         }
     }
+}
+
+/// Whether a Kazakh verb carries the suffix of negation behind its stem: «жаса-ма-ңыз».
+fn denies(patterns: &[Pattern], word: &str) -> bool {
+    let stem = patterns.last().filter(|pattern| pattern.stem);
+    let rest = stem.and_then(|pattern| word.strip_prefix(pattern.text.as_str()));
+    let suffixes = ["ма", "ме", "ба", "бе", "па", "пе"];
+    rest.is_some_and(|rest| suffixes.iter().any(|suffix| rest.starts_with(suffix)))
 }
 
 /// The subject with the heaviest phrase; of equals the one said last.
@@ -215,7 +225,8 @@ pub(super) fn verdict(marks: &[Mark]) -> Option<(Meaning, &Mark)> {
         })
     };
     let last = marks.iter().filter(says).filter(|mark| !covered(mark));
-    let mark = last.max_by_key(|mark| (mark.last, mark.asked, mark.weight))?;
+    // Of two that are alike, the one that agrees counts less: a wrong yes is worse than a wrong no.
+    let mark = last.max_by_key(|m| (m.last, m.asked, m.weight, m.meaning != Meaning::Yes))?;
     let meaning = match (mark.meaning, turned(marks, mark)) {
         (Meaning::Yes, true) => Meaning::No,
         (Meaning::No, true) => Meaning::Yes,
