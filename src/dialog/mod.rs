@@ -2,7 +2,7 @@
 //! failure. It knows what an event told it and nothing else; the live service, the scripted tests
 //! and the replay drive this same function.
 //!
-//! Its state is a [`Core`](state::Core), which is branched on, and a [`Ledger`](state::Ledger),
+//! Its state is a core, which is branched on, and a ledger,
 //! which is only carried. An event that does not fit the state changes nothing.
 
 pub mod action;

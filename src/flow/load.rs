@@ -1,5 +1,5 @@
 //! Reads a flow file: TOML with spans → draft. Reports every problem of form; what the steps mean
-//! together is for [`check`](super::check).
+//! together is for `check`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
