@@ -12,6 +12,8 @@ use crate::flow::{Body, Flow, Outcome, Step, StepId};
 
 /// Normal call clearing, Q.850.
 const NORMAL_CLEARING: u32 = 16;
+/// Outcomes that nothing later makes undone.
+const TICKETS: [Disposition; 2] = [Disposition::TicketCreated, Disposition::TicketUnconfirmed];
 /// Temporary failure, Q.850.
 const TEMPORARY_FAILURE: u32 = 41;
 
@@ -104,8 +106,8 @@ impl Dialog {
             Body::CreateTicket => self.create_ticket(),
             Body::Transfer { queue, reason } => Ok(self.hand_over(*queue, *reason)),
             Body::HangUp(disposition) => {
-                let outcome = self.core.outcome.unwrap_or(Disposition::EndedDeclined);
-                self.hang_up(disposition.unwrap_or(outcome), NORMAL_CLEARING);
+                let ending = self.ending(*disposition);
+                self.hang_up(ending, NORMAL_CLEARING);
                 Ok(None)
             }
         }
@@ -146,6 +148,14 @@ impl Dialog {
         None
     }
 
+    /// The disposition of a hang-up: its own, or the last outcome. A ticket that was asked for
+    /// outweighs how the call trailed off, unless an operator has the caller.
+    fn ending(&self, own: Option<Disposition>) -> Disposition {
+        let outcome = self.core.outcome.unwrap_or(Disposition::EndedDeclined);
+        let ticket = TICKETS.contains(&outcome) && self.core.phase != Phase::Connected;
+        own.filter(|_| !ticket).unwrap_or(outcome)
+    }
+
     /// Ends the call after what is queued. An operator's call is not ours to end.
     fn hang_up(&mut self, disposition: Disposition, q850_cause: u32) {
         self.core.ending = Some(disposition);
@@ -160,8 +170,7 @@ impl Dialog {
 
     /// The last outcome passed counts; a ticket that was asked for outweighs all that follows.
     pub(super) fn achieve(&mut self, outcome: Disposition) {
-        let kept = [Disposition::TicketCreated, Disposition::TicketUnconfirmed];
-        let keep = self.core.outcome.is_some_and(|now| kept.contains(&now));
+        let keep = self.core.outcome.is_some_and(|now| TICKETS.contains(&now));
         if !keep || outcome == Disposition::TicketCreated {
             self.core.outcome = Some(outcome);
         }

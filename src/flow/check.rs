@@ -1,11 +1,12 @@
 //! Draft → [`Flow`], or every problem: names that lead nowhere, outcomes that are not wired, steps
 //! that cannot be reached or cannot end, cycles that cost a caller no patience.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::call::{Question, Topic};
+use crate::call::Topic;
+use crate::flow::graph::{asks_after, closure, ending, free_cycle, set_live};
 use crate::flow::load::{Draft, DraftBody, DraftStep};
 use crate::flow::values::At;
 use crate::flow::{Always, Ask, Body, Flow, Outcome, Said, Step, StepId, Waiting};
@@ -13,9 +14,6 @@ use crate::lookup::LookupKind;
 use crate::problem::{Problems, Source, did_you_mean};
 use crate::prompt::PromptId;
 use crate::prompt::catalog::Catalog;
-
-/// Most steps. A flow of a support line has some sixty.
-const MAX_STEPS: usize = 1_000;
 
 /// What stands for the caller's subject in a prompt's id.
 const TOPIC: &str = "{topic}";
@@ -36,14 +34,6 @@ pub(super) fn check(
         names,
         problems,
     };
-    if draft.steps.len() > MAX_STEPS {
-        checker.wrong(
-            0..0,
-            format!("more than {MAX_STEPS} steps"),
-            "split the flow",
-        );
-        return Err(checker.problems);
-    }
     let spans: Vec<Range<usize>> = draft.steps.iter().map(|step| step.name.0.clone()).collect();
     let flow = checker.flow(draft);
     match flow {
@@ -76,22 +66,16 @@ impl Checker<'_> {
                 return self.step(name);
             }
             let hint = format!("add {key} = \"step\" below [always]");
-            self.wrong(
-                0..0,
-                format!("[always] does not say where `{key}` leads"),
-                hint,
-            );
+            let title = format!("[always] does not say where `{key}` leads");
+            self.wrong(draft.places[0].clone(), title, hint);
             None
         };
         let always = [always("operator"), always("patience"), always("trouble")];
         for topic in Topic::ALL {
             if !draft.topics.contains_key(topic) {
                 let hint = format!("add {topic} = \"step\" below [topics]");
-                self.wrong(
-                    0..0,
-                    format!("[topics] does not say where `{topic}` leads"),
-                    hint,
-                );
+                let title = format!("[topics] does not say where `{topic}` leads");
+                self.wrong(draft.places[1].clone(), title, hint);
             }
         }
         let topics = (draft.topics.iter())
@@ -104,8 +88,8 @@ impl Checker<'_> {
             })
             .collect();
         let waiting = Waiting {
-            look_up: self.fillers(&draft.filler, "look_up"),
-            ticket: self.fillers(&draft.ticket_filler, "ticket"),
+            look_up: self.fillers(&draft.filler, "look_up", &draft.places[2]),
+            ticket: self.fillers(&draft.ticket_filler, "ticket", &draft.places[2]),
         };
         let steps: Vec<Option<Step>> = draft
             .steps
@@ -156,14 +140,11 @@ impl Checker<'_> {
         }
     }
 
-    fn fillers(&mut self, prompts: &[At<String>], key: &str) -> Vec<PromptId> {
+    fn fillers(&mut self, prompts: &[At<String>], key: &str, at: &Range<usize>) -> Vec<PromptId> {
         if prompts.is_empty() {
             let hint = format!("add {key} = [\"prompt\"] below [waiting]");
-            self.wrong(
-                0..0,
-                format!("[waiting] has nothing to say for `{key}`"),
-                hint,
-            );
+            let title = format!("[waiting] has nothing to say for `{key}`");
+            self.wrong(at.clone(), title, hint);
         }
         prompts
             .iter()
@@ -213,6 +194,11 @@ impl Checker<'_> {
                 hint,
             );
         }
+        let targets: BTreeMap<Outcome, Option<StepId>> = draft
+            .on
+            .iter()
+            .map(|(outcome, target)| (*outcome, self.step(target)))
+            .collect();
         let body = self.body(draft.body?)?;
         let mut on = BTreeMap::new();
         for (outcome, target) in &draft.on {
@@ -224,7 +210,13 @@ impl Checker<'_> {
                     format!("it has: {}", join(body.outcomes())),
                 );
             }
-            on.extend(self.step(target).map(|step| (*outcome, step)));
+            on.extend(
+                targets
+                    .get(outcome)
+                    .copied()
+                    .flatten()
+                    .map(|step| (*outcome, step)),
+            );
         }
         for outcome in body.outcomes() {
             if !draft.on.contains_key(outcome) {
@@ -303,6 +295,20 @@ impl Checker<'_> {
                 }
             }
         }
+        for (key, from) in [
+            ("operator", flow.always.operator),
+            ("patience", flow.always.patience),
+            ("trouble", flow.always.trouble),
+        ] {
+            if let Some(ask) = asks_after(flow, from) {
+                let title = format!(
+                    "[always] {key} leads to `{}`, which asks on without end",
+                    flow.step(ask).name
+                );
+                let hint = "lead it to an operator, and from there only to a hang_up";
+                self.wrong(spans[usize::from(from.0)].clone(), title, hint);
+            }
+        }
         if let Some(cycle) = free_cycle(flow) {
             let names: Vec<_> = cycle
                 .iter()
@@ -325,105 +331,5 @@ fn join(outcomes: &[Outcome]) -> String {
         "none".to_owned()
     } else {
         names.join(", ")
-    }
-}
-
-/// Every step that can follow one of these.
-fn closure(flow: &Flow, from: impl IntoIterator<Item = StepId>) -> BTreeSet<StepId> {
-    let mut open: Vec<StepId> = from.into_iter().chain([flow.always.trouble]).collect();
-    let mut seen = BTreeSet::new();
-    while let Some(id) = open.pop() {
-        if seen.insert(id) {
-            open.extend(flow.successors(id));
-        }
-    }
-    seen
-}
-
-/// Every step from which a `hang_up` can be reached by its own outcomes.
-fn ending(flow: &Flow) -> BTreeSet<StepId> {
-    let mut ends = BTreeSet::new();
-    loop {
-        let before = ends.len();
-        for (id, step) in flow.steps() {
-            let end = matches!(step.body, Body::HangUp(_));
-            if end || step.on.values().any(|next| ends.contains(next)) {
-                ends.insert(id);
-            }
-        }
-        if ends.len() == before {
-            return ends;
-        }
-    }
-}
-
-/// A cycle over edges that cost no patience, if there is one.
-fn free_cycle(flow: &Flow) -> Option<Vec<StepId>> {
-    let mut done = BTreeSet::new();
-    let mut path = Vec::new();
-    flow.steps()
-        .find_map(|(id, _)| visit(flow, id, &mut done, &mut path))
-}
-
-/// Depth first. Recursion is bounded by [`MAX_STEPS`].
-fn visit(
-    flow: &Flow,
-    id: StepId,
-    done: &mut BTreeSet<StepId>,
-    path: &mut Vec<StepId>,
-) -> Option<Vec<StepId>> {
-    if let Some(at) = path.iter().position(|seen| *seen == id) {
-        return Some(path.iter().skip(at).chain([&id]).copied().collect());
-    }
-    if !done.insert(id) {
-        return None;
-    }
-    path.push(id);
-    let step = flow.step(id);
-    let topic = matches!(&step.body, Body::Ask(ask) if ask.question == Question::ConfirmTopic);
-    let free = step
-        .on
-        .iter()
-        .filter(|(outcome, _)| !(topic && **outcome == Outcome::No));
-    let cycle = free
-        .map(|(_, next)| *next)
-        .find_map(|next| visit(flow, next, done, path));
-    path.pop();
-    cycle
-}
-
-/// What each step or one that can follow may read.
-fn set_live(flow: &mut Flow) {
-    let late: Vec<LookupKind> = flow.late.keys().map(|(kind, _)| *kind).collect();
-    let reads: Vec<BTreeSet<LookupKind>> =
-        flow.steps.iter().map(|step| reads(step, &late)).collect();
-    for at in 0..flow.steps.len() {
-        let id = StepId(u16::try_from(at).unwrap_or(u16::MAX));
-        let live: BTreeSet<LookupKind> = (closure(flow, [id]).iter())
-            .flat_map(|step| {
-                reads
-                    .get(usize::from(step.0))
-                    .into_iter()
-                    .flatten()
-                    .copied()
-            })
-            .collect();
-        if let Some(step) = flow.steps.get_mut(at) {
-            step.live = live.into_iter().collect();
-        }
-    }
-}
-
-fn reads(step: &Step, late: &[LookupKind]) -> BTreeSet<LookupKind> {
-    match &step.body {
-        Body::Ask(_) => late
-            .iter()
-            .copied()
-            .chain([LookupKind::Subscriber])
-            .collect(),
-        Body::LookUp(kind) => BTreeSet::from([*kind]),
-        Body::CreateTicket => LookupKind::ALL.iter().copied().collect(),
-        Body::When(fact) => fact.reads().into_iter().collect(),
-        Body::Say | Body::Transfer { .. } | Body::HangUp(_) => BTreeSet::new(),
     }
 }

@@ -16,9 +16,22 @@ use crate::prompt::catalog::{Catalog, is_name};
 
 /// Largest flow file. A flow of a hundred steps has 30 KiB.
 const MAX_BYTES: usize = 1 << 20;
+/// Most steps. A flow of a support line has some eighty.
+const MAX_STEPS: usize = 1_000;
 
 /// Reads a flow, or tells every problem of the file.
 pub fn load(source: &Arc<Source>, catalog: &Catalog) -> Result<Flow, Problems> {
+    let (draft, problems) = draft(source)?;
+    check::check(draft, source, catalog, problems)
+}
+
+/// The problems of a flow's form, where there are no prompts to look its names up in.
+pub fn problems(source: &Arc<Source>) -> Problems {
+    draft(source).map_or_else(|problems| problems, |(_, problems)| problems)
+}
+
+/// The draft and its problems so far; only the problems where nothing can be made of the file.
+fn draft(source: &Arc<Source>) -> Result<(Draft, Problems), Problems> {
     let mut reader = Reader {
         source,
         problems: Problems::default(),
@@ -33,11 +46,19 @@ pub fn load(source: &Arc<Source>, catalog: &Catalog) -> Result<Flow, Problems> {
         let span = error.span().unwrap_or(0..0);
         reader.problems.push(source.problem(span, error.message()));
     }
-    if !errors.is_empty() {
+    let steps = reader.table(table.get_ref(), "steps").len();
+    if steps > MAX_STEPS {
+        reader.wrong(
+            0..0,
+            format!("more than {MAX_STEPS} steps"),
+            "split the flow",
+        );
+    }
+    if !errors.is_empty() || steps > MAX_STEPS {
         return Err(reader.problems);
     }
     let draft = reader.draft(table.get_ref());
-    check::check(draft, source, catalog, reader.problems)
+    Ok((draft, reader.problems))
 }
 
 /// A flow as written: names, not yet looked up.
@@ -52,6 +73,8 @@ pub(super) struct Draft {
     pub(super) ticket_filler: Vec<At<String>>,
     pub(super) limits: Limits,
     pub(super) steps: Vec<DraftStep>,
+    /// Where the tables `always`, `topics` and `waiting` are named, for what is missing in them.
+    pub(super) places: [Range<usize>; 3],
 }
 
 /// A step as written.
@@ -93,7 +116,16 @@ const STEP_KEYS: &[&str] = &["kind", "say", "barge_in", "barge_in_after_ms", "ou
 impl Reader<'_> {
     fn draft(&mut self, table: &DeTable<'_>) -> Draft {
         self.only(table, TOP_KEYS, "the flow");
-        let mut draft = Draft::default();
+        let place = |name: &str| {
+            table
+                .get_key_value(name)
+                .map_or(0..0, |(key, _)| key.span())
+        };
+        let places = ["always", "topics", "waiting"].map(place);
+        let mut draft = Draft {
+            places,
+            ..Draft::default()
+        };
         let name = self.required(table, "name", 0..0);
         draft.name = name
             .and_then(|value| self.text(value))
@@ -155,6 +187,10 @@ impl Reader<'_> {
     fn limits(&mut self, table: &DeTable<'_>, limits: &mut Limits) {
         for (key, value) in self.table(table, "limits") {
             let name = key.1.as_str();
+            if !LIMITS.contains(&name) {
+                self.known(&key, LIMITS, "in [limits]");
+                continue;
+            }
             let range: (u32, u32) = match name {
                 "patience" => (1, 50),
                 "accept_permille" | "reject_permille" => (0, 1000),
@@ -174,8 +210,7 @@ impl Reader<'_> {
                 "ticket_wait_ms" => limits.ticket_wait_ms = number,
                 "ring_timeout_ms" => limits.ring_timeout_ms = number,
                 "accept_permille" => limits.accept_permille = small,
-                "reject_permille" => limits.reject_permille = small,
-                _ => self.known(&key, LIMITS, "in [limits]"),
+                _ => limits.reject_permille = small,
             }
         }
         let (filler, wait) = (limits.filler_after_ms, limits.look_up_wait_ms);

@@ -71,6 +71,7 @@
 //! Any step may carry `outcome = "<disposition>"`: from there on the call has achieved that.
 
 pub mod check;
+mod graph;
 pub mod load;
 mod values;
 

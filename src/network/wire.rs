@@ -15,6 +15,7 @@ pub(crate) struct Customer {
     pub(crate) status: String,
     pub(crate) contact_medium: Vec<ContactMedium>,
     pub(crate) characteristic: Vec<Characteristic>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) engaged_party: Option<Ref>,
     #[serde(rename = "@type")]
     pub(crate) kind: String,
@@ -83,6 +84,7 @@ pub(crate) struct Product {
     pub(crate) name: String,
     pub(crate) status: String,
     pub(crate) is_bundle: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) billing_account: Option<Ref>,
     pub(crate) related_party: Vec<Ref>,
     pub(crate) place: Vec<Ref>,
@@ -182,6 +184,7 @@ pub(crate) struct TroubleTicket {
     pub(crate) severity: String,
     pub(crate) priority: String,
     pub(crate) ticket_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) channel: Option<Ref>,
     pub(crate) related_entity: Vec<Ref>,
     pub(crate) related_party: Vec<Ref>,
