@@ -64,12 +64,11 @@ impl Bundle {
         let mut keep = |found: Problems| problems.extend(found);
         let grammars = Grammars::load(&grammars).map_err(&mut keep).ok();
         let catalog = Catalog::load(&prompts).map_err(&mut keep).ok();
-        let flow = match &catalog {
-            Some(catalog) => load::load(&flow, catalog).map_err(&mut keep).ok(),
-            None => {
-                keep(load::problems(&flow));
-                None
-            }
+        let flow = if let Some(catalog) = &catalog {
+            load::load(&flow, catalog).map_err(&mut keep).ok()
+        } else {
+            keep(load::problems(&flow));
+            None
         };
         match (flow, catalog, grammars) {
             (Some(flow), Some(catalog), Some(grammars)) => Ok(Arc::new(Self {

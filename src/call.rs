@@ -444,3 +444,46 @@ impl Digit {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_every_form_in_use_and_nothing_else_is_one() {
+        let forms = [
+            "+77011234567",
+            "87011234567",
+            "7 701 123-45-67",
+            "7011234567",
+            "sip:+77011234567@gw",
+        ];
+        for form in forms {
+            assert_eq!(
+                PhoneNumber::parse(form).unwrap().reveal(),
+                "+77011234567",
+                "{form}"
+            );
+        }
+        for other in [
+            "",
+            "anonymous",
+            "sip:anonymous@invalid",
+            "12",
+            "+",
+            "7701123456☎",
+            "+770112345678901234",
+        ] {
+            assert_eq!(PhoneNumber::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn nothing_personal_is_shown() {
+        let number = PhoneNumber::parse("+77011234567").unwrap();
+        assert_eq!(format!("{number} {number:?}"), "+770***67 +770***67");
+        let login = Login::new("0771234567").unwrap();
+        assert_eq!(format!("{login} {login:?}"), "***67 ***67");
+        assert_eq!(format!("{:?}", Said::new("да создайте")), "‹11 characters›");
+    }
+}

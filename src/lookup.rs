@@ -100,6 +100,28 @@ impl Finding {
         }
     }
 
+    /// Its class: the outcome of the look-up, but that an overdue ticket is still `open` here, as it
+    /// takes a clock to tell.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Subscriber(SubscriberFinding::Known(known)) if known.lines.len() == 1 => "one",
+            Self::Subscriber(SubscriberFinding::Known(_)) => "several",
+            Self::Subscriber(SubscriberFinding::Unknown) => "unknown",
+            Self::Outage(OutageFinding::Known { .. }) => "known",
+            Self::Tickets(TicketsFinding::Open(_)) => "open",
+            Self::Outage(OutageFinding::None) | Self::Tickets(TicketsFinding::None) => "none",
+            Self::LineTest(LineTestFinding::CableFault { .. }) => "cable_fault",
+            Self::LineTest(LineTestFinding::NoFault) => "no_fault",
+            Self::LineTest(LineTestFinding::LineError) => "line_error",
+            Self::LineTest(LineTestFinding::EquipmentOff) => "equipment_off",
+            Self::Fee(fee) => fee.as_str(),
+            Self::Subscriber(SubscriberFinding::Unavailable)
+            | Self::Outage(OutageFinding::Unavailable)
+            | Self::Tickets(TicketsFinding::Unavailable)
+            | Self::LineTest(LineTestFinding::Unavailable) => "unavailable",
+        }
+    }
+
     /// The finding that says: no answer could be had.
     pub const fn unavailable(kind: LookupKind) -> Self {
         match kind {

@@ -15,10 +15,11 @@ use proptest::prelude::*;
 
 /// A small flow that is good.
 fn good() -> String {
-    let topics: String = Topic::ALL
+    let topics: Vec<String> = Topic::ALL
         .iter()
-        .map(|topic| format!("{topic} = \"home\"\n"))
+        .map(|topic| format!("{topic} = \"home\""))
         .collect();
+    let topics = topics.join("\n");
     format!(
         r#"name = "small"
 start = "hello"
@@ -30,6 +31,7 @@ trouble = "operator"
 
 [topics]
 {topics}
+
 [late.outage]
 known = "outage"
 

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod crowd;
+mod round_trip;
 mod whole_calls;
 
 use std::path::Path;

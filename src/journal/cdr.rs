@@ -19,13 +19,8 @@ use crate::dialog::event::ListenCause;
 use crate::dialog::event::TransferResult;
 use crate::journal::Entry;
 use crate::journal::Header;
-use crate::lookup::Finding;
-use crate::lookup::LineTestFinding;
 use crate::lookup::LookupKind;
-use crate::lookup::OutageFinding;
-use crate::lookup::SubscriberFinding;
 use crate::lookup::TicketResult;
-use crate::lookup::TicketsFinding;
 use crate::time::CallTime;
 use crate::time::WallTime;
 
@@ -288,7 +283,7 @@ impl Fold {
                 let asked = record.look_ups.iter_mut().zip(&self.asked_at);
                 let mut open = asked.filter(|(l, _)| l.kind == finding.kind() && l.ms.is_none());
                 if let Some((look_up, asked_at)) = open.next() {
-                    look_up.class = Some(class(finding).to_owned());
+                    look_up.class = Some(finding.class().to_owned());
                     look_up.ms = Some(at.since(*asked_at));
                 }
             }
@@ -426,26 +421,6 @@ fn is_miss(cause: ListenCause) -> bool {
         | ListenCause::Digits
         | ListenCause::Stopped
         | ListenCause::CallEnded => false,
-    }
-}
-
-fn class(finding: &Finding) -> &'static str {
-    match finding {
-        Finding::Subscriber(SubscriberFinding::Known(known)) if known.lines.len() == 1 => "one",
-        Finding::Subscriber(SubscriberFinding::Known(_)) => "several",
-        Finding::Subscriber(SubscriberFinding::Unknown) => "unknown",
-        Finding::Outage(OutageFinding::Known { .. }) => "known",
-        Finding::Tickets(TicketsFinding::Open(_)) => "open",
-        Finding::Outage(OutageFinding::None) | Finding::Tickets(TicketsFinding::None) => "none",
-        Finding::LineTest(LineTestFinding::CableFault { .. }) => "cable_fault",
-        Finding::LineTest(LineTestFinding::NoFault) => "no_fault",
-        Finding::LineTest(LineTestFinding::LineError) => "line_error",
-        Finding::LineTest(LineTestFinding::EquipmentOff) => "equipment_off",
-        Finding::Fee(fee) => fee.as_str(),
-        Finding::Subscriber(SubscriberFinding::Unavailable)
-        | Finding::Outage(OutageFinding::Unavailable)
-        | Finding::Tickets(TicketsFinding::Unavailable)
-        | Finding::LineTest(LineTestFinding::Unavailable) => "unavailable",
     }
 }
 

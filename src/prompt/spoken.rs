@@ -38,8 +38,9 @@ pub fn digits(locale: Locale, number: &str) -> String {
             }
         })
         .collect();
+    let group = if words.len() <= 4 { 2 } else { 3 };
     words
-        .chunks(3)
+        .chunks(group)
         .map(|group| group.join(" "))
         .collect::<Vec<_>>()
         .join(", ")

@@ -8,10 +8,7 @@ use crate::dialog::action::{Action, Play};
 use crate::dialog::event::{Event, ListenCause, PlaybackCause};
 use crate::journal::Entry;
 use crate::journal::cdr::Cdr;
-use crate::lookup::{
-    Attempt, Finding, LineTestFinding, Lookup, OutageFinding, SubscriberFinding, TicketResult,
-    TicketsFinding,
-};
+use crate::lookup::{Attempt, Finding, Lookup, TicketResult};
 use crate::time::CallTime;
 
 /// The line of an entry; `None` for what is no news to a reader.
@@ -172,25 +169,7 @@ fn event_line(event: &Event) -> Option<(&'static str, String)> {
 }
 
 fn found(finding: &Finding) -> String {
-    let class = match finding {
-        Finding::Subscriber(SubscriberFinding::Known(known)) => {
-            return format!("subscriber: {} line(s)", known.lines.len());
-        }
-        Finding::Subscriber(SubscriberFinding::Unknown) => "unknown",
-        Finding::Outage(OutageFinding::Known { .. }) => "known",
-        Finding::Outage(OutageFinding::None) | Finding::Tickets(TicketsFinding::None) => "none",
-        Finding::Tickets(TicketsFinding::Open(_)) => "open",
-        Finding::LineTest(LineTestFinding::CableFault { .. }) => "cable_fault",
-        Finding::LineTest(LineTestFinding::NoFault) => "no_fault",
-        Finding::LineTest(LineTestFinding::LineError) => "line_error",
-        Finding::LineTest(LineTestFinding::EquipmentOff) => "equipment_off",
-        Finding::Fee(fee) => fee.as_str(),
-        Finding::Subscriber(SubscriberFinding::Unavailable)
-        | Finding::Outage(OutageFinding::Unavailable)
-        | Finding::Tickets(TicketsFinding::Unavailable)
-        | Finding::LineTest(LineTestFinding::Unavailable) => "unavailable",
-    };
-    format!("{}: {class}", finding.kind())
+    format!("{}: {}", finding.kind(), finding.class())
 }
 
 fn ticket(result: &TicketResult) -> String {

@@ -189,3 +189,23 @@ async fn prompts_are_listed_in_pages_and_have_no_audio_yet() {
     let status = client.fetch_prompt(request).await.expect_err("no audio");
     assert_eq!(status.code(), Code::NotFound);
 }
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_while_his_ticket_is_on_its_way_still_gets_it() {
+    let back_ends = BackEnds::default();
+    let replica = replica(&back_ends, 7, Settings::default()).await;
+    let mut call = Call::offer(&connect(&replica).await, "c-1").await;
+    call.answer("open", "нет интернета").await;
+    call.answer("confirm_home", "да домашний").await;
+    call.answer("confirm_ticket", "да создайте").await;
+    call.send(ended()).await;
+    assert_eq!(call.status().await.code(), Code::Ok);
+    let sent = async {
+        while back_ends.tickets().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), sent)
+        .await
+        .expect("it was ordered");
+}
