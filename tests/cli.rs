@@ -92,6 +92,21 @@ fn a_difference_is_shown_line_by_line_and_is_exit_code_1() {
 
     assert_eq!(dana(&["test", "--bless", &path], "").status.code(), Some(0));
     assert_eq!(dana(&["test", &path], "").status.code(), Some(0));
+    std::fs::write(&script, "situaton\n").expect("it is written");
+    assert_eq!(dana(&["test", "--bless", &path], "").status.code(), Some(2));
+    let empty = tempfile::tempdir().expect("a folder");
+    let nothing = dana(&["test", &empty.path().display().to_string()], "");
+    assert_eq!(nothing.status.code(), Some(2), "{}", talk(&nothing));
+}
+
+#[test]
+fn a_bless_rewrites_what_is_expected_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("new.call");
+    let text = "situation\n  locale ru\ncaller\n  open presses 0\nconversation\n";
+    std::fs::write(&script, text).expect("it is written");
+    let path = script.display().to_string();
+    assert_eq!(dana(&["test", "--bless", &path], "").status.code(), Some(0));
     let blessed = std::fs::read_to_string(&script).expect("it is there");
     assert!(
         blessed.starts_with("situation\n  locale ru\ncaller\n  open presses 0\nconversation\n")

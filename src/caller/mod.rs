@@ -31,6 +31,7 @@ pub struct MediaSide {
     /// Since when nothing plays.
     quiet_since: CallTime,
     listen: Option<Listen>,
+    listening_since: CallTime,
     speech: Option<Speech>,
     /// Keys collected for the listen, and when the last one came.
     keys: String,
@@ -49,7 +50,7 @@ pub struct MediaSide {
 #[derive(Clone, Debug)]
 struct Speech {
     until: CallTime,
-    began: CallTime,
+    too_long: bool,
     alternatives: Vec<Alternative>,
     locale: Option<Locale>,
 }
@@ -77,6 +78,8 @@ impl MediaSide {
         match action {
             Action::Answer => self.out.push(Event::Answered),
             Action::Reject { sip_code } => self.end(EndedBy::Dana, *sip_code),
+            // Nobody hears what comes after the end.
+            Action::Play(_) | Action::Listen(_) | Action::Transfer(_) if self.ended => {}
             Action::Play(play) => {
                 if self.queue.is_empty() {
                     self.front_since = self.now;
@@ -85,6 +88,8 @@ impl MediaSide {
             }
             Action::StopPlayback => self.cut(PlaybackCause::Stopped),
             Action::Listen(listen) => {
+                self.finish(ListenCause::Stopped);
+                self.listening_since = self.now;
                 if listen.type_ahead == TypeAhead::Flush {
                     self.typed.clear();
                 }
@@ -112,11 +117,11 @@ impl MediaSide {
 
     /// When something happens by itself; `None` when only an action or the caller can go on.
     pub fn next(&self) -> Option<CallTime> {
-        if self.ended {
-            return None;
-        }
         if !self.out.is_empty() {
             return Some(self.now);
+        }
+        if self.ended {
+            return None;
         }
         let front = self
             .queue
@@ -184,10 +189,16 @@ impl MediaSide {
         }
         self.out.push(Event::SpeechStarted);
         self.cut(PlaybackCause::BargeInSpeech);
+        // Who speaks too long is cut off: the recogniser has heard enough.
+        let longest = self
+            .listen
+            .as_ref()
+            .map_or(lasts_ms, |listen| listen.max_speech_ms);
+        let (too_long, lasts_ms) = (lasts_ms > longest, lasts_ms.min(longest));
         let until = self.now.plus(lasts_ms);
         self.speech = Some(Speech {
             until,
-            began: self.now,
+            too_long,
             alternatives,
             locale,
         });
@@ -294,9 +305,11 @@ impl MediaSide {
         if !self.typed.is_empty() && self.cuttable(BargeIn::Dtmf) {
             return Some(self.now);
         }
-        self.queue
-            .is_empty()
-            .then(|| self.quiet_since.plus(listen.no_input_ms))
+        self.queue.is_empty().then(|| {
+            self.quiet_since
+                .max(self.listening_since)
+                .plus(listen.no_input_ms)
+        })
     }
 
     fn listen_times_out(&mut self) {
@@ -329,9 +342,8 @@ impl MediaSide {
             return;
         };
         let speech = self.speech.take();
-        let too_long = speech.as_ref().is_some_and(|speech| {
-            cause == ListenCause::Speech && speech.until.since(speech.began) > listen.max_speech_ms
-        });
+        let too_long =
+            cause == ListenCause::Speech && speech.as_ref().is_some_and(|speech| speech.too_long);
         let cause = if too_long {
             ListenCause::MaxSpeech
         } else {

@@ -17,7 +17,7 @@ use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::clock;
 use crate::dialog::action::Action;
-use crate::dialog::event::{Alternative, Event, TransferResult};
+use crate::dialog::event::{Alternative, Event};
 use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
@@ -164,9 +164,7 @@ fn converse<B: BackEnds>(
     back_ends: B,
 ) -> Result<(), String> {
     let transfer = situation.transfer.as_ref();
-    let result = transfer.map_or(Some(TransferResult::Connected), |transfer| {
-        Some(transfer.value)
-    });
+    let result = transfer.map(|transfer| transfer.value);
     let media = MediaSide::new(
         result,
         transfer.map_or(RING_MS, |transfer| transfer.after_ms),
@@ -259,6 +257,9 @@ impl<B: BackEnds> Talk<B> {
         match (line, keys) {
             ("/help", _) => out::talk(HELP),
             ("/hangup", _) => self.media.hang_up(),
+            (line, None) if line.starts_with('/') && line != "/wait" => {
+                out::talk(&format!("`{line}` is no command; {HELP}"));
+            }
             ("" | "/wait", _) => {
                 let next = self.media.next().unwrap_or(self.at);
                 self.pass(next.max(self.at));

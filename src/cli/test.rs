@@ -41,6 +41,8 @@ pub struct Outcome {
     pub path: String,
     /// Whether the conversation is as expected (after a bless: whether it was).
     pub passed: bool,
+    /// The file could not be read: what is wrong stands in `difference`.
+    pub unreadable: bool,
     /// The differing lines, `-` expected and `+` said now; or the problems of the file.
     pub difference: Vec<String>,
 }
@@ -72,9 +74,22 @@ pub fn run(args: &Args) -> Exit {
             }
         }
     }
+    if outcomes.is_empty() {
+        out::talk("error: there are no call scripts here\n\nhint: they end in .call");
+        return Exit::BadFile;
+    }
+    if outcomes.iter().any(|outcome| outcome.unreadable) {
+        out::talk("some scripts cannot be read");
+        return Exit::BadFile;
+    }
     let word = if args.bless { "rewritten" } else { "different" };
     out::talk(&format!("{} calls, {failed} {word}", outcomes.len()));
-    if failed > 0 && !args.bless {
+    let endless = outcomes.iter().any(|o| {
+        o.difference
+            .iter()
+            .any(|l| l.ends_with(run::ENDLESS.trim()))
+    });
+    if failed > 0 && (!args.bless || endless) {
         Exit::Found
     } else {
         Exit::Good
@@ -121,13 +136,15 @@ fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcom
             return Ok(Outcome {
                 path,
                 passed: false,
+                unreadable: true,
                 difference,
             });
         }
     };
     let said = run::run(bundle, &script);
-    let passed = said == script.expected;
-    if bless && !passed {
+    // A call without end is never what was wanted.
+    let passed = said == script.expected && !said.ends_with(run::ENDLESS);
+    if bless && !passed && !said.ends_with(run::ENDLESS) {
         fs::write(
             file,
             format!("{}conversation\n{said}", with_break(&script.head)),
@@ -141,6 +158,7 @@ fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcom
     Ok(Outcome {
         path,
         passed,
+        unreadable: false,
         difference,
     })
 }

@@ -17,6 +17,8 @@ use crate::time::CallTime;
 
 /// A call longer than this on virtual time has no end.
 const MAX_CALL: CallTime = CallTime::from_ms(60 * 60 * 1000);
+/// The ending of a call that has none.
+pub const ENDLESS: &str = "ending  none: the call goes on for ever\n";
 /// A call of more events than this goes in circles.
 const MAX_EVENTS: usize = 10_000;
 
@@ -202,7 +204,7 @@ fn conversation<B: BackEnds>(run: &Run<B>) -> String {
         .collect();
     match run.cdr().filter(|_| run.dialog.is_over()) {
         Some(cdr) => text.push_str(&render::ending(&cdr)),
-        None => text.push_str("ending  none: the call goes on for ever"),
+        None => text.push_str(ENDLESS.trim_end()),
     }
     text.push('\n');
     text
