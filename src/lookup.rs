@@ -307,7 +307,10 @@ named! {
     Attempt {
         /// Never sent: send it.
         First = "first",
-        /// The call was resumed: search for the key before sending.
+        /// Agreed to in a call that was resumed: the stream that broke may have sent it without
+        /// anybody knowing. Search for the key, send it if there is none.
+        Resumed = "resumed",
+        /// Sent before the call was resumed: search for the key; send again only where keys are kept.
         Again = "again",
     }
 }

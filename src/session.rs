@@ -17,7 +17,7 @@ use crate::dialog::event::{Event, Offer};
 use crate::fallback::{Fallback, Mind};
 use crate::journal::recorder::{CallRecorder, Recorder};
 use crate::journal::{FORMAT, Header};
-use crate::lookup::{Network, TicketResult};
+use crate::lookup::{Attempt, Network, TicketResult};
 use crate::time::CallTime;
 use crate::token::{Envelope, Sealer};
 
@@ -301,6 +301,8 @@ impl<N: Network> Session<N> {
                 Event::Found(network.look_up(lookup).await)
             }));
         } else if let Action::CreateTicket(order, attempt) = action.clone() {
+            let again = self.envelope.resume > 0 && attempt == Attempt::First;
+            let attempt = if again { Attempt::Resumed } else { attempt };
             // A caller who hangs up does not undo what he agreed to: the order outlives his call,
             // for as long as the adapter's own deadline.
             let sent = tokio::spawn(async move { network.create_ticket(*order, attempt).await });

@@ -21,11 +21,12 @@ pub(super) async fn create(
     let begin = Instant::now();
     let until = begin + network.settings.ticket;
     let safe = network.settings.safe_repost;
-    if attempt == Attempt::Again {
+    if attempt != Attempt::First {
+        let resend = safe || attempt == Attempt::Resumed;
         let found = look_for(network, order, until).await;
         match found {
             Some(Some(id)) => return TicketResult::Created { id },
-            Some(None) if safe => {}
+            Some(None) if resend => {}
             Some(None) | None => return TicketResult::Unconfirmed,
         }
     }

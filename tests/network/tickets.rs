@@ -25,6 +25,15 @@ async fn the_same_order_is_the_same_ticket() {
 }
 
 #[tokio::test]
+async fn an_order_of_a_resumed_call_is_sent_if_it_is_not_there_yet() {
+    let (mock, client, _) = mock().await;
+    assert!(created(
+        &client.create_ticket(order(101), Attempt::Resumed).await
+    ));
+    assert_eq!(mock.ledger()[0].posts, 1);
+}
+
+#[tokio::test]
 async fn orders_at_the_same_moment_are_one_ticket() {
     let (mock, client, _) = mock().await;
     let one = || client.create_ticket(order(101), Attempt::First);
