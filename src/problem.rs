@@ -9,12 +9,19 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 /// A file that was read, kept to show its lines.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Source {
     /// The path, as the person who reads the problem would write it.
     pub path: String,
     /// The whole text.
     pub text: String,
+}
+
+impl fmt::Debug for Source {
+    /// Its path: nobody wants to read the file in a message about it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)
+    }
 }
 
 impl Source {

@@ -31,6 +31,8 @@ pub(super) enum Meaning {
     Repeat,
     Language(Locale),
     Topic(Topic),
+    /// Means nothing of its own, and takes nothing from a yes.
+    Filler,
     /// Turns the meaning of what follows.
     NotBefore,
     /// Turns the meaning of what came before.
@@ -129,6 +131,7 @@ const GENERAL: &[(&str, Meaning)] = &[
     ("repeat", Meaning::Repeat),
     ("language_ru", Meaning::Language(Locale::Ru)),
     ("language_kk", Meaning::Language(Locale::Kk)),
+    ("fillers", Meaning::Filler),
     ("not_before", Meaning::NotBefore),
     ("not_after", Meaning::NotAfter),
 ];

@@ -121,7 +121,10 @@ impl Grammars {
         if let Some(understood) = self.digits(question, &spoken_words).filter(|_| !person) {
             return understood;
         }
-        let found = answer(question, &marks);
+        let found = answer(question, &marks).filter(|(intent, ..)| {
+            let consent = *intent == Intent::Yes && question == Question::ConfirmTicket;
+            !consent || rules::consents(&marks, words.len())
+        });
         let Some((intent, score, mark, rule)) = found else {
             return Understood {
                 intent: Intent::Unclear,
@@ -307,6 +310,7 @@ fn yes_no(verdict: Verdict<'_>) -> Option<Found<'_>> {
         | Meaning::Repeat
         | Meaning::Language(_)
         | Meaning::Topic(_)
+        | Meaning::Filler
         | Meaning::NotBefore
         | Meaning::NotAfter => return None,
     };

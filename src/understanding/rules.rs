@@ -46,6 +46,8 @@ pub(super) struct Mark {
     pub(super) weight: usize,
     /// Belongs to the question that was asked.
     pub(super) asked: bool,
+    /// How many words the phrase has; the others from `first` to `last` are not its own.
+    words: usize,
 }
 
 impl Phrases {
@@ -166,6 +168,7 @@ impl Phrases {
             weak: *weak,
             weight: letters + whole,
             asked: question.is_some(),
+            words: patterns.len(),
         }
     }
 }
@@ -188,6 +191,7 @@ pub(super) fn topic(marks: &[Mark]) -> Option<(Topic, &Mark)> {
         | Meaning::Operator
         | Meaning::Repeat
         | Meaning::Language(_)
+        | Meaning::Filler
         | Meaning::NotBefore
         | Meaning::NotAfter => None,
     });
@@ -211,6 +215,7 @@ pub(super) fn turned(marks: &[Mark], of: &Mark) -> bool {
         | Meaning::Operator
         | Meaning::Repeat
         | Meaning::Language(_)
+        | Meaning::Filler
         | Meaning::Topic(_) => false,
     })
 }
@@ -233,4 +238,26 @@ pub(super) fn verdict(marks: &[Mark]) -> Option<(Meaning, &Mark)> {
         (meaning, _) => meaning,
     };
     Some((meaning, mark))
+}
+
+/// Whether an answer is consent: every word of it agrees or is a filler, nothing doubts, and a no
+/// was taken back in the question's own words. What else is said with a yes may undo it.
+pub(super) fn consents(marks: &[Mark], words: usize) -> bool {
+    let agrees = |mark: &Mark| matches!(mark.meaning, Meaning::Yes | Meaning::Filler);
+    let covered = |at: usize| {
+        marks.iter().filter(|mark| agrees(mark)).any(|mark| {
+            let whole = mark.last + 1 - mark.first == mark.words;
+            at == mark.first || at == mark.last || (whole && mark.first < at && at < mark.last)
+        })
+    };
+    let denied = |at: usize| {
+        let no = |mark: &&Mark| mark.meaning == Meaning::No && mark.first <= at && at <= mark.last;
+        let back = |no: &Mark| {
+            let yes = |mark: &Mark| mark.meaning == Meaning::Yes && mark.asked;
+            marks.iter().any(|mark| yes(mark) && mark.first > no.last)
+        };
+        marks.iter().filter(no).any(back)
+    };
+    let doubts = marks.iter().any(|mark| mark.meaning == Meaning::Doubt);
+    !doubts && (0..words).all(|at| covered(at) || denied(at))
 }
