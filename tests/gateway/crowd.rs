@@ -151,3 +151,59 @@ async fn one_stalled_call_does_not_hurt_four_hundred_and_ninety_nine_others() {
     }
     assert!(!connection.is_finished(), "the connection died");
 }
+
+/// One connection too many waits for its turn; it neither ends another nor makes the loop spin.
+#[tokio::test]
+async fn a_connection_too_many_is_served_when_another_has_gone() {
+    let settings = Settings {
+        max_connections: 1,
+        ..Settings::default()
+    };
+    let replica = replica(&BackEnds::default(), 7, settings).await;
+    let first = connect(&replica).await;
+    let mut call = Call::offer(&first, "c-1").await;
+    assert_eq!(call.question().await.0, "open");
+    let endpoint = Channel::from_shared(replica.target.clone()).expect("an address");
+    let second = tokio::spawn(async move {
+        let channel = endpoint.connect().await.expect("the system takes it");
+        Call::offer(&channel, "c-2").await.question().await.0
+    });
+    for _ in 0..20 {
+        call.say(1, "ещё здесь").await;
+        assert!(
+            call.turn().await.is_ok(),
+            "the first is served all the while"
+        );
+    }
+    assert!(!second.is_finished(), "there is room for one");
+    drop(call);
+    drop(first);
+    assert_eq!(second.await.expect("no panic"), "open");
+}
+
+/// A gateway's machine that is gone answers no ping: its connection is closed within 8 s.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_answers_no_ping_is_closed() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
+    let at = replica.target.trim_start_matches("http://");
+    let mut tcp = tokio::net::TcpStream::connect(at)
+        .await
+        .expect("it listens");
+    // The preface and an empty SETTINGS frame, and nothing ever after.
+    let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    tcp.write_all(hello).await.expect("it is sent");
+    let begin = tokio::time::Instant::now();
+    let mut all = Vec::new();
+    let closed = tokio::time::timeout(
+        std::time::Duration::from_secs(20),
+        tcp.read_to_end(&mut all),
+    );
+    let _ = closed.await.expect("it is closed");
+    assert!(
+        begin.elapsed() <= std::time::Duration::from_secs(9),
+        "after {:?}",
+        begin.elapsed()
+    );
+}
