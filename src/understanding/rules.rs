@@ -240,8 +240,8 @@ pub(super) fn verdict(marks: &[Mark]) -> Option<(Meaning, &Mark)> {
     Some((meaning, mark))
 }
 
-/// Whether an answer is consent: every word of it agrees or is a filler, nothing doubts, and a no
-/// was taken back in the question's own words. What else is said with a yes may undo it.
+/// Whether an answer is consent: every word of it agrees or is a filler, nothing doubts, and a bare
+/// no («нет», «жоқ») was taken back in the question's own words. What else is said with a yes may undo it.
 pub(super) fn consents(marks: &[Mark], words: usize) -> bool {
     let agrees = |mark: &Mark| matches!(mark.meaning, Meaning::Yes | Meaning::Filler);
     let covered = |at: usize| {
@@ -251,7 +251,7 @@ pub(super) fn consents(marks: &[Mark], words: usize) -> bool {
         })
     };
     let denied = |at: usize| {
-        let no = |mark: &&Mark| mark.meaning == Meaning::No && mark.first <= at && at <= mark.last;
+        let no = |mark: &&Mark| mark.meaning == Meaning::No && mark.words == 1 && mark.first == at;
         let back = |no: &Mark| {
             let yes = |mark: &Mark| mark.meaning == Meaning::Yes && mark.asked;
             marks.iter().any(|mark| yes(mark) && mark.first > no.last)
