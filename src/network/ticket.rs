@@ -34,8 +34,9 @@ pub(super) async fn create(
     match post(network, order, first).await {
         Sent::Ended(result) => result,
         Sent::Unclear if safe => match post(network, order, until).await {
-            Sent::Ended(TicketResult::Unavailable) | Sent::Unclear => TicketResult::Unconfirmed,
-            Sent::Ended(result) => result,
+            Sent::Ended(TicketResult::Created { id }) => TicketResult::Created { id },
+            // Whatever the repeat got, the first may have created it.
+            Sent::Ended(_) | Sent::Unclear => TicketResult::Unconfirmed,
         },
         Sent::Unclear => match look_for(network, order, until).await {
             Some(Some(id)) => TicketResult::Created { id },

@@ -157,14 +157,17 @@ fn port_down(measures: &Measures<'_>) -> &'static str {
     let Some(baseline) = measures.number("cable.baselineLength") else {
         return "cableOrEquipment";
     };
-    let at_end = |length: &Option<f64>| {
-        length
-            .is_some_and(|length| (length - baseline).abs() <= END_METRES.max(baseline * END_SHARE))
-    };
-    if pairs.iter().all(|(_, length)| at_end(length)) {
+    // A pair is cut only where its length is known and clearly short of the stored one.
+    let reach = END_METRES.max(baseline * END_SHARE);
+    let cut = |length: &Option<f64>| length.is_some_and(|length| baseline - length > reach);
+    let at_end =
+        |length: &Option<f64>| length.is_some_and(|length| (length - baseline).abs() <= reach);
+    if pairs.iter().any(|(_, length)| cut(length)) {
+        "cableDamaged"
+    } else if pairs.iter().all(|(_, length)| at_end(length)) {
         "unplugged"
     } else {
-        "cableDamaged"
+        "cableOrEquipment"
     }
 }
 
@@ -180,7 +183,10 @@ fn gpon(measures: &Measures<'_>) -> &'static str {
         };
     }
     let lost = ["los", "losi", "lof", "sf"];
-    if measures.is("ont.lastDownCause", "powerOff") {
+    if measures.number("pon.onlineOnts") == Some(0.0) {
+        // The neighbours are dark too: it is not this subscriber's cable.
+        "massOutageSuspected"
+    } else if measures.is("ont.lastDownCause", "powerOff") {
         "equipmentOff"
     } else if lost
         .iter()
@@ -267,6 +273,18 @@ mod tests {
             "equipmentOff",
         ),
         ("ont.state=offline ont.lastDownCause=los", "cableDamaged"),
+        (
+            "ont.state=offline ont.lastDownCause=los pon.onlineOnts=0",
+            "massOutageSuspected",
+        ),
+        (
+            "port.operState=down cable.pair1.status=open cable.baselineLength=41",
+            "cableOrEquipment",
+        ),
+        (
+            "port.operState=down cable.pair1.status=open cable.pair1.length=80 cable.baselineLength=41",
+            "cableOrEquipment",
+        ),
         ("ont.state=offline", "inconclusive"),
     ];
 
