@@ -11,7 +11,7 @@ use crate::flow::Flow;
 use crate::flow::load;
 use crate::problem::{Problems, Source};
 use crate::prompt::catalog::Catalog;
-use crate::understanding::Grammars;
+use crate::understanding::{File, Grammars};
 
 /// The flow's file, below the bundle's folder.
 const FLOW: &str = "flows/dana.toml";
@@ -54,11 +54,12 @@ impl Bundle {
     pub fn load(folder: &Path) -> Result<Arc<Self>, BundleError> {
         let flow = read(folder, FLOW)?;
         let prompts = per_locale(folder, "prompts")?;
-        let grammars = per_locale(folder, "grammars")?;
+        let grammars = grammars(folder)?;
         let hash = hash(
             [&flow]
                 .into_iter()
-                .chain(prompts.iter().chain(&grammars).map(|(_, s)| s)),
+                .chain(prompts.iter().map(|(_, source)| source))
+                .chain(grammars.iter().map(|(_, source)| source)),
         );
         let mut problems = Problems::default();
         let mut keep = |found: Problems| problems.extend(found);
@@ -80,6 +81,16 @@ impl Bundle {
             _ => Err(BundleError::Problems(problems)),
         }
     }
+}
+
+/// The grammar that all languages share, then theirs.
+fn grammars(folder: &Path) -> Result<Vec<File>, BundleError> {
+    let shared = (None, read(folder, "grammars/shared.toml")?);
+    let own = per_locale(folder, "grammars")?;
+    let own = own
+        .into_iter()
+        .map(|(locale, source)| (Some(locale), source));
+    Ok([shared].into_iter().chain(own).collect())
 }
 
 fn per_locale(folder: &Path, room: &str) -> Result<Vec<(Locale, Arc<Source>)>, BundleError> {

@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "bundle call caller client clock dialog gateway journal lookup network problem script serve session time token",
+        "bundle call caller client clock dialog gateway journal lookup network problem script serve session time token understanding",
     ),
 ];
 

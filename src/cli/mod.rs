@@ -11,6 +11,7 @@ pub mod out;
 pub mod serve;
 pub mod talk;
 pub mod test;
+pub mod understand;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Command {
     Check(check::Args),
     /// Run call scripts and show where a conversation differs from its file.
     Test(test::Args),
+    /// What an utterance means and why; or a table of them, scored.
+    Understand(understand::Args),
     /// Be the caller: type what you say, press keys, hang up.
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
@@ -52,6 +55,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Check(args) => check::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::Understand(args) => understand::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Serve(args) => serve::run(&args),

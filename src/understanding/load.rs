@@ -1,5 +1,5 @@
-//! Reads `grammars/<locale>.toml`: lists of phrases by meaning. Every problem has its place; a
-//! phrase that two meanings claim is one, and shows both.
+//! Reads `grammars/*.toml`: words that stand for one another, and lists of phrases by meaning. Every
+//! problem has its place; a phrase that two meanings claim is one, and shows both.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,119 +9,110 @@ use toml::de::{DeTable, DeValue};
 
 use crate::call::{Locale, Question, Topic};
 use crate::problem::{Problems, Source, did_you_mean};
-use crate::understanding::words::words;
+use crate::understanding::lexicon::{FEWEST_ROOT, Lexicon, Pattern, Shape, Symbol};
+use crate::understanding::numbers::{Number, Numbers};
+use crate::understanding::phrases::{Meaning, Phrase, Phrases};
+use crate::understanding::words::one_word;
 
 /// Largest grammar file.
 const MAX_BYTES: usize = 1 << 20;
-/// Most phrases of a locale.
-const MAX_PHRASES: usize = 10_000;
-/// What ends a word that stands for all its endings.
-const STEM: char = '*';
+/// Most phrases of all grammars.
+const MAX_PHRASES: usize = 20_000;
+/// Most ways to say one phrase, when its `{words}` are put in.
+const MAX_SPELLINGS: usize = 2_000;
+/// What ends a word that stands for all that begin so.
+const BEGINNING: char = '*';
+/// What begins a word that stands for no other form of it.
+const WHOLE: char = '=';
+/// What stands between parts that may come in any order, with more words between them.
+const ANY_ORDER: &str = " & ";
+/// Most parts in any order.
+const MAX_PARTS: usize = 3;
 /// What ends a phrase that is only a hint: asked about before it counts.
 const WEAK: char = '?';
+/// What ends a phrase that counts only when it is all that was said.
+const ALONE: char = '!';
+/// Words that may stand between two words of a phrase about a subject; those of an answer stand
+/// side by side.
+const GAP: usize = 2;
+/// The same where the parts come in any order.
+const WIDE_GAP: usize = 5;
+/// What `{words}` weigh in a phrase: about the letters of one of them.
+const CLASS_WEIGHT: usize = 7;
 
-/// What a phrase means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Meaning {
-    Yes,
-    No,
-    /// Neither: put off, not sure.
-    Doubt,
-    Operator,
-    Repeat,
-    Language(Locale),
-    Topic(Topic),
-    /// Means nothing of its own, and takes nothing from a yes.
-    Filler,
-    /// Turns the meaning of what follows.
-    NotBefore,
-    /// Turns the meaning of what came before.
-    NotAfter,
-}
+/// A grammar file and its language; `None` is shared by all.
+pub type File = (Option<Locale>, Arc<Source>);
 
-/// A word of a phrase.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pattern {
-    /// Folded.
-    pub(super) text: String,
-    /// It stands for all words that begin so.
-    pub(super) stem: bool,
-}
-
-/// Words that mean something, in order.
-#[derive(Clone, Debug)]
-pub(super) struct Phrase {
-    pub(super) patterns: Vec<Pattern>,
-    pub(super) meaning: Meaning,
-    /// Only as an answer to this question.
-    pub(super) question: Option<Question>,
-    pub(super) locale: Locale,
-    pub(super) weak: bool,
-}
-
-/// One grammar file, read.
-#[derive(Debug, Default)]
+/// All grammars, read.
+#[derive(Debug)]
 pub(super) struct Grammar {
-    pub(super) phrases: Vec<Phrase>,
-    /// Words for digits and numbers below a hundred.
-    pub(super) digits: BTreeMap<String, String>,
+    pub(super) lexicon: Lexicon,
+    pub(super) phrases: Phrases,
+    pub(super) numbers: Numbers,
     /// Hints for a recogniser, by question.
-    pub(super) hints: BTreeMap<Question, Vec<Arc<str>>>,
+    pub(super) hints: BTreeMap<(Locale, Question), Vec<Arc<str>>>,
 }
 
-/// Reads one file, as far as it can be read.
-pub(super) fn read(locale: Locale, source: &Arc<Source>, problems: &mut Problems) -> Grammar {
-    let mut reader = Reader {
-        locale,
-        source,
-        problems,
-        grammar: Grammar::default(),
-        claimed: BTreeMap::new(),
-    };
-    if source.text.len() > MAX_BYTES {
-        reader.wrong(
-            0..0,
-            format!("the file is larger than {MAX_BYTES} bytes"),
-            "split it",
-        );
-        return reader.grammar;
+/// Words that stand for one another.
+#[derive(Debug)]
+struct Class {
+    /// Those of one word.
+    symbol: Symbol,
+    /// Those of several.
+    long: Vec<Vec<Symbol>>,
+}
+
+/// Reads all files; what `[words]` of one names, the others may use.
+pub(super) fn read(files: &[File]) -> Result<Grammar, Problems> {
+    let mut reader = Reader::default();
+    let mut tables = Vec::new();
+    for file in files {
+        let source = &file.1;
+        if source.text.len() > MAX_BYTES {
+            let title = format!("the file is larger than {MAX_BYTES} bytes");
+            reader
+                .problems
+                .push(source.problem(0..0, title).hint("split it"));
+            continue;
+        }
+        let (table, errors) = DeTable::parse_recoverable(&source.text);
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            reader.problems.push(source.problem(span, error.message()));
+        }
+        tables.push((file, table));
     }
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        reader.problems.push(source.problem(span, error.message()));
+    for (file, table) in &tables {
+        reader.classes(&Place(file), table.get_ref());
     }
-    reader.file(table.get_ref());
-    if reader.grammar.phrases.is_empty() {
-        reader.wrong(
-            0..0,
-            "the grammar has no phrases",
-            "add yes = [\"…\"], no = [\"…\"] and so on",
-        );
+    for (file, table) in &tables {
+        reader.file(&Place(file), table.get_ref());
     }
-    if reader.grammar.phrases.len() > MAX_PHRASES {
-        reader.wrong(
-            0..0,
-            format!("more than {MAX_PHRASES} phrases"),
-            "split the file",
-        );
-    }
-    reader.grammar
+    reader.done(files)
 }
 
 type Value<'t> = toml::Spanned<DeValue<'t>>;
 
-struct Reader<'a> {
-    locale: Locale,
-    source: &'a Arc<Source>,
-    problems: &'a mut Problems,
-    grammar: Grammar,
+/// The file that is being read.
+struct Place<'a>(&'a File);
+
+#[derive(Default)]
+struct Reader {
+    problems: Problems,
+    lexicon: Lexicon,
+    symbols: BTreeMap<Pattern, Symbol>,
+    /// How many symbols there are.
+    next: usize,
+    words: BTreeMap<String, Class>,
+    phrases: Phrases,
+    numbers: Numbers,
+    hints: BTreeMap<(Locale, Question), Vec<Arc<str>>>,
     /// Who has a phrase already, and where.
     claimed: BTreeMap<Claim, (Meaning, Range<usize>)>,
 }
 
-/// A phrase, and the question that it is for.
-type Claim = (Vec<Pattern>, Option<Question>);
+/// A file, a phrase of it, and the question that it is for.
+type Claim = (Option<Locale>, Vec<Symbol>, Option<Question>);
 
 const GENERAL: &[(&str, Meaning)] = &[
     ("yes", Meaning::Yes),
@@ -136,101 +127,260 @@ const GENERAL: &[(&str, Meaning)] = &[
     ("not_after", Meaning::NotAfter),
 ];
 
-impl Reader<'_> {
-    fn wrong(&mut self, span: Range<usize>, title: impl Into<String>, hint: impl Into<String>) {
-        self.problems
-            .push(self.source.problem(span, title).hint(hint));
+impl Reader {
+    fn wrong(
+        &mut self,
+        at: &Place<'_>,
+        span: Range<usize>,
+        title: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.problems.push(at.0.1.problem(span, title).hint(hint));
     }
 
-    fn unknown(&mut self, span: Range<usize>, name: &str, known: &[&str]) {
+    fn unknown(&mut self, at: &Place<'_>, span: Range<usize>, name: &str, known: &[&str]) {
         let hint = did_you_mean(name, known.iter().copied()).map_or_else(
             || format!("there are: {}", known.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        self.wrong(span, format!("`{name}` is not known here"), hint);
+        self.wrong(at, span, format!("`{name}` is not known here"), hint);
     }
 
-    fn file(&mut self, table: &DeTable<'_>) {
-        let mut entries: Vec<_> = table.iter().collect();
-        entries.sort_by_key(|(key, _)| key.span().start);
-        for (key, value) in entries {
+    /// First pass: `[words]`, and the words that turn a meaning.
+    fn classes(&mut self, at: &Place<'_>, table: &DeTable<'_>) {
+        for (key, value) in sorted(table) {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("words", DeValue::Table(classes)) => {
+                    for (key, value) in sorted(classes) {
+                        self.class(at, key, value);
+                    }
+                }
+                ("not_before", _) => {
+                    for (_, text) in self.texts(at, value) {
+                        let negations = text.split_whitespace().filter_map(|word| at.pattern(word));
+                        for negation in negations.collect::<Vec<_>>() {
+                            let symbol = self.symbol(negation);
+                            self.phrases.negates(symbol);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn class(
+        &mut self,
+        at: &Place<'_>,
+        key: &toml::Spanned<std::borrow::Cow<'_, str>>,
+        value: &Value<'_>,
+    ) {
+        let name = key.get_ref().as_ref();
+        if self.words.contains_key(name) {
+            self.wrong(
+                at,
+                key.span(),
+                format!("there are `{name}` already"),
+                "keep them in one list",
+            );
+        }
+        let symbol = self.fresh();
+        let mut long = Vec::new();
+        for (span, text) in self.texts(at, value) {
+            let mut words = text.split_whitespace();
+            match (words.next().and_then(|word| at.pattern(word)), words.next()) {
+                (Some(pattern), None) => self.lexicon.add(&pattern, symbol),
+                _ => long.extend(self.spellings(at, &span, &text)),
+            }
+        }
+        self.words.insert(name.to_owned(), Class { symbol, long });
+    }
+
+    fn fresh(&mut self) -> Symbol {
+        // More than there is room for is told at the end.
+        let symbol = Symbol::try_from(self.next).unwrap_or(Symbol::MAX);
+        self.next += 1;
+        symbol
+    }
+
+    fn symbol(&mut self, pattern: Pattern) -> Symbol {
+        if let Some(symbol) = self.symbols.get(&pattern) {
+            return *symbol;
+        }
+        let symbol = self.fresh();
+        self.lexicon.add(&pattern, symbol);
+        self.symbols.insert(pattern, symbol);
+        symbol
+    }
+
+    /// Every way to say a phrase, with the `{words}` put in and the parts in any order. Empty if it
+    /// has a problem.
+    fn spellings(&mut self, at: &Place<'_>, span: &Range<usize>, text: &str) -> Vec<Vec<Symbol>> {
+        let parts: Vec<&str> = text.split(ANY_ORDER).collect();
+        if parts.len() > MAX_PARTS {
+            self.wrong(
+                at,
+                span.clone(),
+                format!("more than {MAX_PARTS} parts in any order"),
+                "take some out",
+            );
+            return Vec::new();
+        }
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|part| self.in_order(at, span.clone(), part))
+            .collect();
+        let mut spellings = Vec::new();
+        for order in ORDERS.iter().filter(|order| order.len() == parts.len()) {
+            let ways = order.iter().fold(vec![Vec::new()], |heads, part| {
+                product(&heads, &parts[*part])
+            });
+            spellings.extend(ways);
+        }
+        if spellings.len() > MAX_SPELLINGS {
+            let title = format!("more than {MAX_SPELLINGS} ways to say this");
+            self.wrong(
+                at,
+                span.clone(),
+                title,
+                "take shorter lists of words, or two phrases",
+            );
+            spellings.clear();
+        }
+        spellings
+    }
+
+    fn in_order(&mut self, at: &Place<'_>, span: Range<usize>, text: &str) -> Vec<Vec<Symbol>> {
+        let mut spellings = vec![Vec::new()];
+        for word in text.split_whitespace() {
+            let ways = match word
+                .strip_prefix('{')
+                .and_then(|word| word.strip_suffix('}'))
+            {
+                Some(name) => match self.words.get(name) {
+                    Some(class) => [vec![class.symbol]]
+                        .into_iter()
+                        .chain(class.long.iter().cloned())
+                        .collect(),
+                    None => {
+                        let known: Vec<String> = self.words.keys().cloned().collect();
+                        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                        self.unknown(at, span, name, &known);
+                        return Vec::new();
+                    }
+                },
+                None => match at.pattern(word) {
+                    Some(pattern) => vec![vec![self.symbol(pattern)]],
+                    None => {
+                        self.wrong(
+                            at,
+                            span,
+                            format!("`{word}` is not a word"),
+                            "write words, `*` for any ending",
+                        );
+                        return Vec::new();
+                    }
+                },
+            };
+            // What is far too long is cut here, and told by the caller.
+            spellings = product(&spellings, &ways);
+            spellings.truncate(MAX_SPELLINGS + 1);
+        }
+        spellings
+    }
+
+    /// Second pass: the phrases.
+    fn file(&mut self, at: &Place<'_>, table: &DeTable<'_>) {
+        for (key, value) in sorted(table) {
             let name = key.get_ref().as_ref();
             if let Some((_, meaning)) = GENERAL.iter().find(|(known, _)| *known == name) {
-                self.phrases(value, *meaning, None);
+                self.phrases(at, value, *meaning, None);
                 continue;
             }
-            match (name, value.get_ref()) {
-                ("topics", DeValue::Table(topics)) => self.topics(topics),
-                ("questions", DeValue::Table(questions)) => self.questions(questions),
-                ("digits", DeValue::Table(digits)) => self.digits(digits),
-                ("hints", DeValue::Table(hints)) => self.hints(hints),
+            match (name, value.get_ref(), at.0.0) {
+                ("words", DeValue::Table(_), _) => {}
+                ("topics", DeValue::Table(topics), _) => self.topics(at, topics),
+                ("questions", DeValue::Table(questions), _) => self.questions(at, questions),
+                ("digits", DeValue::Table(digits), _) => self.digits(at, digits),
+                ("hints", DeValue::Table(hints), Some(locale)) => self.hints(at, locale, hints),
                 _ => {
                     let mut known: Vec<&str> = GENERAL.iter().map(|(name, _)| *name).collect();
-                    known.extend(["[topics]", "[questions.…]", "[digits]", "[hints]"]);
-                    self.unknown(key.span(), name, &known);
+                    known.extend([
+                        "[words]",
+                        "[topics]",
+                        "[questions.…]",
+                        "[digits]",
+                        "[hints]",
+                    ]);
+                    self.unknown(at, key.span(), name, &known);
                 }
             }
         }
     }
 
-    fn topics(&mut self, topics: &DeTable<'_>) {
-        for (key, value) in topics {
+    fn topics(&mut self, at: &Place<'_>, topics: &DeTable<'_>) {
+        for (key, value) in sorted(topics) {
             let name = key.get_ref().as_ref();
             if let Ok(topic) = name.parse() {
-                self.phrases(value, Meaning::Topic(topic), None);
+                self.phrases(at, value, Meaning::Topic(topic), None);
             } else {
                 let known: Vec<&str> = Topic::ALL.iter().map(|topic| topic.as_str()).collect();
-                self.unknown(key.span(), name, &known);
+                self.unknown(at, key.span(), name, &known);
             }
         }
     }
 
-    fn question(&mut self, span: Range<usize>, name: &str) -> Option<Question> {
+    fn question(&mut self, at: &Place<'_>, span: Range<usize>, name: &str) -> Option<Question> {
         let question = name.parse().ok();
         if question.is_none() {
             let known: Vec<&str> = Question::ALL.iter().map(|q| q.as_str()).collect();
-            self.unknown(span, name, &known);
+            self.unknown(at, span, name, &known);
         }
         question
     }
 
-    fn questions(&mut self, questions: &DeTable<'_>) {
-        for (key, value) in questions {
-            let question = self.question(key.span(), key.get_ref());
+    fn questions(&mut self, at: &Place<'_>, questions: &DeTable<'_>) {
+        for (key, value) in sorted(questions) {
+            let question = self.question(at, key.span(), key.get_ref());
             let DeValue::Table(meanings) = value.get_ref() else {
                 self.wrong(
+                    at,
                     value.span(),
                     "a table is wanted here",
                     "write [questions.confirm_home]",
                 );
                 continue;
             };
-            for (key, value) in meanings {
+            for (key, value) in sorted(meanings) {
                 let name = key.get_ref().as_ref();
-                match GENERAL.iter().take(3).find(|(known, _)| *known == name) {
-                    Some((_, meaning)) => self.phrases(value, *meaning, question),
-                    None => self.unknown(key.span(), name, &["yes", "no", "doubt"]),
+                match ANSWERS.iter().find(|(known, _)| *known == name) {
+                    Some((_, meaning)) => self.phrases(at, value, *meaning, question),
+                    None => self.unknown(at, key.span(), name, &["yes", "no", "doubt", "fillers"]),
                 }
             }
         }
     }
 
-    fn digits(&mut self, digits: &DeTable<'_>) {
-        for (key, value) in digits {
+    fn digits(&mut self, at: &Place<'_>, digits: &DeTable<'_>) {
+        for (key, value) in sorted(digits) {
             let name = key.get_ref().as_ref();
-            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_digit()) {
+            let Some(number) = Number::new(name, at.0.0) else {
                 self.wrong(
+                    at,
                     key.span(),
-                    format!("`{name}` is no number"),
+                    format!("`{name}` is no number below a thousand"),
                     "write 7 = [\"семь\"]",
                 );
-            }
-            for (span, text) in self.texts(value) {
-                match words(&text).as_slice() {
-                    [word] => {
-                        self.grammar.digits.insert(word.clone(), name.to_owned());
+                continue;
+            };
+            for (span, text) in self.texts(at, value) {
+                match at.pattern(&text) {
+                    Some(pattern) => {
+                        let symbol = self.symbol(pattern);
+                        self.numbers.add(symbol, number);
                     }
-                    _ => self.wrong(
+                    None => self.wrong(
+                        at,
                         span,
                         "one word is wanted here",
                         "a number word stands alone",
@@ -240,23 +390,23 @@ impl Reader<'_> {
         }
     }
 
-    fn hints(&mut self, hints: &DeTable<'_>) {
-        for (key, value) in hints {
-            let question = self.question(key.span(), key.get_ref());
+    fn hints(&mut self, at: &Place<'_>, locale: Locale, hints: &DeTable<'_>) {
+        for (key, value) in sorted(hints) {
             let texts = self
-                .texts(value)
+                .texts(at, value)
                 .into_iter()
                 .map(|(_, text)| text.into())
                 .collect();
-            self.grammar
-                .hints
-                .extend(question.map(|question| (question, texts)));
+            if let Some(question) = self.question(at, key.span(), key.get_ref()) {
+                self.hints.insert((locale, question), texts);
+            }
         }
     }
 
-    fn texts(&mut self, value: &Value<'_>) -> Vec<(Range<usize>, String)> {
+    fn texts(&mut self, at: &Place<'_>, value: &Value<'_>) -> Vec<(Range<usize>, String)> {
         let DeValue::Array(items) = value.get_ref() else {
             self.wrong(
+                at,
                 value.span(),
                 "a list of phrases is wanted here",
                 "write [\"…\", \"…\"]",
@@ -269,6 +419,7 @@ impl Reader<'_> {
                 texts.push((item.span(), text.to_string()));
             } else {
                 self.wrong(
+                    at,
                     item.span(),
                     "a phrase is a text",
                     "write it in quotes: \"…\"",
@@ -278,52 +429,187 @@ impl Reader<'_> {
         texts
     }
 
-    fn phrases(&mut self, value: &Value<'_>, meaning: Meaning, question: Option<Question>) {
-        for (span, text) in self.texts(value) {
-            let (text, weak) = match text.strip_suffix(WEAK) {
-                Some(text) => (text, true),
-                None => (text.as_str(), false),
-            };
-            let patterns: Vec<Pattern> = text.split_whitespace().filter_map(pattern).collect();
-            if patterns.is_empty() {
+    fn phrases(
+        &mut self,
+        at: &Place<'_>,
+        value: &Value<'_>,
+        meaning: Meaning,
+        question: Option<Question>,
+    ) {
+        for (span, written) in self.texts(at, value) {
+            let text = written.trim_end_matches([WEAK, ALONE]);
+            let spellings = self.spellings(at, &span, text);
+            if text.trim().is_empty() {
                 self.wrong(
+                    at,
                     span,
                     "this phrase has no words",
                     "write words, `*` for any ending",
                 );
                 continue;
             }
-            let claim = (patterns.clone(), question);
-            if let Some((other, there)) = self.claimed.get(&claim) {
-                let title = if *other == meaning {
-                    format!("`{text}` stands here twice")
-                } else {
-                    format!("two meanings claim `{text}`")
-                };
-                let problem = self
-                    .source
-                    .problem(span, title)
-                    .related(there.clone(), "and here");
-                self.problems.push(problem.hint("keep it in one list"));
+            if !self.claim(at, &span, text, &spellings, (meaning, question)) {
                 continue;
             }
-            self.claimed.insert(claim, (meaning, span));
-            let locale = self.locale;
-            self.grammar.phrases.push(Phrase {
-                patterns,
+            let phrase = Phrase {
                 meaning,
                 question,
-                locale,
-                weak,
-            });
+                locale: at.0.0,
+                weak: written.ends_with(WEAK),
+                alone: written.ends_with(ALONE),
+                weight: text.split_whitespace().map(weight).sum(),
+                text: text.into(),
+            };
+            let gap = match meaning {
+                _ if text.contains(ANY_ORDER) => WIDE_GAP,
+                Meaning::Topic(_) => GAP,
+                _ => 0,
+            };
+            self.phrases.add(&phrase, &spellings, gap);
         }
+    }
+
+    /// Whether nobody else has that phrase.
+    fn claim(
+        &mut self,
+        at: &Place<'_>,
+        span: &Range<usize>,
+        text: &str,
+        spellings: &[Vec<Symbol>],
+        (meaning, question): (Meaning, Option<Question>),
+    ) -> bool {
+        if matches!(
+            meaning,
+            Meaning::Filler | Meaning::NotBefore | Meaning::NotAfter
+        ) {
+            return true;
+        }
+        for spelling in spellings {
+            let claim = (at.0.0, spelling.clone(), question);
+            let Some((other, there)) = self.claimed.get(&claim) else {
+                continue;
+            };
+            let again = at.0.1.text.get(there.clone()) == at.0.1.text.get(span.clone());
+            let title = match (*other == meaning, again) {
+                (true, true) => format!("`{text}` stands here twice"),
+                (true, false) => continue,
+                (false, _) => format!("two meanings claim `{text}`"),
+            };
+            let problem =
+                at.0.1
+                    .problem(span.clone(), title)
+                    .related(there.clone(), "and here");
+            self.problems.push(problem.hint("keep it in one list"));
+            return false;
+        }
+        for spelling in spellings {
+            self.claimed.insert(
+                (at.0.0, spelling.clone(), question),
+                (meaning, span.clone()),
+            );
+        }
+        true
+    }
+
+    fn done(mut self, files: &[File]) -> Result<Grammar, Problems> {
+        let too_many = if self.phrases.len() > MAX_PHRASES {
+            Some(format!("more than {MAX_PHRASES} phrases"))
+        } else if self.next > usize::from(Symbol::MAX) {
+            Some(format!("more than {} different words", Symbol::MAX))
+        } else {
+            None
+        };
+        if let (Some(title), Some(file)) = (too_many, files.first()) {
+            self.wrong(&Place(file), 0..0, title, "take some out");
+        }
+        for (locale, source) in files {
+            let said = |(of, ..): &Claim| of == locale;
+            if locale.is_some() && !self.claimed.keys().any(said) {
+                let problem = source.problem(0..0, "the grammar has no phrases");
+                self.problems
+                    .push(problem.hint("add yes = [\"…\"], no = [\"…\"] and so on"));
+            }
+        }
+        let Self {
+            problems,
+            lexicon,
+            phrases,
+            numbers,
+            hints,
+            ..
+        } = self;
+        problems.or_ok(Grammar {
+            lexicon,
+            phrases,
+            numbers,
+            hints,
+        })
     }
 }
 
-/// `интернет*` is every word that begins so.
-fn pattern(word: &str) -> Option<Pattern> {
-    let stem = word.ends_with(STEM);
-    let mut folded = words(word).into_iter();
-    let text = folded.next()?;
-    folded.next().is_none().then_some(Pattern { text, stem })
+/// What a question may have of its own.
+const ANSWERS: &[(&str, Meaning)] = &[
+    ("yes", Meaning::Yes),
+    ("no", Meaning::No),
+    ("doubt", Meaning::Doubt),
+    ("fillers", Meaning::Filler),
+];
+
+/// The orders of one, two or three parts.
+const ORDERS: &[&[usize]] = &[
+    &[0],
+    &[0, 1],
+    &[1, 0],
+    &[0, 1, 2],
+    &[0, 2, 1],
+    &[1, 0, 2],
+    &[1, 2, 0],
+    &[2, 0, 1],
+    &[2, 1, 0],
+];
+
+/// Every head with every tail.
+fn product(heads: &[Vec<Symbol>], tails: &[Vec<Symbol>]) -> Vec<Vec<Symbol>> {
+    heads
+        .iter()
+        .flat_map(|head| tails.iter().map(|tail| [head.as_slice(), tail].concat()))
+        .collect()
+}
+
+/// The entries of a table as the file has them.
+fn sorted<'a, 't>(
+    table: &'a DeTable<'t>,
+) -> Vec<(&'a toml::Spanned<std::borrow::Cow<'t, str>>, &'a Value<'t>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+impl Place<'_> {
+    /// A word of a phrase: `слово`, `слово*`, `=слово`.
+    fn pattern(&self, written: &str) -> Option<Pattern> {
+        let text = one_word(written)?;
+        let short = text.chars().count() < FEWEST_ROOT;
+        let shape = match (
+            written.starts_with(WHOLE),
+            written.ends_with(BEGINNING),
+            self.0.0,
+        ) {
+            (true, _, _) => Shape::Whole,
+            (_, false, _) if short => Shape::Whole,
+            (_, true, _) => Shape::Beginning,
+            (_, _, Some(Locale::Kk)) => Shape::Kazakh,
+            (_, _, Some(Locale::Ru) | None) => Shape::Russian,
+        };
+        Some(Pattern { text, shape })
+    }
+}
+
+/// What a word of a phrase weighs.
+fn weight(written: &str) -> usize {
+    if written.starts_with('{') {
+        return CLASS_WEIGHT;
+    }
+    let open = written.ends_with(BEGINNING);
+    written.chars().filter(|c| c.is_alphanumeric()).count() + usize::from(!open)
 }

@@ -1,28 +1,117 @@
 //! From a recogniser's text to comparable words: lower case, no punctuation, Kazakh letters folded
 //! onto the Russian ones that recognisers write for them.
 
-/// Longest text that is looked at, in bytes: a minute of speech has a tenth of it.
+use std::ops::Range;
+
+/// Longest text that is looked at, in characters: a minute of speech has a tenth of it.
 const MAX_TEXT: usize = 4_096;
 /// Most words of an utterance that are looked at.
 const MAX_WORDS: usize = 64;
 
-/// The words of a text, folded.
-pub(super) fn words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut word = String::new();
-    for c in text.chars().take(MAX_TEXT).chain([' ']) {
-        if c.is_alphanumeric() {
-            word.extend(c.to_lowercase().map(fold));
-            continue;
+/// The words of a text, folded, in one buffer.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    text: String,
+    at: Vec<Range<usize>>,
+}
+
+impl Words {
+    /// Splits and folds a text.
+    pub(super) fn new(text: &str) -> Self {
+        let mut words = Self {
+            text: String::with_capacity(text.len().min(MAX_TEXT)),
+            at: Vec::with_capacity(16),
+        };
+        let mut start = 0;
+        for c in text.chars().take(MAX_TEXT).chain([' ']) {
+            if words.push(c) {
+                continue;
+            }
+            if words.text.len() > start {
+                words.at.push(start..words.text.len());
+                start = words.text.len();
+            }
+            if words.at.len() == MAX_WORDS {
+                break;
+            }
         }
-        if !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+        words
+    }
+
+    /// Takes a letter or a digit, folded; anything else ends a word.
+    fn push(&mut self, c: char) -> bool {
+        match c {
+            // What nearly all texts consist of.
+            'а'..='я' | 'a'..='z' | '0'..='9' => self.text.push(c),
+            ' ' => return false,
+            'ә' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё' => {
+                self.text.push(fold(c))
+            }
+            c if c.is_alphanumeric() => self.text.extend(c.to_lowercase().map(fold)),
+            _ => return false,
         }
-        if words.len() == MAX_WORDS {
-            break;
+        true
+    }
+
+    /// A word that is said twice in a row counts once.
+    pub(super) fn without_echoes(mut self) -> Self {
+        let text = &self.text;
+        self.at
+            .dedup_by(|b, a| text.get(a.clone()) == text.get(b.clone()));
+        self
+    }
+
+    /// How many words there are.
+    pub(super) const fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// A word; empty behind the last one.
+    pub(super) fn get(&self, at: usize) -> &str {
+        let range = self.at.get(at).cloned().unwrap_or_default();
+        self.text.get(range).unwrap_or_default()
+    }
+
+    /// The words in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|at| self.get(at))
+    }
+
+    /// What was said from one word to another, as it was understood.
+    pub(super) fn said(&self, first: usize, last: usize) -> String {
+        let words: Vec<&str> = (first..=last).map(|at| self.get(at)).collect();
+        words.join(" ")
+    }
+
+    /// Makes two words of the one at `at`, the first of so many bytes: «неработает».
+    pub(super) fn split(&mut self, at: usize, bytes: usize) {
+        if let Some(word) = self.at.get(at).cloned() {
+            let middle = (word.start + bytes).min(word.end);
+            self.at
+                .splice(at..=at, [word.start..middle, middle..word.end]);
         }
     }
-    words
+
+    /// The word at `at` and the next as one, if they stand side by side in the text: «тех ник».
+    pub(super) fn joined(&self, at: usize) -> Option<&str> {
+        let (first, second) = (self.at.get(at)?, self.at.get(at + 1)?);
+        let beside = first.end == second.start;
+        beside.then(|| self.text.get(first.start..second.end))?
+    }
+
+    /// Makes them one.
+    pub(super) fn join(&mut self, at: usize) {
+        if at + 1 < self.at.len() {
+            let second = self.at.remove(at + 1);
+            self.at[at].end = second.end;
+        }
+    }
+}
+
+/// The one word of a text; `None` if there are none or several.
+pub(super) fn one_word(text: &str) -> Option<String> {
+    let words = Words::new(text);
+    (words.len() == 1).then(|| words.get(0).to_owned())
 }
 
 /// One letter for those that are heard or written alike.
@@ -41,30 +130,38 @@ const fn fold(c: char) -> char {
     }
 }
 
-/// Whether two words differ by at most `limit` letters put in, left out or changed.
-pub(super) fn near(a: &str, b: &str, limit: usize) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > limit {
-        return false;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+/// How a word sounds over a telephone: unstressed vowels fall together, a last consonant has no
+/// voice, doubled letters are one, the soft and the hard sign are not heard.
+pub(super) fn sound(word: &str, key: &mut Vec<char>) {
+    key.clear();
+    for c in word.chars() {
+        let c = match c {
+            'о' => 'а',
+            'е' | 'э' | 'ы' | 'й' | 'я' => 'и',
+            'ю' => 'у',
+            'щ' => 'ш',
+            'ь' | 'ъ' => continue,
+            c => c,
+        };
+        match (key.last().copied(), c) {
+            (Some(last), c) if last == c => {}
+            // -ться, -тся
+            (Some('т'), 'с') => {
+                key.pop();
+                key.push('ц');
+            }
+            (_, c) => key.push(c),
         }
     }
-    row.last().is_some_and(|distance| *distance <= limit)
-}
-
-/// How many letters a recogniser may get wrong in a word of that length.
-pub(super) const fn tolerance(letters: usize) -> usize {
-    match letters {
-        0..=4 => 0,
-        5..=8 => 1,
-        _ => 2,
+    if let Some(last) = key.last_mut() {
+        *last = match *last {
+            'б' => 'п',
+            'в' => 'ф',
+            'г' => 'к',
+            'д' => 'т',
+            'ж' => 'ш',
+            'з' => 'с',
+            c => c,
+        };
     }
 }

@@ -1,0 +1,351 @@
+//! The words that phrases are made of, in one tree of letters: from a word that was said to the
+//! symbols that it stands for, as it is, by its root, by its beginning, or, if it is known in no
+//! way, by what it sounds like.
+
+use frostem::{Algorithm, Stemmer};
+
+use crate::understanding::kazakh::{self, Suffixes};
+use crate::understanding::words::{Words, sound};
+
+/// What a word of a phrase is called inside.
+pub(super) type Symbol = u16;
+
+/// How a word of a phrase is to be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shape {
+    /// `=слово`: this word and no other form of it.
+    Whole,
+    /// `слово`: all its forms, by the Russian stemmer and by Kazakh suffixes.
+    Russian,
+    /// The same in a Kazakh grammar: by Kazakh suffixes.
+    Kazakh,
+    /// `слово*`: every word that begins so.
+    Beginning,
+}
+
+/// A word of a phrase, folded.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Pattern {
+    pub(super) text: String,
+    pub(super) shape: Shape,
+}
+
+/// A symbol that a word stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) symbol: Symbol,
+    /// A Kazakh verb with the suffix of negation.
+    pub(super) denied: bool,
+}
+
+/// What a node of the tree says of a word that came as far as it.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The word ends here.
+    Whole,
+    /// The word's Russian stem ends here.
+    Stem,
+    /// What follows is Kazakh suffixes.
+    Root,
+    /// Anything may follow.
+    Beginning,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    children: Vec<(char, usize)>,
+    ends: Vec<(End, Symbol)>,
+}
+
+/// A tree of letters.
+#[derive(Debug)]
+struct Tree(Vec<Node>);
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self(vec![Node::default()])
+    }
+}
+
+impl Tree {
+    fn add(&mut self, letters: impl Iterator<Item = char>, end: End, symbol: Symbol) {
+        let mut at = 0;
+        for c in letters {
+            let next = self.0.len();
+            let children = &mut self.0[at].children;
+            match children.binary_search_by_key(&c, |(c, _)| *c) {
+                Ok(found) => at = children[found].1,
+                Err(place) => {
+                    children.insert(place, (c, next));
+                    self.0.push(Node::default());
+                    at = next;
+                }
+            }
+        }
+        self.0[at].ends.push((end, symbol));
+    }
+
+    fn child(&self, at: usize, c: char) -> Option<usize> {
+        let children = &self.0[at].children;
+        let found = children.binary_search_by_key(&c, |(c, _)| *c).ok()?;
+        Some(children[found].1)
+    }
+}
+
+/// Every word of every phrase.
+pub(super) struct Lexicon {
+    words: Tree,
+    sounds: Tree,
+    suffixes: Suffixes,
+    stemmer: Stemmer,
+}
+
+impl std::fmt::Debug for Lexicon {
+    /// How large it is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lexicon")
+            .field("nodes", &self.words.0.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Lexicon {
+    fn default() -> Self {
+        Self {
+            words: Tree::default(),
+            sounds: Tree::default(),
+            suffixes: Suffixes::default(),
+            stemmer: Stemmer::new(Algorithm::Russian),
+        }
+    }
+}
+
+/// Fewest letters of a word that has other forms.
+pub(super) const FEWEST_ROOT: usize = 3;
+/// Fewest sounds of a word that may be heard wrong.
+const FEWEST_SOUNDS: usize = 4;
+
+/// How many sounds of a word a recogniser may get wrong.
+const fn tolerance(sounds: usize) -> usize {
+    match sounds {
+        0..=4 => 0,
+        5..=7 => 1,
+        _ => 2,
+    }
+}
+
+impl Lexicon {
+    /// Takes a word of a phrase in.
+    pub(super) fn add(&mut self, pattern: &Pattern, symbol: Symbol) {
+        let text = pattern.text.as_str();
+        let stem = self.stemmer.stem(text);
+        let (heard, end) = match pattern.shape {
+            Shape::Whole => (text, End::Whole),
+            Shape::Beginning => (text, End::Beginning),
+            Shape::Kazakh => (text, End::Root),
+            Shape::Russian => (stem.as_ref(), End::Stem),
+        };
+        self.words.add(heard.chars(), end, symbol);
+        if matches!(pattern.shape, Shape::Russian | Shape::Kazakh) {
+            self.words.add(text.chars(), End::Root, symbol);
+            if let Some(soft) = kazakh::softened(text) {
+                self.words.add(soft.chars(), End::Root, symbol);
+            }
+        }
+        let mut sounds = Vec::new();
+        sound(heard, &mut sounds);
+        if sounds.len() >= FEWEST_SOUNDS {
+            self.sounds.add(sounds.into_iter(), end, symbol);
+        }
+    }
+
+    /// The symbols of a word as it is spelt.
+    fn spelt(&self, word: &str, tokens: &mut Vec<Token>) {
+        let mut stem = None;
+        let mut at = 0;
+        let mut letters = word.char_indices();
+        loop {
+            let tail = letters.as_str();
+            for &(end, symbol) in &self.words.0[at].ends {
+                let (fits, denied) = match end {
+                    End::Whole => (tail.is_empty(), false),
+                    End::Beginning => (true, kazakh::denies(tail)),
+                    End::Root => (self.suffixes.make(tail), false),
+                    End::Stem => {
+                        let stem = stem.get_or_insert_with(|| self.stemmer.stem(word));
+                        (stem.len() + tail.len() == word.len(), false)
+                    }
+                };
+                if fits && !tokens.iter().any(|token| token.symbol == symbol) {
+                    tokens.push(Token { symbol, denied });
+                }
+            }
+            let Some(next) = letters.next().and_then(|(_, c)| self.words.child(at, c)) else {
+                return;
+            };
+            at = next;
+        }
+    }
+
+    /// The symbols of the words that sound most like this one.
+    fn alike(&self, word: &str, tokens: &mut Vec<Token>) {
+        let mut sounds = Vec::with_capacity(word.len());
+        sound(word, &mut sounds);
+        let most = tolerance(sounds.len());
+        if !(FEWEST_SOUNDS..=MOST_SOUNDS).contains(&sounds.len()) {
+            return;
+        }
+        for wrong in 0..=most {
+            let search = Search {
+                tree: &self.sounds,
+                sounds: &sounds,
+                wrong,
+            };
+            search.walk(0, 0, 0, wrong, tokens);
+            if !tokens.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+/// Most sounds of a word that is compared by sound; a longer one is none.
+const MOST_SOUNDS: usize = 20;
+/// Most sounds of an ending behind a root that was heard wrong.
+const MOST_ENDING: usize = 5;
+
+/// A search for the words within a number of wrong sounds. The first sound must be right.
+struct Search<'a> {
+    tree: &'a Tree,
+    sounds: &'a [char],
+    /// How many sounds are wrong in all.
+    wrong: usize,
+}
+
+impl Search<'_> {
+    /// `at`: the node; `heard`: how many sounds were used; `depth`: how deep the node is; `wrong`:
+    /// how many sounds may still be wrong. Takes only what uses all of them up, since fewer were
+    /// tried before.
+    fn walk(&self, at: usize, heard: usize, depth: usize, wrong: usize, tokens: &mut Vec<Token>) {
+        let left = self.sounds.len() - heard;
+        if wrong == 0 {
+            self.take(at, left, depth, tokens);
+        }
+        let node = &self.tree.0[at];
+        let next = self.sounds.get(heard);
+        for &(c, child) in &node.children {
+            if next == Some(&c) {
+                self.walk(child, heard + 1, depth + 1, wrong, tokens);
+            } else if wrong > 0 && depth > 0 {
+                if next.is_some() {
+                    self.walk(child, heard + 1, depth + 1, wrong - 1, tokens);
+                }
+                self.walk(child, heard, depth + 1, wrong - 1, tokens);
+            }
+        }
+        if wrong > 0 && depth > 0 && next.is_some() {
+            self.walk(at, heard + 1, depth, wrong - 1, tokens);
+        }
+    }
+
+    fn take(&self, at: usize, left: usize, depth: usize, tokens: &mut Vec<Token>) {
+        for &(end, symbol) in &self.tree.0[at].ends {
+            let fits = match end {
+                End::Whole => left == 0,
+                End::Stem | End::Root => left <= MOST_ENDING,
+                End::Beginning => true,
+            };
+            let fewest = FEWEST_SOUNDS + usize::from(left > 0);
+            let enough = depth >= fewest
+                && self.wrong <= tolerance(depth)
+                && !tokens.iter().any(|t| t.symbol == symbol);
+            if fits && enough {
+                tokens.push(Token {
+                    symbol,
+                    denied: false,
+                });
+            }
+        }
+    }
+}
+
+/// The symbols of each word of an utterance.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    all: Vec<Token>,
+    ends: Vec<usize>,
+}
+
+impl Tokens {
+    /// The symbols of the word at `at`.
+    pub(super) fn of(&self, at: usize) -> &[Token] {
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before));
+        let end = self.ends.get(at).copied().unwrap_or_default();
+        self.all
+            .get(start.copied().unwrap_or_default()..end)
+            .unwrap_or_default()
+    }
+
+    /// How many words there are.
+    pub(super) const fn len(&self) -> usize {
+        self.ends.len()
+    }
+}
+
+impl Lexicon {
+    /// Reads an utterance, and mends words that the recogniser tore apart or ran together.
+    pub(super) fn read(&self, words: &mut Words) -> Tokens {
+        let mut tokens = Tokens::default();
+        let mut found = Vec::with_capacity(8);
+        let mut at = 0;
+        while at < words.len() {
+            found.clear();
+            self.spelt(words.get(at), &mut found);
+            if found.is_empty() {
+                self.mend(words, at, &mut found);
+            }
+            if found.is_empty() {
+                self.alike(words.get(at), &mut found);
+            }
+            tokens.all.append(&mut found);
+            tokens.ends.push(tokens.all.len());
+            at += 1;
+        }
+        tokens
+    }
+
+    /// «тех ник» is one word, «неработает» two; each part must be known.
+    fn mend(&self, words: &mut Words, at: usize, found: &mut Vec<Token>) {
+        if let Some(joined) = words.joined(at) {
+            self.spelt(joined, found);
+            if !found.is_empty() {
+                words.join(at);
+                return;
+            }
+        }
+        let word = words.get(at);
+        let ends = word
+            .char_indices()
+            .skip(1)
+            .map(|(end, _)| end)
+            .take(MOST_PARTICLE);
+        let mut ends: Vec<usize> = ends.collect();
+        while let Some(end) = ends.pop() {
+            let (head, tail) = words.get(at).split_at_checked(end).unwrap_or_default();
+            if tail.chars().count() < FEWEST_SOUNDS {
+                continue;
+            }
+            let mut second = Vec::new();
+            self.spelt(head, found);
+            self.spelt(tail, &mut second);
+            if !found.is_empty() && !second.is_empty() {
+                words.split(at, end);
+                return;
+            }
+            found.clear();
+        }
+    }
+}
+
+/// Letters of the longest particle that runs together with the next word.
+const MOST_PARTICLE: usize = 3;

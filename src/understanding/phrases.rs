@@ -1,0 +1,262 @@
+//! All phrases in one tree of symbols: finds every phrase of an utterance in one pass.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::call::{Locale, Question, Topic};
+use crate::understanding::lexicon::{Symbol, Tokens};
+
+/// What a phrase means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Meaning {
+    Yes,
+    No,
+    /// Neither: put off, not sure.
+    Doubt,
+    Operator,
+    Repeat,
+    Language(Locale),
+    Topic(Topic),
+    /// Means nothing of its own, and takes nothing from a yes.
+    Filler,
+    /// Turns the meaning of what follows.
+    NotBefore,
+    /// Turns the meaning of what came before.
+    NotAfter,
+}
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Doubt => "doubt",
+            Self::Operator => "operator",
+            Self::Repeat => "repeat",
+            Self::Language(Locale::Ru) => "language_ru",
+            Self::Language(Locale::Kk) => "language_kk",
+            Self::Topic(topic) => topic.as_str(),
+            Self::Filler => "filler",
+            Self::NotBefore => "not before",
+            Self::NotAfter => "not after",
+        })
+    }
+}
+
+/// Words that mean something, in order.
+#[derive(Clone, Debug)]
+pub(super) struct Phrase {
+    pub(super) meaning: Meaning,
+    /// Only as an answer to this question.
+    pub(super) question: Option<Question>,
+    /// `None`: shared by both languages.
+    pub(super) locale: Option<Locale>,
+    /// Asked about before it counts.
+    pub(super) weak: bool,
+    /// Counts only when nothing else was said.
+    pub(super) alone: bool,
+    /// The more it says, the more it weighs.
+    pub(super) weight: usize,
+    /// As the grammar writes it.
+    pub(super) text: Arc<str>,
+}
+
+impl Phrase {
+    /// One word that stands for no other form of it: «нет».
+    pub(super) fn whole(&self) -> bool {
+        self.text.starts_with('=') && !self.text.contains(' ')
+    }
+
+    /// What it means, if the last word carries the Kazakh suffix of negation or not.
+    fn meaning(&self, denied: bool) -> Meaning {
+        match self.meaning {
+            Meaning::Yes if denied && self.locale != Some(Locale::Ru) => Meaning::No,
+            meaning => meaning,
+        }
+    }
+}
+
+/// A phrase that was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark<'g> {
+    pub(super) phrase: &'g Phrase,
+    /// The phrase's meaning, turned by a Kazakh suffix of negation.
+    pub(super) meaning: Meaning,
+    pub(super) first: usize,
+    pub(super) last: usize,
+    /// How many words the phrase has; the others from `first` to `last` are not its own.
+    pub(super) words: usize,
+}
+
+impl Mark<'_> {
+    /// Belongs to the question that was asked.
+    pub(super) const fn asked(&self) -> bool {
+        self.phrase.question.is_some()
+    }
+
+    /// Nothing stands between its words.
+    pub(super) const fn whole(&self) -> bool {
+        self.last + 1 - self.first == self.words
+    }
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    children: Vec<(Symbol, usize)>,
+    /// The phrases that end here, each with how many words it has in this spelling.
+    ends: Vec<(usize, usize)>,
+    /// Words that may stand before the next.
+    gap: usize,
+    /// A negation came before: it turns the words beside it and no others.
+    tight: bool,
+}
+
+impl Default for Phrases {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            nodes: vec![Node::default()],
+            beginnings: Vec::new(),
+            negations: Vec::new(),
+        }
+    }
+}
+
+/// Every phrase of the grammars.
+#[derive(Debug)]
+pub(super) struct Phrases {
+    all: Vec<Phrase>,
+    nodes: Vec<Node>,
+    /// The nodes below the root, by symbol: it has too many to search.
+    beginnings: Vec<Option<usize>>,
+    /// Words that turn a meaning; a phrase does not reach over them.
+    negations: Vec<Symbol>,
+}
+
+impl Phrases {
+    /// A word that turns the meaning of what follows; to be told before the phrases.
+    pub(super) fn negates(&mut self, symbol: Symbol) {
+        self.negations.push(symbol);
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Takes a phrase in, in each of its spellings; at most `gap` words between two of it.
+    pub(super) fn add(&mut self, phrase: &Phrase, spellings: &[Vec<Symbol>], gap: usize) {
+        for symbols in spellings {
+            let mut at = 0;
+            for symbol in symbols {
+                at = self.node(at, *symbol);
+                self.nodes[at].gap = self.nodes[at].gap.max(gap);
+            }
+            self.nodes[at].ends.push((self.all.len(), symbols.len()));
+        }
+        self.all.push(phrase.clone());
+    }
+
+    fn node(&mut self, at: usize, symbol: Symbol) -> usize {
+        if let Some(child) = self.child(at, symbol) {
+            return child;
+        }
+        let next = self.nodes.len();
+        let tight = self.nodes[at].tight || self.negations.contains(&symbol);
+        self.nodes.push(Node {
+            tight,
+            ..Node::default()
+        });
+        if at == 0 {
+            let place = usize::from(symbol);
+            self.beginnings
+                .resize(self.beginnings.len().max(place + 1), None);
+            self.beginnings[place] = Some(next);
+        } else {
+            let children = &mut self.nodes[at].children;
+            let place = children.partition_point(|(other, _)| *other < symbol);
+            children.insert(place, (symbol, next));
+        }
+        next
+    }
+
+    fn child(&self, at: usize, symbol: Symbol) -> Option<usize> {
+        if at == 0 {
+            return self.beginnings.get(usize::from(symbol)).copied().flatten();
+        }
+        let children = &self.nodes[at].children;
+        let found = children
+            .binary_search_by_key(&symbol, |(symbol, _)| *symbol)
+            .ok()?;
+        Some(children[found].1)
+    }
+
+    /// Every phrase of the utterance that fits the question, in the order of their ends.
+    pub(super) fn find(&self, tokens: &Tokens, question: Question) -> Vec<Mark<'_>> {
+        let mut found = Find {
+            phrases: self,
+            tokens,
+            question,
+            marks: Vec::with_capacity(16),
+        };
+        for first in 0..tokens.len() {
+            found.step(0, first, first);
+        }
+        found
+            .marks
+            .sort_by_key(|mark| (mark.last, mark.phrase.weight));
+        found.marks
+    }
+}
+
+struct Find<'a, 'g> {
+    phrases: &'g Phrases,
+    tokens: &'a Tokens,
+    question: Question,
+    marks: Vec<Mark<'g>>,
+}
+
+impl<'g> Find<'_, 'g> {
+    /// Goes on from a node with the word at `at`.
+    fn step(&mut self, node: usize, first: usize, at: usize) {
+        for token in self.tokens.of(at) {
+            let Some(child) = self.phrases.child(node, token.symbol) else {
+                continue;
+            };
+            for &(phrase, words) in &self.phrases.nodes[child].ends {
+                let phrase = &self.phrases.all[phrase];
+                let whole = first == 0 && at + 1 == self.tokens.len();
+                let fits = phrase.question.is_none_or(|of| of == self.question);
+                if fits && (whole || !phrase.alone) {
+                    let meaning = phrase.meaning(token.denied);
+                    self.marks.push(Mark {
+                        phrase,
+                        meaning,
+                        first,
+                        last: at,
+                        words,
+                    });
+                }
+            }
+            if self.phrases.nodes[child].children.is_empty() {
+                continue;
+            }
+            let gap = if self.phrases.nodes[child].tight {
+                0
+            } else {
+                self.phrases.nodes[child].gap
+            };
+            for next in at + 1..=at + 1 + gap {
+                self.step(child, first, next);
+                if self
+                    .tokens
+                    .of(next)
+                    .iter()
+                    .any(|token| self.phrases.negations.contains(&token.symbol))
+                {
+                    break;
+                }
+            }
+        }
+    }
+}

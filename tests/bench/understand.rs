@@ -1,0 +1,115 @@
+//! How long an utterance takes: the whole corpus, each utterance by itself, in nanoseconds.
+//!
+//! `cargo bench --bench understand` prints mean, p50, p99 and the slowest over the corpus, beside the
+//! floor: the same texts split into lower-case words and looked up in one hash table. A figure is the
+//! least of several rounds for an utterance, so that what else the machine does is not counted.
+
+use std::collections::HashSet;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use dana::bundle::Bundle;
+use dana::call::{Locale, Question};
+
+const ROUNDS: usize = 50;
+
+struct Utterance {
+    locale: Option<Locale>,
+    question: Question,
+    text: String,
+}
+
+fn corpus(folder: &Path) -> Vec<Utterance> {
+    let mut utterances = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let text = fs::read_to_string(entry.expect("a file").path()).expect("a corpus");
+        let header: Vec<&str> = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split('\t')
+            .collect();
+        let column = |name: &str| {
+            header
+                .iter()
+                .position(|column| *column == name)
+                .expect("a column")
+        };
+        let (lang, question, said) = (column("lang"), column("question"), column("text"));
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            utterances.push(Utterance {
+                locale: fields[lang].parse().ok(),
+                question: fields[question].parse().unwrap_or(Question::ConfirmTopic),
+                text: fields[said].to_owned(),
+            });
+        }
+    }
+    utterances
+}
+
+/// Least nanoseconds of each utterance.
+fn measure(utterances: &[Utterance], mut run: impl FnMut(&Utterance)) -> Vec<u128> {
+    let once = |utterance: &Utterance, run: &mut dyn FnMut(&Utterance)| {
+        let start = Instant::now();
+        run(utterance);
+        start.elapsed().as_nanos()
+    };
+    let mut least = vec![u128::MAX; utterances.len()];
+    for _ in 0..ROUNDS {
+        for (utterance, least) in utterances.iter().zip(&mut least) {
+            *least = (*least).min(once(utterance, &mut run));
+        }
+    }
+    least.sort_unstable();
+    least
+}
+
+fn show(name: &str, sorted: &[u128]) -> u128 {
+    let at = |permille: usize| sorted[(sorted.len() - 1) * permille / 1000];
+    let count = u128::try_from(sorted.len()).expect("a count");
+    let mean = sorted.iter().sum::<u128>() / count;
+    println!(
+        "{name:<12} mean {mean:>6} ns  p50 {:>6}  p99 {:>6}  max {:>6}",
+        at(500),
+        at(990),
+        at(1000)
+    );
+    mean
+}
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let start = Instant::now();
+    let bundle = Bundle::load(root).expect("our own bundle");
+    let loaded = start.elapsed();
+    let utterances = corpus(&root.join("tests/corpus"));
+    let known: HashSet<String> = utterances
+        .iter()
+        .flat_map(|u| u.text.split_whitespace())
+        .map(str::to_lowercase)
+        .collect();
+    let floor = measure(&utterances, |utterance| {
+        let words = utterance
+            .text
+            .split_whitespace()
+            .filter(|word| known.contains(&word.to_lowercase()));
+        black_box(words.count());
+    });
+    let ours = measure(&utterances, |utterance| {
+        black_box(bundle.grammars.understand(
+            utterance.locale,
+            utterance.question,
+            &utterance.text,
+        ));
+    });
+    println!(
+        "{} utterances, {ROUNDS} rounds; the bundle was loaded in {loaded:.1?}",
+        utterances.len()
+    );
+    let floor = show("floor", &floor);
+    let ours = show("understand", &ours);
+    println!("{:.1} times the floor", ours as f64 / floor as f64);
+}
