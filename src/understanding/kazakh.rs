@@ -1,13 +1,13 @@
 //! The endings of Kazakh words: which tails of letters are nothing but suffixes.
 //!
 //! A suffix is written with archiphonemes, as grammars of Kazakh do, and stands for all its shapes:
-//! vowel harmony chooses `A` (а е) and `I` (ы и), assimilation `L` (л д т), `D` (д т), `N` (н д т),
+//! vowel harmony chooses `A` (а е) and `I` (ы і, folded to и), assimilation `L` (л д т), `D` (д т), `N` (н д т),
 //! `G` (г к), `B` (б п м). Recognisers and loan words break the harmony («роутерды»), so any shape
 //! may follow any stem. The suffix of negation is not among them: it turns the word.
 
 use std::collections::HashSet;
 
-/// Over folded letters: і is и, қ is к, ғ is г, ң is н.
+/// Over folded letters: ы and і are и, қ is к, ғ is г, ң is н.
 const SUFFIXES: &[&str] = &[
     // Number.
     "LAр", //
@@ -130,7 +130,7 @@ fn shapes(suffix: &str) -> Vec<String> {
 const fn archiphoneme(letter: char) -> Option<&'static str> {
     match letter {
         'A' => Some("ае"),
-        'I' => Some("ыи"),
+        'I' => Some("и"),
         'L' => Some("лдт"),
         'D' => Some("дт"),
         'N' => Some("ндт"),
@@ -147,6 +147,11 @@ pub(super) fn softened(root: &str) -> Option<String> {
         .find(|(last, _)| root.ends_with(*last))?;
     let head = root.strip_suffix(last)?;
     (head.chars().count() >= 3).then(|| format!("{head}{soft}"))
+}
+
+/// Whether what follows a noun's root means «without».
+pub(super) fn lacks(tail: &str) -> bool {
+    tail.starts_with("сиз")
 }
 
 /// Whether what follows a verb's root makes it say no.
@@ -177,14 +182,14 @@ mod tests {
             assert!(suffixes.make(tail), "«{tail}»");
         }
         // From істемейді, жасамаңыз, and a Russian ending.
-        for tail in ["мейди", "маныз", "ами"] {
+        for tail in ["мейди", "маниз", "ами"] {
             assert!(!suffixes.make(tail), "«{tail}»");
         }
     }
 
     #[test]
     fn a_root_softens_before_a_vowel() {
-        assert_eq!(softened("жылдамдык").as_deref(), Some("жылдамдыг"));
+        assert_eq!(softened("жилдамдик").as_deref(), Some("жилдамдиг"));
         assert_eq!(softened("интернет"), None);
     }
 }

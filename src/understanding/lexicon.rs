@@ -153,23 +153,25 @@ impl Lexicon {
             }
         }
         let mut sounds = Vec::new();
-        sound(heard, &mut sounds);
+        sound(heard, matches!(end, End::Whole), &mut sounds);
         if sounds.len() >= FEWEST_SOUNDS {
             self.sounds.add(sounds.into_iter(), end, symbol);
         }
     }
 
-    /// The symbols of a word as it is spelt.
-    fn spelt(&self, word: &str, tokens: &mut Vec<Token>) {
+    /// The symbols of a word as it is spelt; of a phrase's word at least `beyond` letters and one
+    /// more must be in it.
+    fn spelt(&self, word: &str, beyond: Option<usize>, tokens: &mut Vec<Token>) {
         let mut stem = None;
-        let mut at = 0;
+        let (mut at, mut depth) = (0, 0);
         let mut letters = word.char_indices();
         loop {
             let tail = letters.as_str();
-            for &(end, symbol) in &self.words.0[at].ends {
+            let far = beyond.is_none_or(|beyond| depth > beyond);
+            for &(end, symbol) in self.words.0[at].ends.iter().filter(|_| far) {
                 let (fits, denied) = match end {
                     End::Whole => (tail.is_empty(), false),
-                    End::Beginning => (true, kazakh::denies(tail)),
+                    End::Beginning => (true, kazakh::denies(tail) || kazakh::lacks(tail)),
                     End::Root => (self.suffixes.make(tail), false),
                     End::Stem => {
                         let stem = stem.get_or_insert_with(|| self.stemmer.stem(word));
@@ -184,24 +186,23 @@ impl Lexicon {
                 return;
             };
             at = next;
+            depth += 1;
         }
     }
 
-    /// The symbols of the words that sound most like this one.
-    fn alike(&self, word: &str, tokens: &mut Vec<Token>) {
-        let mut sounds = Vec::with_capacity(word.len());
-        sound(word, &mut sounds);
-        let most = tolerance(sounds.len());
+    /// The symbols of the words that sound most like this one, with at most `most` sounds wrong.
+    fn alike(&self, word: &str, beyond: usize, most: usize, tokens: &mut Vec<Token>) {
+        let (mut sounds, mut open) = (Vec::with_capacity(24), Vec::with_capacity(24));
+        sound(word, true, &mut sounds);
+        sound(word, false, &mut open);
         if !(FEWEST_SOUNDS..=MOST_SOUNDS).contains(&sounds.len()) {
             return;
         }
-        for wrong in 0..=most {
-            let search = Search {
-                tree: &self.sounds,
-                sounds: &sounds,
-                wrong,
-            };
-            search.walk(0, 0, 0, wrong, tokens);
+        for wrong in 0..=most.min(tolerance(sounds.len() + 1)) {
+            for sounds in [&sounds, &open] {
+                let search = Search { tree: &self.sounds, sounds, beyond, wrong };
+                search.walk(0, 0, 0, wrong, tokens);
+            }
             if !tokens.is_empty() {
                 return;
             }
@@ -218,6 +219,8 @@ const MOST_ENDING: usize = 5;
 struct Search<'a> {
     tree: &'a Tree,
     sounds: &'a [char],
+    /// A phrase's word must have more sounds than these.
+    beyond: usize,
     /// How many sounds are wrong in all.
     wrong: usize,
 }
@@ -255,7 +258,7 @@ impl Search<'_> {
                 End::Stem | End::Root => left <= MOST_ENDING,
                 End::Beginning => true,
             };
-            let fewest = FEWEST_SOUNDS + usize::from(left > 0);
+            let fewest = (FEWEST_SOUNDS + usize::from(left > 0)).max(self.beyond + 1);
             let enough = depth >= fewest
                 && self.wrong <= tolerance(depth)
                 && !tokens.iter().any(|t| t.symbol == symbol);
@@ -290,6 +293,12 @@ impl Tokens {
     pub(super) const fn len(&self) -> usize {
         self.ends.len()
     }
+
+    /// Takes the last word back.
+    fn drop_last(&mut self) {
+        self.ends.pop();
+        self.all.truncate(self.ends.last().copied().unwrap_or_default());
+    }
 }
 
 impl Lexicon {
@@ -300,12 +309,16 @@ impl Lexicon {
         let mut at = 0;
         while at < words.len() {
             found.clear();
-            self.spelt(words.get(at), &mut found);
-            if found.is_empty() {
-                self.mend(words, at, &mut found);
+            self.spelt(words.get(at), None, &mut found);
+            if found.is_empty() && at > 0 && self.join(words, at - 1, &mut found) {
+                at -= 1;
+                tokens.drop_last();
+            }
+            if found.is_empty() && !self.join(words, at, &mut found) {
+                self.part(words, at, &mut found);
             }
             if found.is_empty() {
-                self.alike(words.get(at), &mut found);
+                self.alike(words.get(at), 0, MOST_WRONG, &mut found);
             }
             tokens.all.append(&mut found);
             tokens.ends.push(tokens.all.len());
@@ -314,38 +327,45 @@ impl Lexicon {
         tokens
     }
 
-    /// «тех ник» is one word, «неработает» two; each part must be known.
-    fn mend(&self, words: &mut Words, at: usize, found: &mut Vec<Token>) {
-        if let Some(joined) = words.joined(at) {
-            self.spelt(joined, found);
-            if !found.is_empty() {
-                words.join(at);
-                return;
-            }
+    /// «тех ник» is one word, if that is known, as it is spelt or as it sounds.
+    fn join(&self, words: &mut Words, at: usize, found: &mut Vec<Token>) -> bool {
+        let Some(joined) = words.joined(at) else {
+            return false;
+        };
+        let first = words.get(at).chars().count();
+        self.spelt(joined, Some(first), found);
+        if found.is_empty() {
+            self.alike(joined, first, 0, found);
         }
-        let word = words.get(at);
-        let ends = word
-            .char_indices()
-            .skip(1)
-            .map(|(end, _)| end)
-            .take(MOST_PARTICLE);
-        let mut ends: Vec<usize> = ends.collect();
-        while let Some(end) = ends.pop() {
-            let (head, tail) = words.get(at).split_at_checked(end).unwrap_or_default();
+        if !found.is_empty() {
+            words.join(at);
+        }
+        !found.is_empty()
+    }
+
+    /// «неработает» is two words, if both are known.
+    fn part(&self, words: &mut Words, at: usize, found: &mut Vec<Token>) {
+        let mut second = Vec::new();
+        for letters in (1..=MOST_PARTICLE).rev() {
+            let word = words.get(at);
+            let end = word.char_indices().nth(letters).map_or(word.len(), |(end, _)| end);
+            let (head, tail) = word.split_at_checked(end).unwrap_or_default();
             if tail.chars().count() < FEWEST_SOUNDS {
                 continue;
             }
-            let mut second = Vec::new();
-            self.spelt(head, found);
-            self.spelt(tail, &mut second);
+            self.spelt(head, None, found);
+            self.spelt(tail, None, &mut second);
             if !found.is_empty() && !second.is_empty() {
                 words.split(at, end);
                 return;
             }
             found.clear();
+            second.clear();
         }
     }
 }
 
+/// Most sounds of a word that may be wrong.
+const MOST_WRONG: usize = 2;
 /// Letters of the longest particle that runs together with the next word.
 const MOST_PARTICLE: usize = 3;

@@ -457,15 +457,15 @@ impl Reader {
                 locale: at.0.0,
                 weak: written.ends_with(WEAK),
                 alone: written.ends_with(ALONE),
+                gap: match meaning.topic() {
+                    _ if text.contains(ANY_ORDER) => WIDE_GAP,
+                    Some(_) => GAP,
+                    None => 0,
+                },
                 weight: text.split_whitespace().map(weight).sum(),
                 text: text.into(),
             };
-            let gap = match meaning {
-                _ if text.contains(ANY_ORDER) => WIDE_GAP,
-                Meaning::Topic(_) => GAP,
-                _ => 0,
-            };
-            self.phrases.add(&phrase, &spellings, gap);
+            self.phrases.add(&phrase, &spellings);
         }
     }
 

@@ -209,7 +209,7 @@ impl Grammars {
             && found.is_some_and(|(intent, ..)| intent == Intent::Yes);
         if consent && !rules::consents(marks, heard.words.len()) {
             let other = rules::topic(marks).filter(|(topic, mark)| {
-                !mark.phrase.weak && !is_asked_about(question, *topic, None)
+                !mark.phrase.weak && !is_asked_about(question, *topic, rules::verdict(marks))
             });
             found = other.and_then(|(_, mark)| other_topic(mark));
         }
@@ -384,7 +384,8 @@ fn other_topic<'m>(mark: &'m Mark<'m>) -> Option<Answer<'m>> {
 /// Whether a yes or no is an answer of its own and no part of the words about another matter. Consent
 /// is never read out of words about something else.
 fn answers_beside(question: Question, topic: &Mark<'_>, meaning: Meaning, said: &Mark<'_>) -> bool {
-    let own = said.asked() && !said.phrase.weak;
+    let part = topic.first <= said.first && said.last <= topic.last;
+    let own = said.asked() && !said.phrase.weak && !part;
     let behind = said.first > topic.last;
     let agrees = said.phrase.whole() && question != Question::ConfirmTicket;
     own || (behind && (meaning == Meaning::No || agrees))

@@ -25,6 +25,24 @@ pub(super) enum Meaning {
     NotAfter,
 }
 
+impl Meaning {
+    /// The subject, if it is one.
+    pub(super) const fn topic(self) -> Option<Topic> {
+        match self {
+            Self::Topic(topic) => Some(topic),
+            Self::Yes
+            | Self::No
+            | Self::Doubt
+            | Self::Operator
+            | Self::Repeat
+            | Self::Language(_)
+            | Self::Filler
+            | Self::NotBefore
+            | Self::NotAfter => None,
+        }
+    }
+}
+
 impl fmt::Display for Meaning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -55,6 +73,8 @@ pub(super) struct Phrase {
     pub(super) weak: bool,
     /// Counts only when nothing else was said.
     pub(super) alone: bool,
+    /// How many words may stand between two of its own.
+    pub(super) gap: usize,
     /// The more it says, the more it weighs.
     pub(super) weight: usize,
     /// As the grammar writes it.
@@ -71,6 +91,7 @@ impl Phrase {
     fn meaning(&self, denied: bool) -> Meaning {
         match self.meaning {
             Meaning::Yes if denied && self.locale != Some(Locale::Ru) => Meaning::No,
+            Meaning::Operator if denied => Meaning::No,
             meaning => meaning,
         }
     }
@@ -105,7 +126,7 @@ struct Node {
     children: Vec<(Symbol, usize)>,
     /// The phrases that end here, each with how many words it has in this spelling.
     ends: Vec<(usize, usize)>,
-    /// Words that may stand before the next.
+    /// Words that may stand before the next, by the phrase that allows most.
     gap: usize,
     /// A negation came before: it turns the words beside it and no others.
     tight: bool,
@@ -144,13 +165,13 @@ impl Phrases {
         self.all.len()
     }
 
-    /// Takes a phrase in, in each of its spellings; at most `gap` words between two of it.
-    pub(super) fn add(&mut self, phrase: &Phrase, spellings: &[Vec<Symbol>], gap: usize) {
+    /// Takes a phrase in, in each of its spellings.
+    pub(super) fn add(&mut self, phrase: &Phrase, spellings: &[Vec<Symbol>]) {
         for symbols in spellings {
             let mut at = 0;
             for symbol in symbols {
                 at = self.node(at, *symbol);
-                self.nodes[at].gap = self.nodes[at].gap.max(gap);
+                self.nodes[at].gap = self.nodes[at].gap.max(phrase.gap);
             }
             self.nodes[at].ends.push((self.all.len(), symbols.len()));
         }
@@ -200,7 +221,7 @@ impl Phrases {
             marks: Vec::with_capacity(16),
         };
         for first in 0..tokens.len() {
-            found.step(0, first, first);
+            found.step(Path { node: 0, first, gap: 0 }, first);
         }
         found
             .marks
@@ -216,46 +237,52 @@ struct Find<'a, 'g> {
     marks: Vec<Mark<'g>>,
 }
 
+/// How far a phrase has come.
+#[derive(Clone, Copy)]
+struct Path {
+    node: usize,
+    first: usize,
+    /// Most words that stood between two of its own.
+    gap: usize,
+}
+
 impl<'g> Find<'_, 'g> {
-    /// Goes on from a node with the word at `at`.
-    fn step(&mut self, node: usize, first: usize, at: usize) {
-        for token in self.tokens.of(at) {
-            let Some(child) = self.phrases.child(node, token.symbol) else {
-                continue;
-            };
-            for &(phrase, words) in &self.phrases.nodes[child].ends {
-                let phrase = &self.phrases.all[phrase];
-                let whole = first == 0 && at + 1 == self.tokens.len();
-                let fits = phrase.question.is_none_or(|of| of == self.question);
-                if fits && (whole || !phrase.alone) {
-                    let meaning = phrase.meaning(token.denied);
-                    self.marks.push(Mark {
-                        phrase,
-                        meaning,
-                        first,
-                        last: at,
-                        words,
-                    });
-                }
+    /// Goes on with the word at `at`.
+    fn step(&mut self, path: Path, at: usize) {
+        for &token in self.tokens.of(at) {
+            if let Some(node) = self.phrases.child(path.node, token.symbol) {
+                let path = Path { node, ..path };
+                self.ends(path, at, token.denied);
+                self.follow(path, at);
             }
-            if self.phrases.nodes[child].children.is_empty() {
-                continue;
+        }
+    }
+
+    /// Takes the phrases that end here.
+    fn ends(&mut self, Path { node, first, gap }: Path, last: usize, denied: bool) {
+        for &(phrase, words) in &self.phrases.nodes[node].ends {
+            let phrase = &self.phrases.all[phrase];
+            let alone = first == 0 && last + 1 == self.tokens.len();
+            let fits = phrase.question.is_none_or(|of| of == self.question) && (alone || !phrase.alone);
+            if fits && gap <= phrase.gap {
+                let meaning = phrase.meaning(denied);
+                self.marks.push(Mark { phrase, meaning, first, last, words });
             }
-            let gap = if self.phrases.nodes[child].tight {
-                0
-            } else {
-                self.phrases.nodes[child].gap
-            };
-            for next in at + 1..=at + 1 + gap {
-                self.step(child, first, next);
-                if self
-                    .tokens
-                    .of(next)
-                    .iter()
-                    .any(|token| self.phrases.negations.contains(&token.symbol))
-                {
-                    break;
-                }
+        }
+    }
+
+    /// Looks at the words that may come next; a phrase does not reach over a negation.
+    fn follow(&mut self, path: Path, at: usize) {
+        let node = &self.phrases.nodes[path.node];
+        if node.children.is_empty() {
+            return;
+        }
+        for gap in 0..=if node.tight { 0 } else { node.gap } {
+            let next = at + 1 + gap;
+            self.step(Path { gap: path.gap.max(gap), ..path }, next);
+            let negates = |symbol| self.phrases.negations.contains(&symbol);
+            if self.tokens.of(next).iter().any(|token| negates(token.symbol)) {
+                break;
             }
         }
     }

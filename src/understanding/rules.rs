@@ -14,10 +14,7 @@ pub(super) const HINT: u16 = 450;
 /// The subject with the strongest phrase; of equals the one said last. No internet at all is the
 /// most general complaint: any other that is named in several words tells more.
 pub(super) fn topic<'a>(marks: &'a [Mark<'a>]) -> Option<(Topic, &'a Mark<'a>)> {
-    let subject = |mark: &'a Mark<'a>| match mark.meaning {
-        Meaning::Topic(topic) => Some((topic, mark)),
-        _ => None,
-    };
+    let subject = |mark: &'a Mark<'a>| Some((mark.meaning.topic()?, mark));
     let rank = |topic: Topic, mark: &Mark<'_>| match (mark.phrase.weak, mark.words) {
         (true, _) => 0,
         (false, 2..) if topic != Topic::InternetDown => 2,
@@ -56,17 +53,9 @@ const fn contains(outer: &Mark<'_>, inner: &Mark<'_>) -> bool {
 
 /// Whether «не» stands before a phrase, or «емес» behind it.
 fn turned(marks: &[Mark<'_>], of: &Mark<'_>) -> bool {
-    marks.iter().any(|mark| match mark.meaning {
-        Meaning::NotBefore => mark.last + 1 == of.first,
-        Meaning::NotAfter => mark.first == of.last + 1,
-        Meaning::Yes
-        | Meaning::No
-        | Meaning::Doubt
-        | Meaning::Operator
-        | Meaning::Repeat
-        | Meaning::Language(_)
-        | Meaning::Filler
-        | Meaning::Topic(_) => false,
+    marks.iter().any(|mark| {
+        (mark.meaning == Meaning::NotBefore && mark.last + 1 == of.first)
+            || (mark.meaning == Meaning::NotAfter && mark.first == of.last + 1)
     })
 }
 
@@ -86,6 +75,9 @@ pub(super) fn verdict<'a>(marks: &'a [Mark<'a>]) -> Option<(Meaning, &'a Mark<'a
     let beaten =
         |mark: &&Mark<'_>| said().any(|other| covers(other, mark) || takes(marks, other, mark));
     let left = said().filter(|mark| !beaten(mark));
+    // Who refuses in so many words and then wavers has refused.
+    let refused = left.clone().any(|mark| mark.meaning == Meaning::No && !mark.phrase.whole() && !turned(marks, mark));
+    let left = left.filter(|mark| !(refused && mark.meaning == Meaning::Doubt));
     // Of two that are alike, the one that agrees counts less: a wrong yes is worse than a wrong no.
     let mark = left.max_by_key(|m| {
         (
@@ -143,16 +135,10 @@ pub(super) fn consents(marks: &[Mark<'_>], words: usize) -> bool {
         };
         marks.iter().filter(bare).any(back)
     };
-    let refuses = |mark: &Mark<'_>| match mark.meaning {
-        Meaning::Doubt => true,
-        Meaning::No => {
-            !mark.phrase.whole()
-                && !turned(marks, mark)
-                && !marks
-                    .iter()
-                    .any(|yes| yes.meaning == Meaning::Yes && covers(yes, mark))
-        }
-        _ => false,
+    let agreed = |no: &Mark<'_>| marks.iter().any(|yes| yes.meaning == Meaning::Yes && covers(yes, no));
+    let refuses = |mark: &Mark<'_>| {
+        let no = mark.meaning == Meaning::No && !mark.phrase.whole() && !turned(marks, mark);
+        mark.meaning == Meaning::Doubt || (no && !agreed(mark))
     };
     !marks.iter().any(refuses) && (0..words).all(|at| covered(at) || denied(at))
 }

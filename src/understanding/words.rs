@@ -41,10 +41,9 @@ impl Words {
     /// Takes a letter or a digit, folded; anything else ends a word.
     fn push(&mut self, c: char) -> bool {
         match c {
-            // What nearly all texts consist of.
-            'а'..='я' | 'a'..='z' | '0'..='9' => self.text.push(c),
             ' ' => return false,
-            'ә' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё' => {
+            // What nearly all texts consist of.
+            'ә' | 'ы' | 'э' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё' => {
                 self.text.push(fold(c))
             }
             c if c.is_alphanumeric() => self.text.extend(c.to_lowercase().map(fold)),
@@ -114,10 +113,11 @@ pub(super) fn one_word(text: &str) -> Option<String> {
     (words.len() == 1).then(|| words.get(0).to_owned())
 }
 
-/// One letter for those that are heard or written alike.
+/// One letter for those that are heard or written alike. Of the Russian endings that the stemmer
+/// takes off, all with ы have a twin with и.
 const fn fold(c: char) -> char {
     match c {
-        'ё' => 'е',
+        'ё' | 'э' => 'е',
         'қ' => 'к',
         'ә' => 'а',
         'ұ' | 'ү' => 'у',
@@ -125,19 +125,19 @@ const fn fold(c: char) -> char {
         'ғ' => 'г',
         'ң' => 'н',
         'һ' => 'х',
-        'і' => 'и',
+        'і' | 'ы' => 'и',
         c => c,
     }
 }
 
-/// How a word sounds over a telephone: unstressed vowels fall together, a last consonant has no
-/// voice, doubled letters are one, the soft and the hard sign are not heard.
-pub(super) fn sound(word: &str, key: &mut Vec<char>) {
+/// How a word sounds over a telephone: unstressed vowels fall together, doubled letters are one, the
+/// soft and the hard sign are not heard, and the last consonant of a `whole` word has no voice.
+pub(super) fn sound(word: &str, whole: bool, key: &mut Vec<char>) {
     key.clear();
     for c in word.chars() {
         let c = match c {
             'о' => 'а',
-            'е' | 'э' | 'ы' | 'й' | 'я' => 'и',
+            'е' | 'й' | 'я' => 'и',
             'ю' => 'у',
             'щ' => 'ш',
             'ь' | 'ъ' => continue,
@@ -153,7 +153,7 @@ pub(super) fn sound(word: &str, key: &mut Vec<char>) {
             (_, c) => key.push(c),
         }
     }
-    if let Some(last) = key.last_mut() {
+    if let Some(last) = key.last_mut().filter(|_| whole) {
         *last = match *last {
             'б' => 'п',
             'в' => 'ф',
