@@ -7,7 +7,7 @@ use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Locale, Login, PhoneNumber, named};
+use crate::call::{Locale, Login, PhoneNumber, Said, named};
 use crate::time::WallTime;
 
 named! {
@@ -169,6 +169,9 @@ pub struct Line {
     pub login: Login,
     /// Id of the house, TM Forum `place.id`.
     pub house: Option<String>,
+    /// The address on record, TM Forum `place.name`: to be compared with what a caller says, never
+    /// said to him.
+    pub address: Option<Said>,
     /// Id of the node and port that serve it, TM Forum `realizingResource.id`.
     pub resource: Option<String>,
     /// Billing account id.

@@ -17,7 +17,7 @@ pub const MAX_TOKEN: usize = 4096;
 pub const MAX_AGE_MS: i64 = 60 * 60 * 1000;
 
 /// Form of the envelope. Every build reads every older one.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Bytes of the key's id at the front.
 const KEY_ID_LEN: usize = 4;
 

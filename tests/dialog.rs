@@ -42,6 +42,7 @@ fn line(login: &str) -> Line {
     Line {
         login: Login::new(login).expect("a login"),
         house: Some("HOUSE-1".to_owned()),
+        address: None,
         resource: None,
         account: Some("BA-1".to_owned()),
         access: Access::Fttb,

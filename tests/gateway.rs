@@ -60,6 +60,7 @@ impl Network for BackEnds {
         let line = Line {
             login: Login::new("0770000101").expect("a login"),
             house: Some("HOUSE-1".to_owned()),
+            address: None,
             resource: None,
             account: Some("BA-1".to_owned()),
             access: Access::Fttb,

@@ -7,7 +7,7 @@ mod tickets;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dana::call::{Locale, Login, PhoneNumber};
+use dana::call::{Locale, Login, PhoneNumber, Said};
 use dana::lookup::{
     Access, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OutageFinding,
     SubscriberFinding, TicketOrder, TicketsFinding,
@@ -44,6 +44,9 @@ fn line(index: u32) -> Line {
     Line {
         login: Login::new(&format!("0770000{index:03}")).expect("a login"),
         house: Some(format!("HOUSE-0770000{index:03}")),
+        address: Some(Said::new(&format!(
+            "г. Алматы, пр. Абая, д. 10, кв. {index}"
+        ))),
         resource: Some(format!("SW-{index:03}:port/1")),
         account: Some(format!("BA-0770000{index:03}")),
         access: Access::Fttb,

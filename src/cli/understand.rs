@@ -230,22 +230,27 @@ fn show(args: &Args, row: &Row, explained: &Explained) {
         });
         return;
     }
-    let mut line = format!(
-        "{}\t{}\t{}",
+    let expected = if args.expect {
+        format!(" (expected {})", row.expected.join(" or "))
+    } else {
+        String::new()
+    };
+    let words = match explained.words.as_str() {
+        "" => String::new(),
+        words => format!(" in «{words}»"),
+    };
+    let next = runner_up.map_or_else(String::new, |next| {
+        format!("; then {} {}", next.intent, next.score)
+    });
+    let line = format!(
+        "{}\t{}\t{}{expected}\t«{}» at {}: {}{words}{next}",
         row.id,
         understood.intent.as_str(),
-        understood.score
+        understood.score,
+        row.text,
+        row.question,
+        understood.rule
     );
-    if args.expect {
-        line += &format!(" (expected {})", row.expected.join(" or "));
-    }
-    line += &format!("\t«{}» at {}: {}", row.text, row.question, understood.rule);
-    if !explained.words.is_empty() {
-        line += &format!(" in «{}»", explained.words);
-    }
-    if let Some(RunnerUp { intent, score }) = runner_up {
-        line += &format!("; then {intent} {score}");
-    }
     out::data(&line);
     if args.explain {
         for found in &explained.phrases {
@@ -345,7 +350,7 @@ fn rows(args: &Args) -> Result<Vec<Row>, TableError> {
             expected: Vec::new(),
         }]);
     }
-    let path = args.file.as_deref().unwrap_or(Path::new("-"));
+    let path = args.file.as_deref().unwrap_or_else(|| Path::new("-"));
     let shown = if args.file.is_some() {
         path.display().to_string()
     } else {

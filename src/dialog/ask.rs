@@ -12,6 +12,7 @@ use crate::dialog::state::{Answer, Phase, ask_of};
 use crate::flow::{Ask, MAX_MISSES, Outcome, Step, StepId};
 use crate::lookup::{Line, LookupKind};
 use crate::prompt::PromptId;
+use crate::understanding::Place;
 
 /// Hints that a recogniser can make use of.
 const MAX_PHRASES: usize = 32;
@@ -104,9 +105,19 @@ impl Dialog {
         self.ledger.quiet_at = self.ledger.at;
         if !matches!(heard, Heard::Silence | Heard::NoMatch | Heard::Broken) {
             self.core.facts.spoken = true;
-            self.core.locale = self.core.locale.or(understood).or(spoken);
+            self.follow(understood.or(spoken));
         }
         self.answered_by(ask, heard);
+    }
+
+    /// The language of the call follows the caller: the first words where it is not known, two
+    /// answers in a row in another where it is.
+    fn follow(&mut self, spoken: Option<Locale>) {
+        let other = spoken.is_some() && spoken != self.core.locale;
+        if other && (self.core.locale.is_none() || self.core.drifted) {
+            self.core.locale = spoken;
+        }
+        self.core.drifted = other && self.core.locale != spoken;
     }
 
     /// A key, as it is pressed: `0` is the operator, `*` a repeat.
@@ -150,6 +161,7 @@ impl Dialog {
             Heard::Language(locale) => self.again(question, Answer::Language(locale), Some(locale)),
             Heard::Topic { topic, sure } => self.topic(question, topic, sure),
             Heard::Digits(digits) => self.digits(ask, &digits),
+            Heard::Place { place, digits } => self.place(ask, &place, &digits),
             Heard::Silence => self.miss(ask, Answer::Silence),
             Heard::NoMatch => self.miss(ask, Answer::NotUnderstood),
             Heard::Broken => self.failed_listen(ask),
@@ -234,12 +246,22 @@ impl Dialog {
             return;
         }
         match self.line_meant(digits) {
-            Some(line) if ask.question == Question::ChooseLogin => {
-                self.choose_line(line);
-                self.start_look_ups();
-                self.given(ask.question);
-            }
+            Some(line) if ask.question == Question::ChooseLogin => self.chosen(line),
             Some(_) | None => self.miss(ask, Answer::NotUnderstood),
+        }
+    }
+
+    fn chosen(&mut self, line: u8) {
+        self.choose_line(line);
+        self.start_look_ups();
+        self.given(Question::ChooseLogin);
+    }
+
+    /// An address as the caller says it, or digits within it.
+    fn place(&mut self, ask: &Ask, place: &Place, digits: &str) {
+        match place.nearest(&self.ledger.places) {
+            Some(line) => self.chosen(line),
+            None => self.digits(ask, digits),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Look-ups: when they start, what a finding is worth, which facts follow from it.
 
-use crate::call::Locale;
+use crate::call::{Locale, Said};
 use crate::dialog::Dialog;
 use crate::dialog::action::Action;
 use crate::dialog::state::{Core, Facts, Phase, Slot, Ticket};
@@ -94,9 +94,15 @@ impl Dialog {
     /// Takes what the finding carries into ledger and facts; gives its class.
     fn fill(&mut self, finding: Finding) -> Outcome {
         match finding {
-            Finding::Subscriber(SubscriberFinding::Known(subscriber)) => {
+            Finding::Subscriber(SubscriberFinding::Known(mut subscriber)) => {
                 self.follow_record(subscriber.language);
                 let lines = subscriber.lines.len();
+                let addresses = subscriber.lines.iter_mut().map(|line| line.address.take());
+                let place = |address: Option<Said>| {
+                    let text = address.as_ref().map_or("", Said::reveal);
+                    self.bundle.grammars.place(text)
+                };
+                self.ledger.places = addresses.map(place).collect();
                 self.ledger.subscriber = Some(subscriber);
                 match lines {
                     0 => Outcome::Unknown,
@@ -161,6 +167,7 @@ impl Dialog {
     /// The line is the one meant.
     pub(super) fn choose_line(&mut self, index: u8) {
         self.ledger.line = Some(index);
+        self.ledger.places.clear();
         let line = self.ledger.line();
         self.core.facts.in_package = line.is_some_and(|line| line.in_package);
         self.core.facts.identified = line.is_some();

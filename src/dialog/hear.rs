@@ -3,7 +3,7 @@
 use crate::call::{Locale, Question, Topic};
 use crate::dialog::event::{Alternative, ListenCause};
 use crate::flow::Limits;
-use crate::understanding::{Grammars, Intent, Understood};
+use crate::understanding::{Grammars, Intent, Place, Understood};
 
 /// A longer n-best list adds nothing but work.
 const MAX_ALTERNATIVES: usize = 8;
@@ -23,6 +23,11 @@ pub(super) enum Heard {
     },
     /// Digits or keys, where digits are asked.
     Digits(String),
+    /// What may be an address, where a line is to be chosen, and the digits in it.
+    Place {
+        place: Place,
+        digits: String,
+    },
     Silence,
     NoMatch,
     /// The recogniser failed: not the caller's doing.
@@ -60,9 +65,9 @@ impl Hearing<'_> {
         match (keys, self.question) {
             ("0", _) => Heard::Operator,
             ("*", _) => Heard::Repeat,
-            ("1", Question::Language) => Heard::Language(Locale::Kk),
-            ("2", Question::Language) => Heard::Language(Locale::Ru),
             (keys, Question::ChooseLogin | Question::AskLogin) => digits_only(keys),
+            ("8", _) | ("1", Question::Language) => Heard::Language(Locale::Kk),
+            ("9", _) | ("2", Question::Language) => Heard::Language(Locale::Ru),
             ("1", question) if is_yes_no(question) => Heard::Yes,
             ("2", question) if is_yes_no(question) => Heard::No,
             _ => Heard::NoMatch,
@@ -107,6 +112,10 @@ impl Hearing<'_> {
 
     fn meant(&self, confidence: u16, text: &str, understood: &Understood) -> Heard {
         let sure = confidence.min(understood.score);
+        let place = self.question == Question::ChooseLogin && understood.intent == Intent::Unclear;
+        if place && confidence >= self.limits.reject_permille {
+            return self.place(text, "");
+        }
         if sure < self.limits.reject_permille {
             return Heard::NoMatch;
         }
@@ -121,6 +130,9 @@ impl Hearing<'_> {
             Intent::Yes if accepted && is_yes_no(self.question) => Heard::Yes,
             Intent::No if accepted && is_yes_no(self.question) => Heard::No,
             Intent::Language(locale) if accepted => Heard::Language(locale),
+            Intent::Digits if accepted && self.question == Question::ChooseLogin => {
+                self.place(text, &understood.digits)
+            }
             Intent::Digits if accepted && asks_digits(self.question) => {
                 Heard::Digits(understood.digits.clone())
             }
@@ -132,6 +144,13 @@ impl Hearing<'_> {
             | Intent::Digits
             | Intent::OtherTopic
             | Intent::Unclear => Heard::NoMatch,
+        }
+    }
+
+    fn place(&self, text: &str, digits: &str) -> Heard {
+        Heard::Place {
+            place: self.grammars.place(text),
+            digits: digits.to_owned(),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::flow::{Ask, Body, Outcome, Step, StepId};
 use crate::lookup::{Line, LookupKind, OpenTicket, Subscriber};
 use crate::prompt::PromptId;
 use crate::time::{CallTime, WallTime};
+use crate::understanding::Place;
 
 /// What the dialog branches on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub(super) struct Core {
     pub(super) failures: u8,
     /// `None`: not known yet, and everything is said in both.
     pub(super) locale: Option<Locale>,
+    /// The last answer was in another language: a second one and the call follows.
+    pub(super) drifted: bool,
     /// The last outcome passed.
     pub(super) outcome: Option<Disposition>,
     /// How the call ended, once that is decided.
@@ -165,6 +168,8 @@ pub(super) struct Ledger {
     pub(super) at: CallTime,
     pub(super) last_id: u32,
     pub(super) subscriber: Option<Subscriber>,
+    /// What the addresses of his lines are recognised by, until one is chosen; the texts are not kept.
+    pub(super) places: Vec<Place>,
     /// Index of the identified line.
     pub(super) line: Option<u8>,
     pub(super) login_claimed: Option<Said>,

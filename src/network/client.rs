@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::call::{Login, PhoneNumber};
+use crate::call::{Login, PhoneNumber, Said};
 use crate::clock;
 use crate::lookup::{
     Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OpenTicket,
@@ -363,6 +363,7 @@ fn line(product: &Product, number: &PhoneNumber, contact: bool) -> Option<Line> 
     Some(Line {
         login: Login::new(&product.realizing_service.first()?.id)?,
         house: place.map(|place| place.id.clone()),
+        address: place.map(|place| Said::new(&place.name)),
         resource: id(&product.realizing_resource),
         account: product
             .billing_account

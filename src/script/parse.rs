@@ -110,6 +110,13 @@ fn ordinary() -> Situation {
     }
 }
 
+/// The addresses of a scripted subscriber's lines, in the form of TM Forum `place.name`.
+const ADDRESSES: [&str; 3] = [
+    "г. Алматы, пр. Абая, д. 10, кв. 25",
+    "г. Алматы, ул. Гоголя, д. 15, кв. 20",
+    "г. Алматы, ул. Сатпаева, д. 10, кв. 7",
+];
+
 fn subscriber(
     lines: usize,
     language: Option<Locale>,
@@ -120,6 +127,7 @@ fn subscriber(
         Login::new(&format!("077000{:02}{:02}", at * 11, at * 7)).map(|login| Line {
             login,
             house: Some("HOUSE-1".to_owned()),
+            address: ADDRESSES.get(at - 1).map(|address| Said::new(address)),
             resource: None,
             account: Some("BA-1".to_owned()),
             access: Access::Fttb,

@@ -200,8 +200,19 @@ impl Lexicon {
         }
         for wrong in 0..=most.min(tolerance(sounds.len() + 1)) {
             for sounds in [&sounds, &open] {
-                let search = Search { tree: &self.sounds, sounds, beyond, wrong };
-                search.walk(0, 0, 0, wrong, tokens);
+                let search = Search {
+                    tree: &self.sounds,
+                    sounds,
+                    beyond,
+                    wrong,
+                };
+                search.walk(
+                    Reached {
+                        wrong,
+                        ..Reached::default()
+                    },
+                    tokens,
+                );
             }
             if !tokens.is_empty() {
                 return;
@@ -225,42 +236,80 @@ struct Search<'a> {
     wrong: usize,
 }
 
+/// How far a search has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    node: usize,
+    /// How deep the node is.
+    depth: usize,
+    /// How many sounds were used.
+    used: usize,
+    /// How many may still be wrong.
+    wrong: usize,
+}
+
 impl Search<'_> {
-    /// `at`: the node; `heard`: how many sounds were used; `depth`: how deep the node is; `wrong`:
-    /// how many sounds may still be wrong. Takes only what uses all of them up, since fewer were
-    /// tried before.
-    fn walk(&self, at: usize, heard: usize, depth: usize, wrong: usize, tokens: &mut Vec<Token>) {
-        let left = self.sounds.len() - heard;
-        if wrong == 0 {
-            self.take(at, left, depth, tokens);
+    /// Takes only what uses all wrong sounds up, since fewer were tried before.
+    fn walk(&self, at: Reached, tokens: &mut Vec<Token>) {
+        if at.wrong == 0 {
+            self.take(at, tokens);
         }
-        let node = &self.tree.0[at];
-        let next = self.sounds.get(heard);
-        for &(c, child) in &node.children {
+        let next = self.sounds.get(at.used);
+        let may_err = at.wrong > 0 && at.depth > 0;
+        for &(c, node) in &self.tree.0[at.node].children {
+            let on = Reached {
+                node,
+                depth: at.depth + 1,
+                ..at
+            };
             if next == Some(&c) {
-                self.walk(child, heard + 1, depth + 1, wrong, tokens);
-            } else if wrong > 0 && depth > 0 {
+                self.walk(
+                    Reached {
+                        used: at.used + 1,
+                        ..on
+                    },
+                    tokens,
+                );
+            } else if may_err {
+                let err = Reached {
+                    wrong: at.wrong - 1,
+                    ..on
+                };
                 if next.is_some() {
-                    self.walk(child, heard + 1, depth + 1, wrong - 1, tokens);
+                    self.walk(
+                        Reached {
+                            used: at.used + 1,
+                            ..err
+                        },
+                        tokens,
+                    );
                 }
-                self.walk(child, heard, depth + 1, wrong - 1, tokens);
+                self.walk(err, tokens);
             }
         }
-        if wrong > 0 && depth > 0 && next.is_some() {
-            self.walk(at, heard + 1, depth, wrong - 1, tokens);
+        if may_err && next.is_some() {
+            self.walk(
+                Reached {
+                    used: at.used + 1,
+                    wrong: at.wrong - 1,
+                    ..at
+                },
+                tokens,
+            );
         }
     }
 
-    fn take(&self, at: usize, left: usize, depth: usize, tokens: &mut Vec<Token>) {
-        for &(end, symbol) in &self.tree.0[at].ends {
+    fn take(&self, at: Reached, tokens: &mut Vec<Token>) {
+        let left = self.sounds.len() - at.used;
+        for &(end, symbol) in &self.tree.0[at.node].ends {
             let fits = match end {
                 End::Whole => left == 0,
                 End::Stem | End::Root => left <= MOST_ENDING,
                 End::Beginning => true,
             };
             let fewest = (FEWEST_SOUNDS + usize::from(left > 0)).max(self.beyond + 1);
-            let enough = depth >= fewest
-                && self.wrong <= tolerance(depth)
+            let enough = at.depth >= fewest
+                && self.wrong <= tolerance(at.depth)
                 && !tokens.iter().any(|t| t.symbol == symbol);
             if fits && enough {
                 tokens.push(Token {
@@ -297,7 +346,8 @@ impl Tokens {
     /// Takes the last word back.
     fn drop_last(&mut self) {
         self.ends.pop();
-        self.all.truncate(self.ends.last().copied().unwrap_or_default());
+        self.all
+            .truncate(self.ends.last().copied().unwrap_or_default());
     }
 }
 
@@ -332,7 +382,10 @@ impl Lexicon {
         let Some(joined) = words.joined(at) else {
             return false;
         };
-        let first = words.get(at).chars().count();
+        let [first, second] = [at, at + 1].map(|at| words.get(at).chars().count());
+        if first.min(second) > MOST_PARTICLE {
+            return false;
+        }
         self.spelt(joined, Some(first), found);
         if found.is_empty() {
             self.alike(joined, first, 0, found);
@@ -348,7 +401,10 @@ impl Lexicon {
         let mut second = Vec::new();
         for letters in (1..=MOST_PARTICLE).rev() {
             let word = words.get(at);
-            let end = word.char_indices().nth(letters).map_or(word.len(), |(end, _)| end);
+            let end = word
+                .char_indices()
+                .nth(letters)
+                .map_or(word.len(), |(end, _)| end);
             let (head, tail) = word.split_at_checked(end).unwrap_or_default();
             if tail.chars().count() < FEWEST_SOUNDS {
                 continue;

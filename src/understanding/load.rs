@@ -1,6 +1,7 @@
 //! Reads `grammars/*.toml`: words that stand for one another, and lists of phrases by meaning. Every
 //! problem has its place; a phrase that two meanings claim is one, and shows both.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,25 +10,15 @@ use toml::de::{DeTable, DeValue};
 
 use crate::call::{Locale, Question, Topic};
 use crate::problem::{Problems, Source, did_you_mean};
-use crate::understanding::lexicon::{FEWEST_ROOT, Lexicon, Pattern, Shape, Symbol};
+use crate::understanding::lexicon::Lexicon;
 use crate::understanding::numbers::{Number, Numbers};
 use crate::understanding::phrases::{Meaning, Phrase, Phrases};
-use crate::understanding::words::one_word;
+use crate::understanding::vocabulary::{ANY_ORDER, Spelling, Unwritable, Vocabulary};
 
 /// Largest grammar file.
 const MAX_BYTES: usize = 1 << 20;
 /// Most phrases of all grammars.
 const MAX_PHRASES: usize = 20_000;
-/// Most ways to say one phrase, when its `{words}` are put in.
-const MAX_SPELLINGS: usize = 2_000;
-/// What ends a word that stands for all that begin so.
-const BEGINNING: char = '*';
-/// What begins a word that stands for no other form of it.
-const WHOLE: char = '=';
-/// What stands between parts that may come in any order, with more words between them.
-const ANY_ORDER: &str = " & ";
-/// Most parts in any order.
-const MAX_PARTS: usize = 3;
 /// What ends a phrase that is only a hint: asked about before it counts.
 const WEAK: char = '?';
 /// What ends a phrase that counts only when it is all that was said.
@@ -53,15 +44,6 @@ pub(super) struct Grammar {
     pub(super) hints: BTreeMap<(Locale, Question), Vec<Arc<str>>>,
 }
 
-/// Words that stand for one another.
-#[derive(Debug)]
-struct Class {
-    /// Those of one word.
-    symbol: Symbol,
-    /// Those of several.
-    long: Vec<Vec<Symbol>>,
-}
-
 /// Reads all files; what `[words]` of one names, the others may use.
 pub(super) fn read(files: &[File]) -> Result<Grammar, Problems> {
     let mut reader = Reader::default();
@@ -83,7 +65,7 @@ pub(super) fn read(files: &[File]) -> Result<Grammar, Problems> {
         tables.push((file, table));
     }
     for (file, table) in &tables {
-        reader.classes(&Place(file), table.get_ref());
+        reader.lists(&Place(file), table.get_ref());
     }
     for (file, table) in &tables {
         reader.file(&Place(file), table.get_ref());
@@ -92,6 +74,7 @@ pub(super) fn read(files: &[File]) -> Result<Grammar, Problems> {
 }
 
 type Value<'t> = toml::Spanned<DeValue<'t>>;
+type Key<'t> = toml::Spanned<Cow<'t, str>>;
 
 /// The file that is being read.
 struct Place<'a>(&'a File);
@@ -99,11 +82,7 @@ struct Place<'a>(&'a File);
 #[derive(Default)]
 struct Reader {
     problems: Problems,
-    lexicon: Lexicon,
-    symbols: BTreeMap<Pattern, Symbol>,
-    /// How many symbols there are.
-    next: usize,
-    words: BTreeMap<String, Class>,
+    vocabulary: Vocabulary,
     phrases: Phrases,
     numbers: Numbers,
     hints: BTreeMap<(Locale, Question), Vec<Arc<str>>>,
@@ -112,7 +91,7 @@ struct Reader {
 }
 
 /// A file, a phrase of it, and the question that it is for.
-type Claim = (Option<Locale>, Vec<Symbol>, Option<Question>);
+type Claim = (Option<Locale>, Spelling, Option<Question>);
 
 const GENERAL: &[(&str, Meaning)] = &[
     ("yes", Meaning::Yes),
@@ -147,146 +126,43 @@ impl Reader {
     }
 
     /// First pass: `[words]`, and the words that turn a meaning.
-    fn classes(&mut self, at: &Place<'_>, table: &DeTable<'_>) {
+    fn lists(&mut self, at: &Place<'_>, table: &DeTable<'_>) {
         for (key, value) in sorted(table) {
             match (key.get_ref().as_ref(), value.get_ref()) {
-                ("words", DeValue::Table(classes)) => {
-                    for (key, value) in sorted(classes) {
-                        self.class(at, key, value);
+                ("words", DeValue::Table(lists)) => {
+                    for (key, value) in sorted(lists) {
+                        self.list(at, key, value);
                     }
                 }
-                ("not_before", _) => {
-                    for (_, text) in self.texts(at, value) {
-                        let negations = text.split_whitespace().filter_map(|word| at.pattern(word));
-                        for negation in negations.collect::<Vec<_>>() {
-                            let symbol = self.symbol(negation);
-                            self.phrases.negates(symbol);
-                        }
-                    }
-                }
+                ("not_before", _) => self.negations(at, value),
                 _ => {}
             }
         }
     }
 
-    fn class(
-        &mut self,
-        at: &Place<'_>,
-        key: &toml::Spanned<std::borrow::Cow<'_, str>>,
-        value: &Value<'_>,
-    ) {
-        let name = key.get_ref().as_ref();
-        if self.words.contains_key(name) {
-            self.wrong(
-                at,
-                key.span(),
-                format!("there are `{name}` already"),
-                "keep them in one list",
-            );
-        }
-        let symbol = self.fresh();
-        let mut long = Vec::new();
-        for (span, text) in self.texts(at, value) {
-            let mut words = text.split_whitespace();
-            match (words.next().and_then(|word| at.pattern(word)), words.next()) {
-                (Some(pattern), None) => self.lexicon.add(&pattern, symbol),
-                _ => long.extend(self.spellings(at, &span, &text)),
+    fn negations(&mut self, at: &Place<'_>, value: &Value<'_>) {
+        for (_, text) in self.texts(at, value) {
+            for word in text.split_whitespace() {
+                if let Some(symbol) = self.vocabulary.word(at.0.0, word) {
+                    self.phrases.negates(symbol);
+                }
             }
         }
-        self.words.insert(name.to_owned(), Class { symbol, long });
     }
 
-    fn fresh(&mut self) -> Symbol {
-        // More than there is room for is told at the end.
-        let symbol = Symbol::try_from(self.next).unwrap_or(Symbol::MAX);
-        self.next += 1;
-        symbol
-    }
-
-    fn symbol(&mut self, pattern: Pattern) -> Symbol {
-        if let Some(symbol) = self.symbols.get(&pattern) {
-            return *symbol;
+    fn list(&mut self, at: &Place<'_>, key: &Key<'_>, value: &Value<'_>) {
+        let name = key.get_ref().as_ref();
+        if self.vocabulary.has_list(name) {
+            let title = format!("there is a list `{name}` already");
+            self.wrong(at, key.span(), title, "keep them in one");
+            return;
         }
-        let symbol = self.fresh();
-        self.lexicon.add(&pattern, symbol);
-        self.symbols.insert(pattern, symbol);
-        symbol
-    }
-
-    /// Every way to say a phrase, with the `{words}` put in and the parts in any order. Empty if it
-    /// has a problem.
-    fn spellings(&mut self, at: &Place<'_>, span: &Range<usize>, text: &str) -> Vec<Vec<Symbol>> {
-        let parts: Vec<&str> = text.split(ANY_ORDER).collect();
-        if parts.len() > MAX_PARTS {
-            self.wrong(
-                at,
-                span.clone(),
-                format!("more than {MAX_PARTS} parts in any order"),
-                "take some out",
-            );
-            return Vec::new();
+        self.vocabulary.list(name);
+        for (span, text) in self.texts(at, value) {
+            if let Err(Unwritable { title, hint }) = self.vocabulary.fill(name, at.0.0, &text) {
+                self.wrong(at, span, title, hint);
+            }
         }
-        let parts: Vec<_> = parts
-            .iter()
-            .map(|part| self.in_order(at, span.clone(), part))
-            .collect();
-        let mut spellings = Vec::new();
-        for order in ORDERS.iter().filter(|order| order.len() == parts.len()) {
-            let ways = order.iter().fold(vec![Vec::new()], |heads, part| {
-                product(&heads, &parts[*part])
-            });
-            spellings.extend(ways);
-        }
-        if spellings.len() > MAX_SPELLINGS {
-            let title = format!("more than {MAX_SPELLINGS} ways to say this");
-            self.wrong(
-                at,
-                span.clone(),
-                title,
-                "take shorter lists of words, or two phrases",
-            );
-            spellings.clear();
-        }
-        spellings
-    }
-
-    fn in_order(&mut self, at: &Place<'_>, span: Range<usize>, text: &str) -> Vec<Vec<Symbol>> {
-        let mut spellings = vec![Vec::new()];
-        for word in text.split_whitespace() {
-            let ways = match word
-                .strip_prefix('{')
-                .and_then(|word| word.strip_suffix('}'))
-            {
-                Some(name) => match self.words.get(name) {
-                    Some(class) => [vec![class.symbol]]
-                        .into_iter()
-                        .chain(class.long.iter().cloned())
-                        .collect(),
-                    None => {
-                        let known: Vec<String> = self.words.keys().cloned().collect();
-                        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                        self.unknown(at, span, name, &known);
-                        return Vec::new();
-                    }
-                },
-                None => match at.pattern(word) {
-                    Some(pattern) => vec![vec![self.symbol(pattern)]],
-                    None => {
-                        self.wrong(
-                            at,
-                            span,
-                            format!("`{word}` is not a word"),
-                            "write words, `*` for any ending",
-                        );
-                        return Vec::new();
-                    }
-                },
-            };
-            // What is far too long is cut here, and told by the caller.
-            spellings = product(&spellings, &ways);
-            spellings.truncate(MAX_SPELLINGS + 1);
-        }
-        spellings
     }
 
     /// Second pass: the phrases.
@@ -374,11 +250,8 @@ impl Reader {
                 continue;
             };
             for (span, text) in self.texts(at, value) {
-                match at.pattern(&text) {
-                    Some(pattern) => {
-                        let symbol = self.symbol(pattern);
-                        self.numbers.add(symbol, number);
-                    }
+                match self.vocabulary.word(at.0.0, &text) {
+                    Some(symbol) => self.numbers.add(symbol, number),
                     None => self.wrong(
                         at,
                         span,
@@ -438,7 +311,6 @@ impl Reader {
     ) {
         for (span, written) in self.texts(at, value) {
             let text = written.trim_end_matches([WEAK, ALONE]);
-            let spellings = self.spellings(at, &span, text);
             if text.trim().is_empty() {
                 self.wrong(
                     at,
@@ -448,9 +320,13 @@ impl Reader {
                 );
                 continue;
             }
-            if !self.claim(at, &span, text, &spellings, (meaning, question)) {
-                continue;
-            }
+            let spellings = match self.vocabulary.spellings(at.0.0, text) {
+                Ok(spellings) => spellings,
+                Err(Unwritable { title, hint }) => {
+                    self.wrong(at, span, title, hint);
+                    continue;
+                }
+            };
             let phrase = Phrase {
                 meaning,
                 question,
@@ -465,48 +341,50 @@ impl Reader {
                 weight: text.split_whitespace().map(weight).sum(),
                 text: text.into(),
             };
-            self.phrases.add(&phrase, &spellings);
+            if self.claim(at, &span, &phrase, &spellings) {
+                self.phrases.add(&phrase, &spellings);
+            }
         }
     }
 
-    /// Whether nobody else has that phrase.
+    /// Whether nobody else has that phrase; then it is taken.
     fn claim(
         &mut self,
         at: &Place<'_>,
         span: &Range<usize>,
-        text: &str,
-        spellings: &[Vec<Symbol>],
-        (meaning, question): (Meaning, Option<Question>),
+        phrase: &Phrase,
+        spellings: &[Spelling],
     ) -> bool {
+        let Phrase {
+            meaning, question, ..
+        } = *phrase;
         if matches!(
             meaning,
             Meaning::Filler | Meaning::NotBefore | Meaning::NotAfter
         ) {
             return true;
         }
+        let source = &at.0.1;
         for spelling in spellings {
-            let claim = (at.0.0, spelling.clone(), question);
-            let Some((other, there)) = self.claimed.get(&claim) else {
+            let Some((other, there)) = self.claimed.get(&(at.0.0, spelling.clone(), question))
+            else {
                 continue;
             };
-            let again = at.0.1.text.get(there.clone()) == at.0.1.text.get(span.clone());
+            let again = source.text.get(there.clone()) == source.text.get(span.clone());
             let title = match (*other == meaning, again) {
-                (true, true) => format!("`{text}` stands here twice"),
+                (true, true) => format!("`{}` stands here twice", phrase.text),
                 (true, false) => continue,
-                (false, _) => format!("two meanings claim `{text}`"),
+                (false, _) => format!("two meanings claim `{}`", phrase.text),
             };
-            let problem =
-                at.0.1
-                    .problem(span.clone(), title)
-                    .related(there.clone(), "and here");
+            let problem = source
+                .problem(span.clone(), title)
+                .related(there.clone(), "and here");
             self.problems.push(problem.hint("keep it in one list"));
             return false;
         }
         for spelling in spellings {
-            self.claimed.insert(
-                (at.0.0, spelling.clone(), question),
-                (meaning, span.clone()),
-            );
+            let claim = (at.0.0, spelling.clone(), question);
+            self.claimed.insert(claim, (meaning, span.clone()));
         }
         true
     }
@@ -514,8 +392,8 @@ impl Reader {
     fn done(mut self, files: &[File]) -> Result<Grammar, Problems> {
         let too_many = if self.phrases.len() > MAX_PHRASES {
             Some(format!("more than {MAX_PHRASES} phrases"))
-        } else if self.next > usize::from(Symbol::MAX) {
-            Some(format!("more than {} different words", Symbol::MAX))
+        } else if self.vocabulary.is_full() {
+            Some("more different words than there is room for".to_owned())
         } else {
             None
         };
@@ -532,14 +410,14 @@ impl Reader {
         }
         let Self {
             problems,
-            lexicon,
+            vocabulary,
             phrases,
             numbers,
             hints,
             ..
         } = self;
         problems.or_ok(Grammar {
-            lexicon,
+            lexicon: vocabulary.lexicon,
             phrases,
             numbers,
             hints,
@@ -555,54 +433,11 @@ const ANSWERS: &[(&str, Meaning)] = &[
     ("fillers", Meaning::Filler),
 ];
 
-/// The orders of one, two or three parts.
-const ORDERS: &[&[usize]] = &[
-    &[0],
-    &[0, 1],
-    &[1, 0],
-    &[0, 1, 2],
-    &[0, 2, 1],
-    &[1, 0, 2],
-    &[1, 2, 0],
-    &[2, 0, 1],
-    &[2, 1, 0],
-];
-
-/// Every head with every tail.
-fn product(heads: &[Vec<Symbol>], tails: &[Vec<Symbol>]) -> Vec<Vec<Symbol>> {
-    heads
-        .iter()
-        .flat_map(|head| tails.iter().map(|tail| [head.as_slice(), tail].concat()))
-        .collect()
-}
-
 /// The entries of a table as the file has them.
-fn sorted<'a, 't>(
-    table: &'a DeTable<'t>,
-) -> Vec<(&'a toml::Spanned<std::borrow::Cow<'t, str>>, &'a Value<'t>)> {
+fn sorted<'a, 't>(table: &'a DeTable<'t>) -> Vec<(&'a Key<'t>, &'a Value<'t>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
-}
-
-impl Place<'_> {
-    /// A word of a phrase: `слово`, `слово*`, `=слово`.
-    fn pattern(&self, written: &str) -> Option<Pattern> {
-        let text = one_word(written)?;
-        let short = text.chars().count() < FEWEST_ROOT;
-        let shape = match (
-            written.starts_with(WHOLE),
-            written.ends_with(BEGINNING),
-            self.0.0,
-        ) {
-            (true, _, _) => Shape::Whole,
-            (_, false, _) if short => Shape::Whole,
-            (_, true, _) => Shape::Beginning,
-            (_, _, Some(Locale::Kk)) => Shape::Kazakh,
-            (_, _, Some(Locale::Ru) | None) => Shape::Russian,
-        };
-        Some(Pattern { text, shape })
-    }
 }
 
 /// What a word of a phrase weighs.
@@ -610,6 +445,6 @@ fn weight(written: &str) -> usize {
     if written.starts_with('{') {
         return CLASS_WEIGHT;
     }
-    let open = written.ends_with(BEGINNING);
+    let open = written.ends_with('*');
     written.chars().filter(|c| c.is_alphanumeric()).count() + usize::from(!open)
 }

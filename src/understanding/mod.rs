@@ -5,7 +5,9 @@ mod lexicon;
 mod load;
 mod numbers;
 mod phrases;
+mod place;
 mod rules;
+mod vocabulary;
 mod words;
 
 use std::cmp::Ordering;
@@ -20,6 +22,7 @@ use crate::understanding::phrases::{Mark, Meaning};
 use crate::understanding::words::Words;
 
 pub use crate::understanding::load::File;
+pub use crate::understanding::place::Place;
 
 /// What a caller means. The labels are those of an answer to a yes/no question and of an answer to
 /// an open one; the question decides which of them can come.
@@ -211,7 +214,7 @@ impl Grammars {
             let other = rules::topic(marks).filter(|(topic, mark)| {
                 !mark.phrase.weak && !is_asked_about(question, *topic, rules::verdict(marks))
             });
-            found = other.and_then(|(_, mark)| other_topic(mark));
+            found = other.map(|(_, mark)| other_topic(mark));
         }
         match found {
             Some((intent, score, mark, rule)) => (
@@ -368,17 +371,17 @@ fn closed<'m>(
         }
         verdict if is_asked_about(question, topic, verdict) => yes_no(verdict),
         Some((meaning, said)) if answers_beside(question, mark, meaning, said) => yes_no(verdict),
-        _ => other_topic(mark),
+        _ => Some(other_topic(mark)),
     }
 }
 
-fn other_topic<'m>(mark: &'m Mark<'m>) -> Option<Answer<'m>> {
-    Some((
+const fn other_topic<'m>(mark: &'m Mark<'m>) -> Answer<'m> {
+    (
         Intent::OtherTopic,
         rules::DECENT,
         mark,
         "brings up another matter",
-    ))
+    )
 }
 
 /// Whether a yes or no is an answer of its own and no part of the words about another matter. Consent

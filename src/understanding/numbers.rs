@@ -21,8 +21,8 @@ impl Number {
         let value: u16 = digits.parse().ok().filter(|value| *value < 1000)?;
         let takes = match value {
             10 if locale == Some(Locale::Kk) => 10,
-            100.. if value % 100 == 0 => 100,
-            20..=99 if value % 10 == 0 => 10,
+            100.. if value.is_multiple_of(100) => 100,
+            20..=99 if value.is_multiple_of(10) => 10,
             _ => 1,
         };
         Some(Self { value, takes })
@@ -39,11 +39,11 @@ impl Numbers {
         self.0.insert(symbol, number);
     }
 
-    /// The numbers of an utterance, one text of digits for each, and how many words they took:
-    /// «ноль семь сто двадцать три» is `0`, `7`, `123`.
-    pub(super) fn read(&self, words: &Words, tokens: &Tokens) -> (Vec<String>, usize) {
+    /// The numbers of an utterance, one text of digits for each, and which words they took: «ноль
+    /// семь сто двадцать три» is `0`, `7`, `123`.
+    pub(super) fn read(&self, words: &Words, tokens: &Tokens) -> (Vec<String>, Vec<usize>) {
         let mut said = Said::default();
-        let mut taken = 0;
+        let mut taken = Vec::new();
         for (at, word) in words.iter().enumerate() {
             if word.bytes().all(|b| b.is_ascii_digit()) {
                 said.numeral(word);
@@ -53,7 +53,7 @@ impl Numbers {
                 said.close();
                 continue;
             }
-            taken += 1;
+            taken.push(at);
         }
         said.close();
         (said.numbers, taken)

@@ -89,10 +89,12 @@ impl Phrase {
 
     /// What it means, if the last word carries the Kazakh suffix of negation or not.
     fn meaning(&self, denied: bool) -> Meaning {
-        match self.meaning {
-            Meaning::Yes if denied && self.locale != Some(Locale::Ru) => Meaning::No,
-            Meaning::Operator if denied => Meaning::No,
-            meaning => meaning,
+        let verb = self.meaning == Meaning::Yes && self.locale != Some(Locale::Ru);
+        let no = verb || self.meaning == Meaning::Operator;
+        if denied && no {
+            Meaning::No
+        } else {
+            self.meaning
         }
     }
 }
@@ -221,7 +223,14 @@ impl Phrases {
             marks: Vec::with_capacity(16),
         };
         for first in 0..tokens.len() {
-            found.step(Path { node: 0, first, gap: 0 }, first);
+            found.step(
+                Path {
+                    node: 0,
+                    first,
+                    gap: 0,
+                },
+                first,
+            );
         }
         found
             .marks
@@ -246,7 +255,7 @@ struct Path {
     gap: usize,
 }
 
-impl<'g> Find<'_, 'g> {
+impl Find<'_, '_> {
     /// Goes on with the word at `at`.
     fn step(&mut self, path: Path, at: usize) {
         for &token in self.tokens.of(at) {
@@ -263,10 +272,17 @@ impl<'g> Find<'_, 'g> {
         for &(phrase, words) in &self.phrases.nodes[node].ends {
             let phrase = &self.phrases.all[phrase];
             let alone = first == 0 && last + 1 == self.tokens.len();
-            let fits = phrase.question.is_none_or(|of| of == self.question) && (alone || !phrase.alone);
+            let fits =
+                phrase.question.is_none_or(|of| of == self.question) && (alone || !phrase.alone);
             if fits && gap <= phrase.gap {
                 let meaning = phrase.meaning(denied);
-                self.marks.push(Mark { phrase, meaning, first, last, words });
+                self.marks.push(Mark {
+                    phrase,
+                    meaning,
+                    first,
+                    last,
+                    words,
+                });
             }
         }
     }
@@ -279,9 +295,20 @@ impl<'g> Find<'_, 'g> {
         }
         for gap in 0..=if node.tight { 0 } else { node.gap } {
             let next = at + 1 + gap;
-            self.step(Path { gap: path.gap.max(gap), ..path }, next);
+            self.step(
+                Path {
+                    gap: path.gap.max(gap),
+                    ..path
+                },
+                next,
+            );
             let negates = |symbol| self.phrases.negations.contains(&symbol);
-            if self.tokens.of(next).iter().any(|token| negates(token.symbol)) {
+            if self
+                .tokens
+                .of(next)
+                .iter()
+                .any(|token| negates(token.symbol))
+            {
                 break;
             }
         }

@@ -76,7 +76,9 @@ pub(super) fn verdict<'a>(marks: &'a [Mark<'a>]) -> Option<(Meaning, &'a Mark<'a
         |mark: &&Mark<'_>| said().any(|other| covers(other, mark) || takes(marks, other, mark));
     let left = said().filter(|mark| !beaten(mark));
     // Who refuses in so many words and then wavers has refused.
-    let refused = left.clone().any(|mark| mark.meaning == Meaning::No && !mark.phrase.whole() && !turned(marks, mark));
+    let refused = left
+        .clone()
+        .any(|mark| mark.meaning == Meaning::No && !mark.phrase.whole() && !turned(marks, mark));
     let left = left.filter(|mark| !(refused && mark.meaning == Meaning::Doubt));
     // Of two that are alike, the one that agrees counts less: a wrong yes is worse than a wrong no.
     let mark = left.max_by_key(|m| {
@@ -135,7 +137,11 @@ pub(super) fn consents(marks: &[Mark<'_>], words: usize) -> bool {
         };
         marks.iter().filter(bare).any(back)
     };
-    let agreed = |no: &Mark<'_>| marks.iter().any(|yes| yes.meaning == Meaning::Yes && covers(yes, no));
+    let agreed = |no: &Mark<'_>| {
+        marks
+            .iter()
+            .any(|yes| yes.meaning == Meaning::Yes && covers(yes, no))
+    };
     let refuses = |mark: &Mark<'_>| {
         let no = mark.meaning == Meaning::No && !mark.phrase.whole() && !turned(marks, mark);
         mark.meaning == Meaning::Doubt || (no && !agreed(mark))

@@ -44,7 +44,7 @@ impl Words {
             ' ' => return false,
             // What nearly all texts consist of.
             'ә' | 'ы' | 'э' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё' => {
-                self.text.push(fold(c))
+                self.text.push(fold(c));
             }
             c if c.is_alphanumeric() => self.text.extend(c.to_lowercase().map(fold)),
             _ => return false,

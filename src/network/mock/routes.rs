@@ -172,9 +172,12 @@ async fn customers(State(mock): Shared, Query(filter): Filter) -> Response {
     answer(&mock, Api::Inventory, found.as_ref(), list(&right), foreign).await
 }
 
+/// Where the lines of a subscriber are, in turn.
+const STREETS: [&str; 3] = ["пр. Абая", "ул. Гоголя", "ул. Сатпаева"];
+
 fn products_of(subscriber: &Subscriber) -> Vec<Product> {
     let number = tail(&subscriber.number, 3);
-    let product = |line: &Line| {
+    let product = |(line, street): (&Line, &&str)| {
         let login = &line.login;
         let mobile = subscriber
             .package
@@ -199,7 +202,7 @@ fn products_of(subscriber: &Subscriber) -> Vec<Product> {
             billing_account: Some(Ref::new(&format!("BA-{login}"), "", "")),
             related_party: vec![Ref::new(&subscriber.customer(), "customer", "Customer")],
             place: vec![Ref {
-                name: format!("house {number}"),
+                name: format!("г. Алматы, {street}, д. 10, кв. {number}"),
                 ..Ref::new(
                     &format!("HOUSE-{login}"),
                     "installationAddress",
@@ -212,7 +215,12 @@ fn products_of(subscriber: &Subscriber) -> Vec<Product> {
             kind: "Product".to_owned(),
         }
     };
-    subscriber.lines.iter().map(product).collect()
+    subscriber
+        .lines
+        .iter()
+        .zip(STREETS.iter().cycle())
+        .map(product)
+        .collect()
 }
 
 async fn products(State(mock): Shared, Query(filter): Filter) -> Response {
