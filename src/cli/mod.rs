@@ -11,6 +11,7 @@ pub mod out;
 pub mod serve;
 pub mod talk;
 pub mod test;
+pub mod train;
 pub mod understand;
 
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Args),
     /// What an utterance means and why; or a table of them, scored.
     Understand(understand::Args),
+    /// Learn from the examples of the grammars.
+    Train(train::Args),
     /// Be the caller: type what you say, press keys, hang up.
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::Test(args) => test::run(&args),
             Command::Understand(args) => understand::run(&args),
+            Command::Train(args) => train::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Serve(args) => serve::run(&args),

@@ -3,6 +3,7 @@
 //! way, by what it sounds like.
 
 use frostem::{Algorithm, Stemmer};
+use hashbrown::HashMap;
 
 use crate::understanding::kazakh::{self, Suffixes};
 use crate::understanding::words::{Words, sound};
@@ -59,11 +60,18 @@ struct Node {
 
 /// A tree of letters.
 #[derive(Debug)]
-struct Tree(Vec<Node>);
+struct Tree {
+    nodes: Vec<Node>,
+    /// The way from a node by a letter. Looked up only, so its order does not matter.
+    ways: HashMap<(usize, char), usize>,
+}
 
 impl Default for Tree {
     fn default() -> Self {
-        Self(vec![Node::default()])
+        Self {
+            nodes: vec![Node::default()],
+            ways: HashMap::new(),
+        }
     }
 }
 
@@ -71,24 +79,19 @@ impl Tree {
     fn add(&mut self, letters: impl Iterator<Item = char>, end: End, symbol: Symbol) {
         let mut at = 0;
         for c in letters {
-            let next = self.0.len();
-            let children = &mut self.0[at].children;
-            match children.binary_search_by_key(&c, |(c, _)| *c) {
-                Ok(found) => at = children[found].1,
-                Err(place) => {
-                    children.insert(place, (c, next));
-                    self.0.push(Node::default());
-                    at = next;
-                }
+            let next = self.nodes.len();
+            let way = *self.ways.entry((at, c)).or_insert(next);
+            if way == next {
+                self.nodes[at].children.push((c, next));
+                self.nodes.push(Node::default());
             }
+            at = way;
         }
-        self.0[at].ends.push((end, symbol));
+        self.nodes[at].ends.push((end, symbol));
     }
 
     fn child(&self, at: usize, c: char) -> Option<usize> {
-        let children = &self.0[at].children;
-        let found = children.binary_search_by_key(&c, |(c, _)| *c).ok()?;
-        Some(children[found].1)
+        self.ways.get(&(at, c)).copied()
     }
 }
 
@@ -104,7 +107,7 @@ impl std::fmt::Debug for Lexicon {
     /// How large it is.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lexicon")
-            .field("nodes", &self.words.0.len())
+            .field("nodes", &self.words.nodes.len())
             .finish_non_exhaustive()
     }
 }
@@ -168,7 +171,7 @@ impl Lexicon {
         loop {
             let tail = letters.as_str();
             let far = beyond.is_none_or(|beyond| depth > beyond);
-            for &(end, symbol) in self.words.0[at].ends.iter().filter(|_| far) {
+            for &(end, symbol) in self.words.nodes[at].ends.iter().filter(|_| far) {
                 let (fits, denied) = match end {
                     End::Whole => (tail.is_empty(), false),
                     End::Beginning => (true, kazakh::denies(tail) || kazakh::lacks(tail)),
@@ -256,7 +259,7 @@ impl Search<'_> {
         }
         let next = self.sounds.get(at.used);
         let may_err = at.wrong > 0 && at.depth > 0;
-        for &(c, node) in &self.tree.0[at.node].children {
+        for &(c, node) in &self.tree.nodes[at.node].children {
             let on = Reached {
                 node,
                 depth: at.depth + 1,
@@ -301,7 +304,7 @@ impl Search<'_> {
 
     fn take(&self, at: Reached, tokens: &mut Vec<Token>) {
         let left = self.sounds.len() - at.used;
-        for &(end, symbol) in &self.tree.0[at.node].ends {
+        for &(end, symbol) in &self.tree.nodes[at.node].ends {
             let fits = match end {
                 End::Whole => left == 0,
                 End::Stem | End::Root => left <= MOST_ENDING,
@@ -326,6 +329,22 @@ impl Search<'_> {
 pub(super) struct Tokens {
     all: Vec<Token>,
     ends: Vec<usize>,
+    /// Whether any word was known as it is spelt.
+    pub(super) known: bool,
+}
+
+/// A set of symbols, roughly: what is not in it is not among them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mask(u64);
+
+impl Mask {
+    pub(super) fn add(&mut self, symbol: Symbol) {
+        self.0 |= 1 << (symbol % 64);
+    }
+
+    pub(super) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 }
 
 impl Tokens {
@@ -336,6 +355,16 @@ impl Tokens {
         self.all
             .get(start.copied().unwrap_or_default()..end)
             .unwrap_or_default()
+    }
+
+    /// The symbols of each word, roughly.
+    pub(super) fn masks(&self) -> Vec<Mask> {
+        let mask = |at| {
+            let mut mask = Mask::default();
+            self.of(at).iter().for_each(|token| mask.add(token.symbol));
+            mask
+        };
+        (0..self.len()).map(mask).collect()
     }
 
     /// How many words there are.
@@ -369,6 +398,8 @@ impl Lexicon {
             }
             if found.is_empty() {
                 self.alike(words.get(at), 0, MOST_WRONG, &mut found);
+            } else {
+                tokens.known = true;
             }
             tokens.all.append(&mut found);
             tokens.ends.push(tokens.all.len());
@@ -422,6 +453,6 @@ impl Lexicon {
 }
 
 /// Most sounds of a word that may be wrong.
-const MOST_WRONG: usize = 2;
+const MOST_WRONG: usize = 1;
 /// Letters of the longest particle that runs together with the next word.
 const MOST_PARTICLE: usize = 3;
