@@ -87,14 +87,30 @@ const NEGATION: [&str; 6] = ["ма", "ме", "ба", "бе", "па", "пе"];
 
 /// All shapes of all suffixes, each packed into a number, in order.
 #[derive(Debug)]
-pub(super) struct Suffixes(Vec<u64>);
+pub(super) struct Suffixes {
+    all: Vec<u64>,
+    /// The letters that they begin with, a bit each.
+    firsts: u64,
+}
 
 impl Default for Suffixes {
     fn default() -> Self {
         let shapes = SUFFIXES.iter().flat_map(|suffix| shapes(suffix));
-        let packed = shapes.map(|shape| shape.chars().fold(0, pack));
-        Self(packed.collect::<BTreeSet<_>>().into_iter().collect())
+        let (mut all, mut firsts) = (BTreeSet::new(), 0);
+        for shape in shapes {
+            firsts |= shape.chars().next().map_or(0, bit);
+            all.insert(shape.chars().fold(0, pack));
+        }
+        Self {
+            all: all.into_iter().collect(),
+            firsts,
+        }
     }
+}
+
+/// A letter's bit; Cyrillic small letters have one each.
+fn bit(letter: char) -> u64 {
+    1 << (u64::from(letter) % 64)
 }
 
 /// One letter more; [`LONGEST`] letters fit.
@@ -105,7 +121,10 @@ fn pack(packed: u64, letter: char) -> u64 {
 impl Suffixes {
     /// Whether a tail is suffixes and nothing else. No tail is one too.
     pub(super) fn make(&self, tail: &str) -> bool {
-        tail.is_empty() || (!denies(tail) && self.take(tail, MAX_SUFFIXES))
+        let Some(first) = tail.chars().next() else {
+            return true;
+        };
+        self.firsts & bit(first) != 0 && !denies(tail) && self.take(tail, MAX_SUFFIXES)
     }
 
     fn take(&self, tail: &str, left: usize) -> bool {
@@ -117,7 +136,7 @@ impl Suffixes {
             && tail.char_indices().take(LONGEST).any(|(at, c)| {
                 packed = pack(packed, c);
                 let rest = || tail.get(at + c.len_utf8()..).unwrap_or_default();
-                self.0.binary_search(&packed).is_ok() && self.take(rest(), left - 1)
+                self.all.binary_search(&packed).is_ok() && self.take(rest(), left - 1)
             })
     }
 }

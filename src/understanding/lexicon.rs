@@ -2,6 +2,8 @@
 //! symbols that it stands for, as it is, by its root, by its beginning, or, if it is known in no
 //! way, by what it sounds like.
 
+use std::collections::BTreeMap;
+
 use frostem::{Algorithm, Stemmer};
 use hashbrown::HashMap;
 
@@ -97,6 +99,8 @@ impl Tree {
 
 /// Every word of every phrase.
 pub(super) struct Lexicon {
+    /// The words that callers say most, read already.
+    common: HashMap<Box<str>, Box<[Token]>>,
     words: Tree,
     sounds: Tree,
     suffixes: Suffixes,
@@ -115,6 +119,7 @@ impl std::fmt::Debug for Lexicon {
 impl Default for Lexicon {
     fn default() -> Self {
         Self {
+            common: HashMap::new(),
             words: Tree::default(),
             sounds: Tree::default(),
             suffixes: Suffixes::default(),
@@ -372,6 +377,12 @@ impl Tokens {
         self.ends.len()
     }
 
+    /// The symbols of the next word.
+    fn take(&mut self, symbols: &[Token]) {
+        self.all.extend_from_slice(symbols);
+        self.ends.push(self.all.len());
+    }
+
     /// Takes the last word back.
     fn drop_last(&mut self) {
         self.ends.pop();
@@ -381,12 +392,40 @@ impl Tokens {
 }
 
 impl Lexicon {
+    /// Reads the words that come most often in texts, once and for all.
+    pub(super) fn remember<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
+        let mut times = BTreeMap::new();
+        for text in texts {
+            let words = Words::new(text);
+            for word in words.iter() {
+                if let Some(times) = times.get_mut(word) {
+                    *times += 1;
+                } else {
+                    times.insert(word.to_owned(), 1_usize);
+                }
+            }
+        }
+        for (word, _) in times.into_iter().filter(|(_, times)| *times >= OFTEN) {
+            let mut tokens = Vec::new();
+            self.spelt(&word, None, &mut tokens);
+            if !tokens.is_empty() {
+                self.common.insert(word.into(), tokens.into());
+            }
+        }
+    }
+
     /// Reads an utterance, and mends words that the recogniser tore apart or ran together.
     pub(super) fn read(&self, words: &mut Words) -> Tokens {
         let mut tokens = Tokens::default();
         let mut found = Vec::with_capacity(8);
         let mut at = 0;
         while at < words.len() {
+            if let Some(known) = self.common.get(words.get(at)) {
+                tokens.take(known);
+                tokens.known = true;
+                at += 1;
+                continue;
+            }
             found.clear();
             self.spelt(words.get(at), None, &mut found);
             if found.is_empty() && at > 0 && self.join(words, at - 1, &mut found) {
@@ -401,8 +440,7 @@ impl Lexicon {
             } else {
                 tokens.known = true;
             }
-            tokens.all.append(&mut found);
-            tokens.ends.push(tokens.all.len());
+            tokens.take(&found);
             at += 1;
         }
         tokens
@@ -452,6 +490,8 @@ impl Lexicon {
     }
 }
 
+/// How often a word comes among the examples to be one of the common ones.
+const OFTEN: usize = 8;
 /// Most sounds of a word that may be wrong.
 const MOST_WRONG: usize = 1;
 /// Letters of the longest particle that runs together with the next word.

@@ -148,7 +148,13 @@ impl Grammars {
             model
         });
         match load::read(files) {
-            Ok(grammar) if problems.is_empty() => Ok(Self { grammar, model }),
+            Ok(mut grammar) if problems.is_empty() => {
+                let texts = weights
+                    .iter()
+                    .flat_map(|(examples, _)| train::texts(examples));
+                grammar.lexicon.remember(texts);
+                Ok(Self { grammar, model })
+            }
             Ok(_) => Err(problems),
             Err(others) => {
                 problems.extend(others);

@@ -142,6 +142,7 @@ impl Default for Phrases {
         Self {
             all: Vec::new(),
             nodes: vec![Node::default()],
+            beginnings: Vec::new(),
             ways: HashMap::new(),
             negations: Vec::new(),
         }
@@ -153,7 +154,9 @@ impl Default for Phrases {
 pub(super) struct Phrases {
     all: Vec<Phrase>,
     nodes: Vec<Node>,
-    /// The way from a node by a symbol. Looked up only, so its order does not matter.
+    /// The ways from the root, by symbol.
+    beginnings: Vec<Option<usize>>,
+    /// The way from any other node by a symbol. Looked up only, so its order does not matter.
     ways: HashMap<(usize, Symbol), usize>,
     /// Words that turn a meaning; a phrase does not reach over them.
     negations: Vec<Symbol>,
@@ -185,7 +188,14 @@ impl Phrases {
 
     fn node(&mut self, at: usize, symbol: Symbol) -> usize {
         let next = self.nodes.len();
-        let way = *self.ways.entry((at, symbol)).or_insert(next);
+        let way = if at == 0 {
+            let place = usize::from(symbol);
+            let places = self.beginnings.len().max(place + 1);
+            self.beginnings.resize(places, None);
+            *self.beginnings[place].get_or_insert(next)
+        } else {
+            *self.ways.entry((at, symbol)).or_insert(next)
+        };
         if way == next {
             let tight = self.nodes[at].tight || self.negations.contains(&symbol);
             self.nodes[at].onward.add(symbol);
@@ -195,6 +205,14 @@ impl Phrases {
             });
         }
         way
+    }
+
+    fn way(&self, at: usize, symbol: Symbol) -> Option<usize> {
+        if at == 0 {
+            self.beginnings.get(usize::from(symbol)).copied().flatten()
+        } else {
+            self.ways.get(&(at, symbol)).copied()
+        }
     }
 
     /// Every phrase of the utterance that fits the question, in the order of their ends.
@@ -256,7 +274,7 @@ impl Find<'_, '_> {
     /// Goes on with the word at `at`.
     fn step(&mut self, path: Path, at: usize) {
         for &token in self.tokens.of(at) {
-            if let Some(&node) = self.phrases.ways.get(&(path.node, token.symbol)) {
+            if let Some(node) = self.phrases.way(path.node, token.symbol) {
                 let path = Path { node, ..path };
                 self.ends(path, at, token.denied);
                 self.follow(path, at);

@@ -93,6 +93,12 @@ fn read(source: &Arc<Source>) -> Result<[Vec<Example>; 2], Problems> {
     Ok(examples)
 }
 
+/// What the examples say, without what it means.
+pub(super) fn texts(source: &Source) -> impl Iterator<Item = &str> {
+    let lines = source.text.lines().skip(1);
+    lines.filter_map(|line| line.split('\t').next_back())
+}
+
 /// The columns, with tabs between them.
 const HEADER: &str = "question\texpected\ttext";
 
