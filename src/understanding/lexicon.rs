@@ -8,6 +8,7 @@ use frostem::{Algorithm, Stemmer};
 use hashbrown::HashMap;
 
 use crate::understanding::kazakh::{self, Suffixes};
+use crate::understanding::letters::{End, FEWEST_SOUNDS, Reached, Search, Tree, tolerance};
 use crate::understanding::words::{Words, sound};
 
 /// What a word of a phrase is called inside.
@@ -41,62 +42,6 @@ pub(super) struct Token {
     pub(super) denied: bool,
 }
 
-/// What a node of the tree says of a word that came as far as it.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    /// The word ends here.
-    Whole,
-    /// The word's Russian stem ends here.
-    Stem,
-    /// What follows is Kazakh suffixes.
-    Root,
-    /// Anything may follow.
-    Beginning,
-}
-
-#[derive(Debug, Default)]
-struct Node {
-    children: Vec<(char, usize)>,
-    ends: Vec<(End, Symbol)>,
-}
-
-/// A tree of letters.
-#[derive(Debug)]
-struct Tree {
-    nodes: Vec<Node>,
-    /// The way from a node by a letter. Looked up only, so its order does not matter.
-    ways: HashMap<(usize, char), usize>,
-}
-
-impl Default for Tree {
-    fn default() -> Self {
-        Self {
-            nodes: vec![Node::default()],
-            ways: HashMap::new(),
-        }
-    }
-}
-
-impl Tree {
-    fn add(&mut self, letters: impl Iterator<Item = char>, end: End, symbol: Symbol) {
-        let mut at = 0;
-        for c in letters {
-            let next = self.nodes.len();
-            let way = *self.ways.entry((at, c)).or_insert(next);
-            if way == next {
-                self.nodes[at].children.push((c, next));
-                self.nodes.push(Node::default());
-            }
-            at = way;
-        }
-        self.nodes[at].ends.push((end, symbol));
-    }
-
-    fn child(&self, at: usize, c: char) -> Option<usize> {
-        self.ways.get(&(at, c)).copied()
-    }
-}
-
 /// Every word of every phrase.
 pub(super) struct Lexicon {
     /// The words that callers say most, read already.
@@ -111,7 +56,7 @@ impl std::fmt::Debug for Lexicon {
     /// How large it is.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lexicon")
-            .field("nodes", &self.words.nodes.len())
+            .field("nodes", &self.words.size())
             .finish_non_exhaustive()
     }
 }
@@ -130,18 +75,6 @@ impl Default for Lexicon {
 
 /// Fewest letters of a word that has other forms.
 pub(super) const FEWEST_ROOT: usize = 3;
-/// Fewest sounds of a word that may be heard wrong.
-const FEWEST_SOUNDS: usize = 4;
-
-/// How many sounds of a word a recogniser may get wrong.
-const fn tolerance(sounds: usize) -> usize {
-    match sounds {
-        0..=4 => 0,
-        5..=7 => 1,
-        _ => 2,
-    }
-}
-
 impl Lexicon {
     /// Takes a word of a phrase in.
     pub(super) fn add(&mut self, pattern: &Pattern, symbol: Symbol) {
@@ -171,12 +104,12 @@ impl Lexicon {
     /// more must be in it.
     fn spelt(&self, word: &str, beyond: Option<usize>, tokens: &mut Vec<Token>) {
         let mut stem = None;
-        let (mut at, mut depth) = (0, 0);
+        let (mut node, mut depth) = (0, 0);
         let mut letters = word.char_indices();
         loop {
             let tail = letters.as_str();
             let far = beyond.is_none_or(|beyond| depth > beyond);
-            for &(end, symbol) in self.words.nodes[at].ends.iter().filter(|_| far) {
+            for (end, symbol) in self.words.ends(node).filter(|_| far) {
                 let (fits, denied) = match end {
                     End::Whole => (tail.is_empty(), false),
                     End::Beginning => (true, kazakh::denies(tail) || kazakh::lacks(tail)),
@@ -190,10 +123,10 @@ impl Lexicon {
                     tokens.push(Token { symbol, denied });
                 }
             }
-            let Some(next) = letters.next().and_then(|(_, c)| self.words.child(at, c)) else {
+            let Some(next) = letters.next().and_then(|(_, c)| self.words.child(node, c)) else {
                 return;
             };
-            at = next;
+            node = next;
             depth += 1;
         }
     }
@@ -214,13 +147,7 @@ impl Lexicon {
                     beyond,
                     wrong,
                 };
-                search.walk(
-                    Reached {
-                        wrong,
-                        ..Reached::default()
-                    },
-                    tokens,
-                );
+                search.walk(Reached::beginning(wrong), tokens);
             }
             if !tokens.is_empty() {
                 return;
@@ -231,104 +158,6 @@ impl Lexicon {
 
 /// Most sounds of a word that is compared by sound; a longer one is none.
 const MOST_SOUNDS: usize = 20;
-/// Most sounds of an ending behind a root that was heard wrong.
-const MOST_ENDING: usize = 5;
-
-/// A search for the words within a number of wrong sounds. The first sound must be right.
-struct Search<'a> {
-    tree: &'a Tree,
-    sounds: &'a [char],
-    /// A phrase's word must have more sounds than these.
-    beyond: usize,
-    /// How many sounds are wrong in all.
-    wrong: usize,
-}
-
-/// How far a search has come.
-#[derive(Clone, Copy, Debug, Default)]
-struct Reached {
-    node: usize,
-    /// How deep the node is.
-    depth: usize,
-    /// How many sounds were used.
-    used: usize,
-    /// How many may still be wrong.
-    wrong: usize,
-}
-
-impl Search<'_> {
-    /// Takes only what uses all wrong sounds up, since fewer were tried before.
-    fn walk(&self, at: Reached, tokens: &mut Vec<Token>) {
-        if at.wrong == 0 {
-            self.take(at, tokens);
-        }
-        let next = self.sounds.get(at.used);
-        let may_err = at.wrong > 0 && at.depth > 0;
-        for &(c, node) in &self.tree.nodes[at.node].children {
-            let on = Reached {
-                node,
-                depth: at.depth + 1,
-                ..at
-            };
-            if next == Some(&c) {
-                self.walk(
-                    Reached {
-                        used: at.used + 1,
-                        ..on
-                    },
-                    tokens,
-                );
-            } else if may_err {
-                let err = Reached {
-                    wrong: at.wrong - 1,
-                    ..on
-                };
-                if next.is_some() {
-                    self.walk(
-                        Reached {
-                            used: at.used + 1,
-                            ..err
-                        },
-                        tokens,
-                    );
-                }
-                self.walk(err, tokens);
-            }
-        }
-        if may_err && next.is_some() {
-            self.walk(
-                Reached {
-                    used: at.used + 1,
-                    wrong: at.wrong - 1,
-                    ..at
-                },
-                tokens,
-            );
-        }
-    }
-
-    fn take(&self, at: Reached, tokens: &mut Vec<Token>) {
-        let left = self.sounds.len() - at.used;
-        for &(end, symbol) in &self.tree.nodes[at.node].ends {
-            let fits = match end {
-                End::Whole => left == 0,
-                End::Stem | End::Root => left <= MOST_ENDING,
-                End::Beginning => true,
-            };
-            let fewest = (FEWEST_SOUNDS + usize::from(left > 0)).max(self.beyond + 1);
-            let enough = at.depth >= fewest
-                && self.wrong <= tolerance(at.depth)
-                && !tokens.iter().any(|t| t.symbol == symbol);
-            if fits && enough {
-                tokens.push(Token {
-                    symbol,
-                    denied: false,
-                });
-            }
-        }
-    }
-}
-
 /// The symbols of each word of an utterance.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {

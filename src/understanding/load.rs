@@ -25,9 +25,9 @@ const WEAK: char = '?';
 const ALONE: char = '!';
 /// Words that may stand between two words of a phrase about a subject; those of an answer stand
 /// side by side.
-const GAP: usize = 2;
+const GAP: u8 = 2;
 /// The same where the parts come in any order.
-const WIDE_GAP: usize = 5;
+const WIDE_GAP: u8 = 5;
 /// What `{words}` weigh in a phrase: about the letters of one of them.
 const CLASS_WEIGHT: usize = 7;
 

@@ -2,6 +2,7 @@
 
 mod decide;
 mod kazakh;
+mod letters;
 mod lexicon;
 mod load;
 mod model;

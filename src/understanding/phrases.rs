@@ -76,7 +76,7 @@ pub(super) struct Phrase {
     /// Counts only when nothing else was said.
     pub(super) alone: bool,
     /// How many words may stand between two of its own.
-    pub(super) gap: usize,
+    pub(super) gap: u8,
     /// The more it says, the more it weighs.
     pub(super) weight: usize,
     /// As the grammar writes it.
@@ -125,22 +125,44 @@ impl Mark<'_> {
     }
 }
 
-#[derive(Debug, Default)]
+/// Small, so that many fit into a processor's cache: most of what a look-up costs is waiting for memory.
+#[derive(Clone, Copy, Debug, Default)]
 struct Node {
     /// The symbols that lead on.
     onward: Mask,
-    /// The phrases that end here, each with how many words it has in this spelling.
-    ends: Vec<(usize, usize)>,
+    /// The first of the phrases that end here, by its place among the ends; 0 is none.
+    end: u32,
     /// Words that may stand before the next, by the phrase that allows most.
-    gap: usize,
+    gap: u8,
     /// A negation came before: it turns the words beside it and no others.
     tight: bool,
+}
+
+/// A phrase that ends at a node.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    phrase: u32,
+    /// How many words it has in this spelling.
+    words: u16,
+    /// The next that ends there; 0 is none.
+    next: u32,
+}
+
+/// The place of a node, an end or a phrase.
+fn at(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+/// There are fewer of them than a `u32` holds: see the loader's limits.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 impl Default for Phrases {
     fn default() -> Self {
         Self {
             all: Vec::new(),
+            ends: vec![End::default()],
             nodes: vec![Node::default()],
             beginnings: Vec::new(),
             ways: HashMap::new(),
@@ -153,11 +175,12 @@ impl Default for Phrases {
 #[derive(Debug)]
 pub(super) struct Phrases {
     all: Vec<Phrase>,
+    ends: Vec<End>,
     nodes: Vec<Node>,
     /// The ways from the root, by symbol.
-    beginnings: Vec<Option<usize>>,
+    beginnings: Vec<u32>,
     /// The way from any other node by a symbol. Looked up only, so its order does not matter.
-    ways: HashMap<(usize, Symbol), usize>,
+    ways: HashMap<(u32, Symbol), u32>,
     /// Words that turn a meaning; a phrase does not reach over them.
     negations: Vec<Symbol>,
 }
@@ -176,42 +199,53 @@ impl Phrases {
     /// Takes a phrase in, in each of its spellings.
     pub(super) fn add(&mut self, phrase: &Phrase, spellings: &[Vec<Symbol>]) {
         for symbols in spellings {
-            let mut at = 0;
+            let mut node = 0;
             for symbol in symbols {
-                at = self.node(at, *symbol);
-                self.nodes[at].gap = self.nodes[at].gap.max(phrase.gap);
+                node = self.node(node, *symbol);
+                let reached = &mut self.nodes[at(node)];
+                reached.gap = reached.gap.max(phrase.gap);
             }
-            self.nodes[at].ends.push((self.all.len(), symbols.len()));
+            let reached = &mut self.nodes[at(node)];
+            let end = End {
+                phrase: place(self.all.len()),
+                words: u16::try_from(symbols.len()).unwrap_or(u16::MAX),
+                next: reached.end,
+            };
+            reached.end = place(self.ends.len());
+            self.ends.push(end);
         }
         self.all.push(phrase.clone());
     }
 
-    fn node(&mut self, at: usize, symbol: Symbol) -> usize {
-        let next = self.nodes.len();
-        let way = if at == 0 {
+    /// The node behind another by a symbol; made, if there is none.
+    fn node(&mut self, from: u32, symbol: Symbol) -> u32 {
+        if let Some(way) = self.way(from, symbol) {
+            return way;
+        }
+        let next = place(self.nodes.len());
+        let tight = self.nodes[at(from)].tight || self.negations.contains(&symbol);
+        self.nodes[at(from)].onward.add(symbol);
+        self.nodes.push(Node {
+            tight,
+            ..Node::default()
+        });
+        if from == 0 {
             let place = usize::from(symbol);
             let places = self.beginnings.len().max(place + 1);
-            self.beginnings.resize(places, None);
-            *self.beginnings[place].get_or_insert(next)
+            self.beginnings.resize(places, 0);
+            self.beginnings[place] = next;
         } else {
-            *self.ways.entry((at, symbol)).or_insert(next)
-        };
-        if way == next {
-            let tight = self.nodes[at].tight || self.negations.contains(&symbol);
-            self.nodes[at].onward.add(symbol);
-            self.nodes.push(Node {
-                tight,
-                ..Node::default()
-            });
+            self.ways.insert((from, symbol), next);
         }
-        way
+        next
     }
 
-    fn way(&self, at: usize, symbol: Symbol) -> Option<usize> {
-        if at == 0 {
-            self.beginnings.get(usize::from(symbol)).copied().flatten()
+    fn way(&self, from: u32, symbol: Symbol) -> Option<u32> {
+        if from == 0 {
+            let way = self.beginnings.get(usize::from(symbol)).copied();
+            way.filter(|way| *way > 0)
         } else {
-            self.ways.get(&(at, symbol)).copied()
+            self.ways.get(&(from, symbol)).copied()
         }
     }
 
@@ -264,28 +298,31 @@ struct Find<'a, 'g> {
 /// How far a phrase has come.
 #[derive(Clone, Copy)]
 struct Path {
-    node: usize,
+    node: u32,
     first: usize,
     /// Most words that stood between two of its own.
-    gap: usize,
+    gap: u8,
 }
 
 impl Find<'_, '_> {
     /// Goes on with the word at `at`.
-    fn step(&mut self, path: Path, at: usize) {
-        for &token in self.tokens.of(at) {
+    fn step(&mut self, path: Path, word: usize) {
+        for &token in self.tokens.of(word) {
             if let Some(node) = self.phrases.way(path.node, token.symbol) {
                 let path = Path { node, ..path };
-                self.ends(path, at, token.denied);
-                self.follow(path, at);
+                self.ends(path, word, token.denied);
+                self.follow(path, word);
             }
         }
     }
 
     /// Takes the phrases that end here.
     fn ends(&mut self, Path { node, first, gap }: Path, last: usize, denied: bool) {
-        for &(phrase, words) in &self.phrases.nodes[node].ends {
-            let phrase = &self.phrases.all[phrase];
+        let mut place = self.phrases.nodes[at(node)].end;
+        while place > 0 {
+            let end = self.phrases.ends[at(place)];
+            place = end.next;
+            let phrase = &self.phrases.all[at(end.phrase)];
             let alone = first == 0 && last + 1 == self.tokens.len();
             let fits =
                 phrase.question.is_none_or(|of| of == self.question) && (alone || !phrase.alone);
@@ -296,17 +333,17 @@ impl Find<'_, '_> {
                     meaning,
                     first,
                     last,
-                    words,
+                    words: usize::from(end.words),
                 });
             }
         }
     }
 
     /// Looks at the words that may come next; a phrase does not reach over a negation.
-    fn follow(&mut self, path: Path, at: usize) {
-        let node = &self.phrases.nodes[path.node];
+    fn follow(&mut self, path: Path, word: usize) {
+        let node = self.phrases.nodes[at(path.node)];
         for gap in 0..=if node.tight { 0 } else { node.gap } {
-            let next = at + 1 + gap;
+            let next = word + 1 + usize::from(gap);
             let Some(mask) = self.masks.get(next) else {
                 break;
             };
