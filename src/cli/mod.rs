@@ -8,8 +8,11 @@ pub mod config;
 pub mod demo;
 pub mod mock;
 pub mod out;
+pub mod prompts;
 pub mod serve;
+pub mod speaker;
 pub mod talk;
+pub mod tape;
 pub mod test;
 pub mod understand;
 
@@ -37,6 +40,8 @@ enum Command {
     Test(test::Args),
     /// What an utterance means and why; or a table of them, scored.
     Understand(understand::Args),
+    /// What Dana says and how it sounds: list, check, render, import, script, say, play.
+    Prompts(prompts::Args),
     /// Be the caller: type what you say, press keys, hang up.
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
@@ -56,6 +61,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::Test(args) => test::run(&args),
             Command::Understand(args) => understand::run(&args),
+            Command::Prompts(args) => prompts::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Serve(args) => serve::run(&args),

@@ -1,0 +1,244 @@
+//! Files that are no clip: each fault has its own words, and nothing makes the reader loop, panic or
+//! believe a header.
+
+use std::sync::LazyLock;
+
+use dana::audio::wav::{Sound, WavError, read_any, read_clip, write, write_stereo};
+use proptest::prelude::*;
+
+/// A chunk with its true size.
+fn chunk(name: &str, body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(body.len()).expect("small").to_le_bytes();
+    let padding = std::iter::repeat_n(0, body.len() % 2);
+    let head = name.bytes().chain(size);
+    head.chain(body.iter().copied()).chain(padding).collect()
+}
+
+/// A file with its true size.
+fn riff(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let mut body = b"WAVE".to_vec();
+    chunks.iter().for_each(|chunk| body.extend(chunk));
+    chunk("RIFF", &body)
+}
+
+fn format(tag: u16, channels: u16, rate: u32, bits: u16) -> Vec<u8> {
+    let frame = channels * (bits / 8);
+    let mut body = Vec::new();
+    body.extend(tag.to_le_bytes());
+    body.extend(channels.to_le_bytes());
+    body.extend(rate.to_le_bytes());
+    body.extend((rate * u32::from(frame)).to_le_bytes());
+    body.extend(frame.to_le_bytes());
+    body.extend(bits.to_le_bytes());
+    chunk("fmt ", &body)
+}
+
+fn clip() -> Vec<u8> {
+    write(&[1, -2, 3, -4])
+}
+
+#[test]
+fn a_clip_is_read_back_as_it_was_written() {
+    assert_eq!(read_clip(&clip()), Ok(vec![1, -2, 3, -4]));
+    let wide = read_any(&clip()).expect("sound");
+    assert_eq!((wide.rate, wide.samples.len()), (8_000, 4));
+    let stereo = read_any(&write_stereo(&[16_384, 0], &[16_384])).expect("sound");
+    assert_eq!(
+        stereo,
+        Sound {
+            rate: 8_000,
+            samples: vec![0.5, 0.0]
+        }
+    );
+}
+
+#[test]
+fn what_a_studio_sends_is_read() {
+    let float: Vec<u8> = [0.5f32, -0.5]
+        .iter()
+        .flat_map(|s| s.to_le_bytes())
+        .collect();
+    let list = chunk("LIST", b"INFOISFT\x05\0\0\0Dana\0");
+    let files = [
+        riff(&[
+            format(1, 1, 44_100, 24),
+            chunk("data", &[0, 0, 64, 0, 0, 192]),
+        ]),
+        riff(&[
+            format(1, 1, 48_000, 16),
+            list,
+            chunk("data", &[0, 64, 0, 192]),
+        ]),
+        riff(&[format(3, 1, 48_000, 32), chunk("data", &float)]),
+        riff(&[format(1, 1, 8_000, 8), chunk("data", &[192, 64])]),
+    ];
+    for file in files {
+        let sound = read_any(&file).expect("sound");
+        assert_eq!(sound.samples, [0.5, -0.5], "{} Hz", sound.rate);
+    }
+}
+
+/// Every wrong file, and what is said of it.
+fn wrong() -> Vec<(&'static str, Vec<u8>, WavError)> {
+    let samples = chunk("data", &[0; 16]);
+    let good = format(1, 1, 8_000, 16);
+    let mut cut_off = riff(&[good.clone(), samples.clone()]);
+    cut_off.truncate(cut_off.len() - 4);
+    let mut endless = riff(&[good.clone(), samples.clone()]);
+    endless[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
+    let mut unsought = riff(&[good.clone(), samples.clone()]);
+    unsought[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+    let of =
+        |tag, channels, rate, bits| riff(&[format(tag, channels, rate, bits), samples.clone()]);
+    let zero_sized: Vec<Vec<u8>> = vec![chunk("junk", &[]); 10_000];
+    let long = vec![0; 8_000 * 2 * 61];
+    vec![
+        ("nothing", Vec::new(), WavError::NotWave),
+        (
+            "text",
+            b"RIFF is what it says, and no more".to_vec(),
+            WavError::NotWave,
+        ),
+        ("half a header", clip()[..11].to_vec(), WavError::NotWave),
+        (
+            "cut off",
+            cut_off,
+            WavError::WrongSize {
+                declared: 52,
+                real: 48,
+            },
+        ),
+        (
+            "size never written",
+            unsought,
+            WavError::WrongSize {
+                declared: 0xffff_ffff,
+                real: 52,
+            },
+        ),
+        (
+            "data of 4 GiB",
+            endless,
+            WavError::CutOff {
+                chunk: "data".to_owned(),
+                declared: 0xffff_ffff,
+                real: 16,
+            },
+        ),
+        (
+            "data first",
+            riff(&[samples.clone(), good.clone()]),
+            WavError::DataFirst,
+        ),
+        ("no format", riff(&[]), WavError::NoFormat),
+        (
+            "short format",
+            riff(&[chunk("fmt ", &[1, 0]), samples.clone()]),
+            WavError::NoFormat,
+        ),
+        ("chunks of size 0", riff(&zero_sized), WavError::NoFormat),
+        (
+            "no data",
+            riff(std::slice::from_ref(&good)),
+            WavError::NoData,
+        ),
+        (
+            "no samples",
+            riff(&[good.clone(), chunk("data", &[])]),
+            WavError::Empty,
+        ),
+        (
+            "half a sample",
+            riff(&[good.clone(), chunk("data", &[0; 3])]),
+            WavError::HalfSample,
+        ),
+        ("A-law", of(6, 1, 8_000, 8), WavError::Companded("A-law")),
+        ("µ-law", of(7, 1, 8_000, 8), WavError::Companded("µ-law")),
+        ("MP3 in RIFF", of(0x55, 1, 8_000, 16), WavError::Codec(0x55)),
+        ("no channel", of(1, 0, 8_000, 16), WavError::Channels(0)),
+        ("six channels", of(1, 6, 8_000, 16), WavError::Channels(6)),
+        ("0 Hz", of(1, 1, 0, 16), WavError::Rate(0)),
+        ("1 MHz", of(1, 1, 1_000_000, 16), WavError::Rate(1_000_000)),
+        ("12 bit", of(1, 1, 8_000, 12), WavError::Bits(12)),
+        ("64-bit float", of(3, 1, 8_000, 64), WavError::Bits(64)),
+        (
+            "a minute",
+            riff(&[good, chunk("data", &long)]),
+            WavError::TooLong { seconds: 61 },
+        ),
+    ]
+}
+
+#[test]
+fn every_wrong_file_has_its_own_words() {
+    let mut said = std::collections::BTreeSet::new();
+    for (name, file, error) in wrong() {
+        assert_eq!(read_any(&file).map(drop), Err(error.clone()), "{name}");
+        assert_eq!(read_clip(&file).map(drop), Err(error.clone()), "{name}");
+        said.insert(error.to_string());
+    }
+    assert_eq!(said.len(), 19);
+    let nan = f32::NAN.to_le_bytes();
+    let file = riff(&[format(3, 1, 8_000, 32), chunk("data", &nan)]);
+    assert_eq!(read_any(&file), Err(WavError::NotANumber));
+}
+
+#[test]
+fn good_sound_of_another_form_is_no_clip() {
+    let samples = chunk("data", &[0; 16]);
+    for (rate, channels, bits) in [(44_100, 1, 16), (8_000, 2, 16), (8_000, 1, 8)] {
+        let file = riff(&[format(1, channels, rate, bits), samples.clone()]);
+        let error = WavError::NotAClip {
+            rate,
+            channels,
+            bits,
+        };
+        assert_eq!(read_clip(&file), Err(error));
+    }
+    let list = chunk("LIST", b"INFO");
+    let file = riff(&[format(1, 1, 8_000, 16), samples, list]);
+    assert_eq!(read_clip(&file), Err(WavError::Extra));
+}
+
+/// What is changed below: a good file and the wrong ones, but the large.
+static SMALL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let wrong = wrong().into_iter().map(|(_, file, _)| file);
+    let small = wrong.filter(|file| file.len() < 1_000);
+    small.chain([clip()]).collect()
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    #[test]
+    fn no_bytes_do_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read_any(&bytes);
+        let _ = read_clip(&bytes);
+    }
+
+    /// Good files with a few bytes changed get further than noise does.
+    #[test]
+    fn no_changed_bytes_do_harm(
+        which in 0..SMALL.len(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut file = SMALL[which].clone();
+        if !file.is_empty() {
+            for (at, byte) in changes {
+                let at = at.index(file.len().min(64));
+                file[at] = byte;
+            }
+        }
+        // Whatever it reads is no more than what is there.
+        if let Ok(sound) = read_any(&file) {
+            prop_assert!(sound.samples.len() <= file.len());
+            prop_assert!(sound.samples.iter().all(|sample| sample.is_finite()));
+        }
+        let _ = read_clip(&file);
+    }
+
+    #[test]
+    fn what_is_written_is_read(samples in prop::collection::vec(any::<i16>(), 1..300)) {
+        prop_assert_eq!(read_clip(&write(&samples)), Ok(samples));
+    }
+}
