@@ -1,6 +1,7 @@
 //! What Dana sounds like: every clip of the repository is measured, every wrong file has its words,
 //! a sound becomes a clip, and a call becomes a tape.
 
+mod commands;
 mod files;
 mod folder;
 
@@ -35,7 +36,7 @@ fn every_clip_of_every_locale_is_there_and_good() {
         for clip in BUNDLE.catalog.clips(locale) {
             let audio = BUNDLE.audio.get(locale, &clip.id);
             let audio = audio.unwrap_or_else(|| panic!("{locale}/{}", clip.id));
-            let measured = measure(&audio.samples);
+            let measured = measure(&audio.samples());
             assert_eq!(
                 faults(&measured, &clip.spoken),
                 Vec::<String>::new(),
@@ -44,7 +45,7 @@ fn every_clip_of_every_locale_is_there_and_good() {
             );
             assert_eq!(audio.entry.duration_ms, measured.duration_ms);
             assert_eq!(clip.unreadable(), None, "{locale}/{}", clip.id);
-            bytes += audio.samples.len() * 2 + 44;
+            bytes += audio.bytes().len() + 44;
         }
     }
     assert!(bytes < BUDGET, "{bytes} bytes of audio");
@@ -204,7 +205,7 @@ fn a_call_becomes_a_tape_with_keys_left_and_dana_right() {
     // She spoke from 0.5 s to 1.0 s, the first 0.1 s of it a pause.
     assert_eq!(tape.dana.len(), 8_000);
     assert!(tape.dana[..4_800].iter().all(|sample| *sample == 0));
-    assert_eq!(tape.dana[4_800..], open.samples[..3_200]);
+    assert_eq!(tape.dana[4_800..], open.samples()[..3_200]);
     // The key sounds for 90 ms.
     assert_eq!(tape.caller.len(), 8_720);
     assert!(tape.caller[..8_000].iter().all(|sample| *sample == 0));

@@ -28,8 +28,20 @@ pub struct Library {
 pub struct Audio {
     /// Its line in the manifest.
     pub entry: Entry,
+    /// Its file.
+    wav: Arc<[u8]>,
+}
+
+impl Audio {
+    /// Its samples, little-endian.
+    pub fn bytes(&self) -> &[u8] {
+        self.wav.get(wav::HEADER..).unwrap_or_default()
+    }
+
     /// Its samples.
-    pub samples: Arc<[i16]>,
+    pub fn samples(&self) -> Vec<i16> {
+        wav::samples(self.bytes())
+    }
 }
 
 /// Folder of a locale's audio, below the bundle's.
@@ -135,11 +147,11 @@ fn read(
             problems.push(clip.problem(title).hint(hint.clone()));
             continue;
         }
-        match samples(&folder.join(format!("{}.wav", clip.id)), entry) {
-            Ok(samples) => {
+        match file(&folder.join(format!("{}.wav", clip.id)), entry) {
+            Ok(wav) => {
                 let audio = Audio {
                     entry: entry.clone(),
-                    samples: samples.into(),
+                    wav: wav.into(),
                 };
                 clips.insert(Arc::clone(&clip.id), audio);
             }
@@ -152,14 +164,14 @@ fn read(
     clips
 }
 
-/// The samples of a file that is what the manifest says.
-fn samples(path: &Path, entry: &Entry) -> Result<Vec<i16>, String> {
+/// The file of a clip that is what the manifest says.
+fn file(path: &Path, entry: &Entry) -> Result<Vec<u8>, String> {
     let bytes = read_file(path).map_err(|error| error.to_string())?;
-    let samples = wav::read_clip(&bytes).map_err(|error| error.to_string())?;
+    wav::clip(&bytes).map_err(|error| error.to_string())?;
     if sha256(&bytes) != *entry.sha256 {
         return Err("it is another file than the manifest knows: import it".to_owned());
     }
-    Ok(samples)
+    Ok(bytes)
 }
 
 /// A plain file of a size that can be sound; no link leads out of the folder.

@@ -113,6 +113,17 @@ struct Format {
 
 /// The samples of a clip, whose header is exactly the one that [`write`] makes.
 pub fn read_clip(bytes: &[u8]) -> Result<Vec<i16>, WavError> {
+    clip(bytes).map(samples)
+}
+
+/// Little-endian samples of 16 bits.
+pub fn samples(bytes: &[u8]) -> Vec<i16> {
+    let sample = |pair: &[u8]| i16::from_le_bytes([pair[0], pair[1]]);
+    bytes.chunks_exact(2).map(sample).collect()
+}
+
+/// The samples of a clip as they stand in the file, little-endian.
+pub fn clip(bytes: &[u8]) -> Result<&[u8], WavError> {
     let (format, data) = format_of(bytes)?;
     if !bytes.starts_with(&header_of(data.len(), 1)) {
         let Format {
@@ -133,8 +144,7 @@ pub fn read_clip(bytes: &[u8]) -> Result<Vec<i16>, WavError> {
     if bytes.len() != HEADER + data.len() {
         return Err(WavError::Extra);
     }
-    let sample = |pair: &[u8]| i16::from_le_bytes([pair[0], pair[1]]);
-    Ok(data.chunks_exact(2).map(sample).collect())
+    Ok(data)
 }
 
 /// Reads whatever a studio may send.

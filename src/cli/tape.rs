@@ -64,7 +64,7 @@ pub fn sound(locale: Locale, segments: &[Segment], audio: &Library) -> Vec<i16> 
     let mut samples = Vec::new();
     for segment in segments {
         match audio.get(locale, &segment.prompt) {
-            Some(clip) => samples.extend_from_slice(&clip.samples),
+            Some(clip) => samples.extend(clip.samples()),
             None => samples.resize(samples.len() + samples_in(segment.duration_ms), 0),
         }
     }

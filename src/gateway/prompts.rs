@@ -1,10 +1,10 @@
 //! `ListPrompts` and `FetchPrompt`: what a gateway needs to play clips from its own store.
 
-use std::sync::Arc;
-
 use tonic::Status;
 
 use crate::audio::codec;
+use crate::audio::library::Audio;
+use crate::audio::wav;
 use crate::bundle::Bundle;
 use crate::call::Locale;
 use crate::gateway::wire::pb;
@@ -86,7 +86,7 @@ pub(super) fn fetch(bundle: &Bundle, request: &pb::FetchPromptRequest) -> Result
         Err(_) => return Err(Status::invalid_argument("codec is L16 or PCMA")),
     };
     let mut chunks = Chunks {
-        samples: Arc::clone(&audio.samples),
+        audio: audio.clone(),
         codec,
         at: 0,
         sha256: sha256.to_owned(),
@@ -106,7 +106,7 @@ pub(super) fn fetch(bundle: &Bundle, request: &pb::FetchPromptRequest) -> Result
 
 /// The messages of a fetch, made when they are sent.
 pub struct Chunks {
-    samples: Arc<[i16]>,
+    audio: Audio,
     codec: Codec,
     at: usize,
     /// Until it was told.
@@ -124,17 +124,17 @@ impl Chunks {
     }
 
     fn total(&self) -> usize {
-        self.samples.len() * self.width()
+        self.audio.bytes().len() / 2 * self.width()
     }
 
     /// Bytes of the clip in its codec; a range may begin inside a sample.
     fn bytes(&self, from: usize, to: usize) -> Vec<u8> {
         let width = self.width();
-        let samples = self.samples.get(from / width..to.div_ceil(width));
-        let samples = samples.unwrap_or_default();
+        let stored = from / width * 2..to.div_ceil(width) * 2;
+        let samples = wav::samples(self.audio.bytes().get(stored).unwrap_or_default());
         let mut bytes = match self.codec {
-            Codec::Pcma => codec::pcma(samples),
-            Codec::Unspecified | Codec::L16 => codec::l16(samples),
+            Codec::Pcma => codec::pcma(&samples),
+            Codec::Unspecified | Codec::L16 => codec::l16(&samples),
         };
         bytes.truncate(to - from / width * width);
         bytes.split_off(from % width)

@@ -5,6 +5,7 @@
 pub mod catalog;
 mod kazakh;
 mod pronounce;
+pub mod read;
 mod russian;
 pub mod spoken;
 mod text;

@@ -79,7 +79,7 @@ async fn every_clip_is_listed_once_with_its_true_length_and_hash() {
         let audio = BUNDLE.audio.get(locale, &prompt.id).expect("audio");
         assert_eq!(prompt.sha256, *audio.entry.sha256);
         assert_eq!(prompt.format, "L16/8000");
-        let ms = audio.samples.len() / 8;
+        let ms = audio.bytes().len() / 16;
         assert_eq!(usize::try_from(prompt.duration_ms), Ok(ms), "{}", prompt.id);
     }
 }
@@ -88,7 +88,11 @@ async fn every_clip_is_listed_once_with_its_true_length_and_hash() {
 async fn a_clip_is_fetched_in_both_codecs_and_from_where_a_fetch_broke_off() {
     let (mut client, _replica) = client().await;
     let audio = BUNDLE.audio.get(Locale::Ru, "terms_visit").expect("audio");
-    let l16: Vec<u8> = audio.samples.iter().flat_map(|s| s.to_be_bytes()).collect();
+    let l16: Vec<u8> = audio
+        .samples()
+        .iter()
+        .flat_map(|s| s.to_be_bytes())
+        .collect();
     assert!(l16.len() > 100_000, "it takes several chunks");
     let sha256 = audio.entry.sha256.to_string();
     let total = u32::try_from(l16.len()).expect("it is small");

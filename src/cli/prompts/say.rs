@@ -92,7 +92,7 @@ pub fn play(args: &PlayArgs) -> Result<Exit, Exit> {
             return Err(Exit::BadFile);
         };
         heard(locale, audio);
-        samples.extend_from_slice(&audio.samples);
+        samples.extend(audio.samples());
         samples.extend(silence(PAUSE_MS));
     }
     aloud(&samples)
@@ -125,10 +125,11 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Exit> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         pieces.push(Piece::Words(before));
-        let slot = after.split_once('}').map_or(after, |(slot, _)| slot);
+        // A slot that is not closed has no value either.
+        let (slot, after) = after.split_once('}').unwrap_or(("", after));
         let Some(value) = value(slot) else {
             out::talk(&format!(
-                "error: `{{{slot}}}` cannot be said\nhint: {{digits=900345}} (up to {} digits), \
+                "error: the slot `{{{slot}}}` cannot be said\nhint: {{digits=900345}} (up to {} digits), \
                  {{number=0}} to {{number={}}}, {{date=2026-11-25}}, {{time_at=14:30}}, \
                  {{time_until=18:00}}, {{duration=2:30}} (hours and minutes, up to 31 days)",
                 Digits::MOST,
@@ -137,7 +138,7 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Exit> {
             return Err(Exit::BadFile);
         };
         pieces.push(Piece::Value(value));
-        rest = after.split_once('}').map_or("", |(_, rest)| rest);
+        rest = after;
     }
     pieces.push(Piece::Words(rest));
     Ok(pieces)
@@ -169,9 +170,14 @@ fn of_words(
     locale: Locale,
     words: &str,
 ) -> Result<Vec<i16>, Exit> {
-    let words = words.trim().trim_start_matches([',', ':', ';', '.']).trim();
+    let marked = words.trim();
+    let words = marked.trim_start_matches([',', ':', ';', '.']).trim();
     if words.is_empty() {
-        return Ok(silence(PAUSE_MS));
+        return Ok(if marked.is_empty() {
+            Vec::new()
+        } else {
+            silence(PAUSE_MS)
+        });
     }
     let clip = bundle
         .catalog
@@ -179,7 +185,7 @@ fn of_words(
         .find(|clip| clip.text.as_ref() == words);
     if let Some(audio) = clip.and_then(|clip| bundle.audio.get(locale, &clip.id)) {
         heard(locale, audio);
-        return Ok(audio.samples.to_vec());
+        return Ok(audio.samples());
     }
     let voice = synthesis::voice(locale);
     let spoken = bundle.catalog.pronounced(locale, words);
@@ -218,7 +224,7 @@ fn of_value(bundle: &Bundle, locale: Locale, value: &Value) -> Result<Vec<i16>, 
             return Err(Exit::BadFile);
         };
         heard(locale, audio);
-        samples.extend_from_slice(&audio.samples);
+        samples.extend(audio.samples());
     }
     said.map(|()| samples).ok_or(Exit::BadFile)
 }
