@@ -157,7 +157,8 @@ fn read(
             }
             Err(wrong) => {
                 let title = format!("audio/{locale}/{}.wav: {wrong}", clip.id);
-                problems.push(manifest.source.problem(span.clone(), title));
+                let problem = manifest.source.problem(span.clone(), title);
+                problems.push(problem.hint(format!("{hint}, or import a recording")));
             }
         }
     }
