@@ -63,7 +63,7 @@ const FACTS: &[(&str, &[&str], &[&str])] = &[
     ("fee_unpaid", &["абонентскую плату"], &["абоненттік төлем"]),
     (
         "confirm_ticket",
-        &["создать заявку на визит техника"],
+        &["создать заявку", "техник"],
         &["техниктің келуіне өтінім"],
     ),
     ("ticket_created", &["создана"], &["жасалды"]),
@@ -260,14 +260,12 @@ fn heard(said: &str) -> Option<u16> {
         match word {
             "ноль" | "нөл" => {}
             "тысяча" | "тысячи" | "тысяч" | "мың" => {
-                (whole, part) = (part * 1_000, 0)
+                (whole, part) = (part * 1_000, 0);
             }
             "жүз" => part = part.max(1) * 100,
             word => {
-                part += WORTH
-                    .iter()
-                    .find(|(_, ru, kk)| [*ru, *kk].contains(&word))?
-                    .0
+                let known = WORTH.iter().find(|(_, ru, kk)| [*ru, *kk].contains(&word));
+                part += known?.0;
             }
         }
     }

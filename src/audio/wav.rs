@@ -111,7 +111,7 @@ struct Format {
     bits: u16,
 }
 
-/// The samples of a clip, whose header is exactly the one that [`write`] makes.
+/// The samples of a clip, whose header is exactly the one that [`write()`] makes.
 pub fn read_clip(bytes: &[u8]) -> Result<Vec<i16>, WavError> {
     clip(bytes).map(samples)
 }

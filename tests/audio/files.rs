@@ -17,7 +17,9 @@ fn chunk(name: &str, body: &[u8]) -> Vec<u8> {
 /// A file with its true size.
 fn riff(chunks: &[Vec<u8>]) -> Vec<u8> {
     let mut body = b"WAVE".to_vec();
-    chunks.iter().for_each(|chunk| body.extend(chunk));
+    for chunk in chunks {
+        body.extend(chunk);
+    }
     chunk("RIFF", &body)
 }
 
@@ -78,80 +80,90 @@ fn what_a_studio_sends_is_read() {
     }
 }
 
-/// Every wrong file, and what is said of it.
-fn wrong() -> Vec<(&'static str, Vec<u8>, WavError)> {
-    let samples = chunk("data", &[0; 16]);
-    let good = format(1, 1, 8_000, 16);
-    let mut cut_off = riff(&[good.clone(), samples.clone()]);
-    cut_off.truncate(cut_off.len() - 4);
-    let mut endless = riff(&[good.clone(), samples.clone()]);
-    endless[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
-    let mut unsought = riff(&[good.clone(), samples.clone()]);
-    unsought[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
-    let of =
-        |tag, channels, rate, bits| riff(&[format(tag, channels, rate, bits), samples.clone()]);
-    let zero_sized: Vec<Vec<u8>> = vec![chunk("junk", &[]); 10_000];
-    let long = vec![0; 8_000 * 2 * 61];
+type Wrong = (&'static str, Vec<u8>, WavError);
+
+/// Eight samples of silence.
+fn samples() -> Vec<u8> {
+    chunk("data", &[0; 16])
+}
+
+fn good() -> Vec<u8> {
+    format(1, 1, 8_000, 16)
+}
+
+/// A good file with four bytes of its header changed.
+fn lying(at: usize, size: u32) -> Vec<u8> {
+    let mut file = riff(&[good(), samples()]);
+    file[at..at + 4].copy_from_slice(&size.to_le_bytes());
+    file
+}
+
+/// Sizes that are not true.
+fn lies() -> Vec<Wrong> {
+    let mut cut_off = riff(&[good(), samples()]);
+    cut_off.truncate(48);
+    let size = |declared, real| WavError::WrongSize { declared, real };
+    let chunk = WavError::CutOff {
+        chunk: "data".to_owned(),
+        declared: 0xffff_ffff,
+        real: 16,
+    };
     vec![
-        ("nothing", Vec::new(), WavError::NotWave),
-        (
-            "text",
-            b"RIFF is what it says, and no more".to_vec(),
-            WavError::NotWave,
-        ),
-        ("half a header", clip()[..11].to_vec(), WavError::NotWave),
-        (
-            "cut off",
-            cut_off,
-            WavError::WrongSize {
-                declared: 52,
-                real: 48,
-            },
-        ),
+        ("cut off", cut_off, size(52, 40)),
         (
             "size never written",
-            unsought,
-            WavError::WrongSize {
-                declared: 0xffff_ffff,
-                real: 52,
-            },
+            lying(4, u32::MAX),
+            size(0xffff_ffff, 52),
         ),
-        (
-            "data of 4 GiB",
-            endless,
-            WavError::CutOff {
-                chunk: "data".to_owned(),
-                declared: 0xffff_ffff,
-                real: 16,
-            },
-        ),
+        ("data of 4 GiB", lying(40, u32::MAX), chunk),
+    ]
+}
+
+/// Chunks that are missing, empty or out of order.
+fn misshapen() -> Vec<Wrong> {
+    let empty: Vec<Vec<u8>> = vec![chunk("junk", &[]); 10_000];
+    let long = chunk("data", &vec![0; 8_000 * 2 * 61]);
+    let short = chunk("fmt ", &[1, 0]);
+    let text = b"RIFF is what it says, and no more".to_vec();
+    vec![
+        ("nothing", Vec::new(), WavError::NotWave),
+        ("text", text, WavError::NotWave),
+        ("half a header", clip()[..11].to_vec(), WavError::NotWave),
         (
             "data first",
-            riff(&[samples.clone(), good.clone()]),
+            riff(&[samples(), good()]),
             WavError::DataFirst,
         ),
         ("no format", riff(&[]), WavError::NoFormat),
         (
             "short format",
-            riff(&[chunk("fmt ", &[1, 0]), samples.clone()]),
+            riff(&[short, samples()]),
             WavError::NoFormat,
         ),
-        ("chunks of size 0", riff(&zero_sized), WavError::NoFormat),
-        (
-            "no data",
-            riff(std::slice::from_ref(&good)),
-            WavError::NoData,
-        ),
+        ("chunks of size 0", riff(&empty), WavError::NoFormat),
+        ("no data", riff(&[good()]), WavError::NoData),
         (
             "no samples",
-            riff(&[good.clone(), chunk("data", &[])]),
+            riff(&[good(), chunk("data", &[])]),
             WavError::Empty,
         ),
         (
             "half a sample",
-            riff(&[good.clone(), chunk("data", &[0; 3])]),
+            riff(&[good(), chunk("data", &[0; 3])]),
             WavError::HalfSample,
         ),
+        (
+            "a minute",
+            riff(&[good(), long]),
+            WavError::TooLong { seconds: 61 },
+        ),
+    ]
+}
+
+/// Sound that is none of ours to read.
+fn foreign() -> Vec<Wrong> {
+    let of = |tag, channels, rate, bits| riff(&[format(tag, channels, rate, bits), samples()]);
+    vec![
         ("A-law", of(6, 1, 8_000, 8), WavError::Companded("A-law")),
         ("µ-law", of(7, 1, 8_000, 8), WavError::Companded("µ-law")),
         ("MP3 in RIFF", of(0x55, 1, 8_000, 16), WavError::Codec(0x55)),
@@ -161,12 +173,12 @@ fn wrong() -> Vec<(&'static str, Vec<u8>, WavError)> {
         ("1 MHz", of(1, 1, 1_000_000, 16), WavError::Rate(1_000_000)),
         ("12 bit", of(1, 1, 8_000, 12), WavError::Bits(12)),
         ("64-bit float", of(3, 1, 8_000, 64), WavError::Bits(64)),
-        (
-            "a minute",
-            riff(&[good, chunk("data", &long)]),
-            WavError::TooLong { seconds: 61 },
-        ),
     ]
+}
+
+/// Every wrong file, and what is said of it.
+fn wrong() -> impl Iterator<Item = Wrong> {
+    lies().into_iter().chain(misshapen()).chain(foreign())
 }
 
 #[test]
@@ -185,9 +197,8 @@ fn every_wrong_file_has_its_own_words() {
 
 #[test]
 fn good_sound_of_another_form_is_no_clip() {
-    let samples = chunk("data", &[0; 16]);
     for (rate, channels, bits) in [(44_100, 1, 16), (8_000, 2, 16), (8_000, 1, 8)] {
-        let file = riff(&[format(1, channels, rate, bits), samples.clone()]);
+        let file = riff(&[format(1, channels, rate, bits), samples()]);
         let error = WavError::NotAClip {
             rate,
             channels,
@@ -196,13 +207,13 @@ fn good_sound_of_another_form_is_no_clip() {
         assert_eq!(read_clip(&file), Err(error));
     }
     let list = chunk("LIST", b"INFO");
-    let file = riff(&[format(1, 1, 8_000, 16), samples, list]);
+    let file = riff(&[good(), samples(), list]);
     assert_eq!(read_clip(&file), Err(WavError::Extra));
 }
 
 /// What is changed below: a good file and the wrong ones, but the large.
 static SMALL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let wrong = wrong().into_iter().map(|(_, file, _)| file);
+    let wrong = wrong().map(|(_, file, _)| file);
     let small = wrong.filter(|file| file.len() < 1_000);
     small.chain([clip()]).collect()
 });

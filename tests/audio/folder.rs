@@ -35,11 +35,8 @@ pub(super) fn bundle(clips: &[&str]) -> TempDir {
                 .iter()
                 .any(|id| line.contains(&format!("\"id\":\"{id}\"")))
         };
-        let lines: String = manifest
-            .lines()
-            .filter(wanted)
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let lines: Vec<&str> = manifest.lines().filter(wanted).collect();
+        let lines = lines.join("\n") + "\n";
         fs::write(to.join("manifest.jsonl"), lines).expect("a manifest");
         for id in clips {
             let name = format!("{id}.wav");
