@@ -61,7 +61,13 @@ fn what_a_studio_sends_is_read() {
         .flat_map(|s| s.to_le_bytes())
         .collect();
     let list = chunk("LIST", b"INFOISFT\x05\0\0\0Dana\0");
+    // What editors write for 24 bits: the real tag stands in the extension.
+    let mut extensible = format(0xfffe, 1, 48_000, 24)[8..].to_vec();
+    extensible.extend([22, 0, 24, 0, 4, 0, 0, 0, 1, 0]);
+    extensible.extend(*b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71");
+    let extensible = chunk("fmt ", &extensible);
     let files = [
+        riff(&[extensible, chunk("data", &[0, 0, 64, 0, 0, 192])]),
         riff(&[
             format(1, 1, 44_100, 24),
             chunk("data", &[0, 0, 64, 0, 0, 192]),
