@@ -1,4 +1,4 @@
-//! A bundle: flow, grammars, prompts and limits that belong together, under one content hash.
+//! A bundle: flow, grammars, prompts, audio and limits that belong together, under one content hash.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
 
+use crate::audio::library::Library;
 use crate::call::Locale;
 use crate::flow::Flow;
 use crate::flow::load;
@@ -29,6 +30,11 @@ pub struct Bundle {
     pub catalog: Catalog,
     /// The grammars.
     pub grammars: Grammars,
+    /// The audio of the prompts.
+    pub audio: Library,
+    /// What is wrong with the audio. A clip with a problem is played by synthesis from its text, so
+    /// that calls go on while a changed text waits for its voice; `dana check` does not pass.
+    pub audio_problems: Problems,
     /// First 16 bytes of the SHA-256 over all files, lower-case hex.
     pub hash: Arc<str>,
 }
@@ -52,26 +58,32 @@ pub enum BundleError {
 }
 
 impl Bundle {
-    /// Reads `flows/dana.toml`, `grammars/` and `prompts/` below `folder`, whole or not at all. The
+    /// Reads `flows/dana.toml`, `grammars/`, `prompts/` and `audio/` below `folder`. All but the audio
+    /// is loaded whole or not at all. The
     /// problems of all files come at once; those of the flow's names only when the prompts are
     /// whole, as half a catalog would make problems that are none.
     pub fn load(folder: &Path) -> Result<Arc<Self>, BundleError> {
         let flow = read(folder, FLOW)?;
         let prompts = per_locale(folder, "prompts")?;
-        let grammars = grammars(folder)?;
+        let grammar_files = grammars(folder)?;
         let examples = read(folder, EXAMPLES)?;
         let weights = bytes(folder, WEIGHTS)?;
+        let mut problems = Problems::default();
+        let mut keep = |found: Problems| problems.extend(found);
+        let grammars = Grammars::load(&grammar_files, Some((&examples, &weights)));
+        let grammars = grammars.map_err(&mut keep).ok();
+        let mut catalog = Catalog::load(&prompts).map_err(&mut keep).ok();
+        let (audio, audio_problems) = match &mut catalog {
+            Some(catalog) => Library::load(folder, catalog),
+            None => Default::default(),
+        };
         let sources = [&flow]
             .into_iter()
             .chain(prompts.iter().map(|(_, source)| source))
-            .chain(grammars.iter().map(|(_, source)| source));
+            .chain(grammar_files.iter().map(|(_, source)| source))
+            .chain(&audio.manifests);
         let sources = sources.map(|source| (source.path.as_str(), source.text.as_bytes()));
         let hash = hash(sources.chain([(WEIGHTS, weights.as_slice())]));
-        let mut problems = Problems::default();
-        let mut keep = |found: Problems| problems.extend(found);
-        let grammars = Grammars::load(&grammars, Some((&examples, &weights)));
-        let grammars = grammars.map_err(&mut keep).ok();
-        let catalog = Catalog::load(&prompts).map_err(&mut keep).ok();
         let flow = if let Some(catalog) = &catalog {
             load::load(&flow, catalog).map_err(&mut keep).ok()
         } else {
@@ -83,6 +95,8 @@ impl Bundle {
                 flow,
                 catalog,
                 grammars,
+                audio,
+                audio_problems,
                 hash,
             })),
             _ => Err(BundleError::Problems(problems)),

@@ -1,7 +1,9 @@
 //! A scripted gateway: drives a real service over gRPC as the contract asks of a gateway, in real
 //! time or faster, and resumes its calls when the service is lost. Never looks behind the contract.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -13,10 +15,11 @@ use tonic::{Code, Status, Streaming};
 use crate::call::{CallId, Locale, PhoneNumber};
 use crate::caller::MediaSide;
 use crate::caller::turns::{ScriptedCaller, Turn};
+use crate::dialog::action::Action;
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::gateway::wire::gateway as wire;
 use crate::gateway::wire::pb::call_gateway_client::CallGatewayClient;
-use crate::gateway::wire::pb::{CallEvent, CallTurn};
+use crate::gateway::wire::pb::{CallEvent, CallTurn, ListPromptsRequest};
 use crate::journal::{Entry, FORMAT, Header};
 use crate::time::{CallTime, WallTime};
 
@@ -48,6 +51,33 @@ pub struct Plan {
     pub speed: u32,
     /// The wall clock at the offer.
     pub at: WallTime,
+    /// How long the clips are, as [`lengths`] lists them; estimated by their texts without it.
+    pub lengths: Arc<Lengths>,
+}
+
+/// How long clips are in milliseconds, by their hash.
+pub type Lengths = BTreeMap<String, u32>;
+
+/// Asks a service at `target` how long its clips are, as a gateway that fetches them would know.
+pub async fn lengths(target: &str) -> Result<Lengths, CallFailure> {
+    let unreachable = || CallFailure::Unreachable {
+        target: target.to_owned(),
+    };
+    let channel = channel(target).await.ok_or_else(unreachable)?;
+    let mut client = CallGatewayClient::new(channel);
+    let mut lengths = Lengths::new();
+    let mut request = ListPromptsRequest::default();
+    loop {
+        let page = client.list_prompts(request.clone()).await;
+        let page = page.map_err(|status| CallFailure::Refused(Box::new(status)))?;
+        let page = page.into_inner();
+        let known = page.prompts.into_iter().filter(|p| !p.sha256.is_empty());
+        lengths.extend(known.map(|prompt| (prompt.sha256, prompt.duration_ms)));
+        if page.next_page_token.is_empty() {
+            return Ok(lengths);
+        }
+        request.page_token = page.next_page_token;
+    }
 }
 
 /// Why a call could not be brought to its end.
@@ -76,6 +106,7 @@ pub async fn make(
         target,
         began: Instant::now(),
         speed: plan.speed.max(1),
+        lengths: Arc::clone(&plan.lengths),
         caller: ScriptedCaller::new(plan.media.clone(), plan.turns.clone()),
         seq: 1,
         token: Vec::new(),
@@ -137,6 +168,7 @@ struct Gateway<'t> {
     target: &'t str,
     began: Instant,
     speed: u32,
+    lengths: Arc<Lengths>,
     caller: ScriptedCaller,
     seq: u64,
     token: Vec<u8>,
@@ -239,7 +271,13 @@ impl Gateway<'_> {
             self.kept.retain(|(seq, _)| *seq > turn.acked_event_seq);
         }
         let at = self.now();
-        for action in wire::actions(turn) {
+        for mut action in wire::actions(turn) {
+            if let Action::Play(play) = &mut action {
+                for segment in &mut play.segments {
+                    let known = self.lengths.get(segment.sha256.as_ref());
+                    segment.duration_ms = known.copied().unwrap_or(segment.duration_ms);
+                }
+            }
             self.caller.apply(at, &action);
             self.note(Entry::Action { at, action }, tell);
         }
@@ -269,13 +307,13 @@ impl Gateway<'_> {
     }
 }
 
+async fn channel(target: &str) -> Option<Channel> {
+    let endpoint = Channel::from_shared(target.to_owned()).ok()?;
+    endpoint.connect_timeout(FINISH).connect().await.ok()
+}
+
 async fn open(target: &str, first: &[CallEvent]) -> Result<Line, Option<Status>> {
-    let endpoint = Channel::from_shared(target.to_owned()).map_err(|_| None)?;
-    let channel = endpoint
-        .connect_timeout(FINISH)
-        .connect()
-        .await
-        .map_err(|_| None)?;
+    let channel = channel(target).await.ok_or(None)?;
     let (events, receiver) = mpsc::channel(QUEUE);
     for event in first {
         events.send(event.clone()).await.map_err(|_| None)?;

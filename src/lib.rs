@@ -11,9 +11,10 @@
 //! | [`problem`] | problems of files, with place and hint |
 //! | [`lookup`] | the port to the back ends |
 //! | [`prompt`] | what Dana says |
+//! | [`audio`] | what Dana sounds like |
 //! | [`understanding`] | what Dana understands |
 //! | [`flow`] | the graph of steps |
-//! | [`bundle`] | flow, grammars and prompts under one hash |
+//! | [`bundle`] | flow, grammars, prompts and audio under one hash |
 //! | [`dialog`] | the pure engine: an event in, a turn out |
 //! | [`journal`] | what happened, line by line |
 //! | [`caller`] | a simulated caller and media side |
@@ -31,6 +32,7 @@
 //! Deliberately absent: a session database, a lock on a call's way, a clock or an `await` below
 //! [`session`], expressions in flows.
 
+pub mod audio;
 pub mod bundle;
 pub mod call;
 pub mod caller;

@@ -21,9 +21,10 @@ const ROOMS: &[(&str, &str)] = &[
     ("problem", ""),
     ("lookup", "call time"),
     ("prompt", "call problem time"),
+    ("audio", "call problem prompt"),
     ("understanding", "call problem"),
     ("flow", "call lookup problem prompt"),
-    ("bundle", "call flow problem prompt understanding"),
+    ("bundle", "audio call flow problem prompt understanding"),
     (
         "dialog",
         "bundle call flow lookup prompt time understanding",
@@ -44,7 +45,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "gateway",
-        "bundle call clock dialog lookup prompt session time token",
+        "audio bundle call clock dialog lookup prompt session time token",
     ),
     ("client", "call caller dialog gateway journal time"),
     (
@@ -53,7 +54,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "bundle call caller client clock dialog gateway journal lookup network problem script serve session time token understanding",
+        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt script serve session time token understanding",
     ),
 ];
 
@@ -64,6 +65,16 @@ const DOORS: &[(&[&str], &[&str])] = &[
         &["src/gateway/", "src/client.rs"],
     ),
     (&["reqwest"], &["src/network/"]),
+    (
+        &[
+            "rubato",
+            "ebur128",
+            "audio_codec_algorithms",
+            "Command::new",
+        ],
+        &["src/audio/"],
+    ),
+    (&["rodio"], &["src/cli/speaker.rs"]),
     (&["std::env"], &["src/serve/config.rs"]),
     (
         &[

@@ -1,6 +1,7 @@
 //! One integration-test binary: each module is a subject.
 
 mod architecture;
+mod audio;
 mod caller;
 mod calls;
 mod cli;

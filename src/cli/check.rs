@@ -6,15 +6,16 @@ use serde_json::json;
 
 use crate::bundle::Bundle;
 use crate::bundle::BundleError;
+use crate::call::Locale;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::out::Format;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 
 /// Arguments of `dana check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder that holds flows/, grammars/ and prompts/.
+    /// Folder that holds flows/, grammars/, prompts/ and audio/.
     #[arg(long, value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
     /// For people, or for machines.
@@ -24,39 +25,49 @@ pub struct Args {
 
 /// Checks: 0 when all is good, 2 when there are problems or a file cannot be read.
 pub fn run(args: &Args) -> Exit {
-    match (Bundle::load(&args.bundle), args.format) {
-        (Ok(bundle), Format::Text) => {
-            let (steps, prompts) = (bundle.flow.steps().count(), bundle.catalog.names().len());
-            out::data(&format!(
-                "{}: good, {steps} steps, {prompts} prompts, bundle {}",
-                bundle.flow.name, bundle.hash
-            ));
-            Exit::Good
-        }
-        (Ok(bundle), Format::Json) => {
-            let report = json!({
-                "flow": &*bundle.flow.name,
-                "hash": &*bundle.hash,
-                "steps": bundle.flow.steps().count(),
-                "prompts": bundle.catalog.names().len(),
-                "problems": [],
-            });
-            out::data(&report.to_string());
-            Exit::Good
-        }
-        (Err(BundleError::Problems(problems)), Format::Text) => {
-            out::data(&problems.to_string());
-            Exit::BadFile
-        }
-        (Err(BundleError::Problems(problems)), Format::Json) => {
+    match Bundle::load(&args.bundle) {
+        Ok(bundle) if bundle.audio_problems.is_empty() => good(&bundle, args.format),
+        Ok(bundle) => bad(&bundle.audio_problems, args.format),
+        Err(BundleError::Problems(problems)) => bad(&problems, args.format),
+        Err(error @ BundleError::Unreadable { .. }) => out::bad_file(&error),
+    }
+}
+
+fn good(bundle: &Bundle, format: Format) -> Exit {
+    let (steps, prompts) = (bundle.flow.steps().count(), bundle.catalog.names().len());
+    let clips: usize = Locale::ALL
+        .iter()
+        .map(|&locale| bundle.catalog.clips(locale).count())
+        .sum();
+    match format {
+        Format::Text => out::data(&format!(
+            "{}: good, {steps} steps, {prompts} prompts, {clips} clips, bundle {}",
+            bundle.flow.name, bundle.hash
+        )),
+        Format::Json => out::json(&json!({
+            "flow": &*bundle.flow.name,
+            "hash": &*bundle.hash,
+            "steps": steps,
+            "prompts": prompts,
+            "clips": clips,
+            "problems": [],
+        })),
+    }
+    for warning in bundle.audio.placeholders() {
+        out::talk(&format!("warning: {warning}"));
+    }
+    Exit::Good
+}
+
+fn bad(problems: &Problems, format: Format) -> Exit {
+    match format {
+        Format::Text => out::data(&problems.to_string()),
+        Format::Json => {
             let problems: Vec<_> = problems.iter().map(as_json).collect();
-            out::data(&json!({ "problems": problems }).to_string());
-            Exit::BadFile
-        }
-        (Err(error @ BundleError::Unreadable { .. }), Format::Text | Format::Json) => {
-            out::bad_file(&error)
+            out::json(&json!({ "problems": problems }));
         }
     }
+    Exit::BadFile
 }
 
 fn as_json(problem: &Problem) -> serde_json::Value {

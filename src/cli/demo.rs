@@ -194,9 +194,11 @@ async fn demo(args: &Args) -> Result<bool, String> {
             names.join(", ")
         ));
     }
+    let lengths = client::lengths(&target).await.map_err(|e| e.to_string())?;
+    let lengths = Arc::new(lengths);
     let mut calls = JoinSet::new();
     for (at, caller) in callers.into_iter().enumerate() {
-        let (target, plan) = (target.clone(), plan(at, caller, args.speed)?);
+        let (target, plan) = (target.clone(), plan(at, caller, args.speed, &lengths)?);
         calls.spawn(async move {
             let tell = |entry: &Entry| {
                 if let Some(line) = render::line(entry) {
@@ -268,7 +270,12 @@ fn report(endings: &[Ending], speed: u32, mock: Option<&Mock>) -> bool {
     good
 }
 
-fn plan(at: usize, caller: &Caller, speed: u32) -> Result<Plan, String> {
+fn plan(
+    at: usize,
+    caller: &Caller,
+    speed: u32,
+    lengths: &Arc<client::Lengths>,
+) -> Result<Plan, String> {
     let mut text = "caller\n".to_owned();
     for line in caller.does.lines() {
         text.push_str("  ");
@@ -286,6 +293,7 @@ fn plan(at: usize, caller: &Caller, speed: u32) -> Result<Plan, String> {
         media: MediaSide::new(Some(TransferResult::Connected), 3_000),
         speed,
         at: clock::now(),
+        lengths: Arc::clone(lengths),
     })
 }
 

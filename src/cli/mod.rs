@@ -8,8 +8,11 @@ pub mod config;
 pub mod demo;
 pub mod mock;
 pub mod out;
+pub mod prompts;
 pub mod serve;
+pub mod speaker;
 pub mod talk;
+pub mod tape;
 pub mod test;
 pub mod train;
 pub mod understand;
@@ -40,6 +43,8 @@ enum Command {
     Understand(understand::Args),
     /// Learn from the examples of the grammars.
     Train(train::Args),
+    /// What Dana says and how it sounds: list, check, render, import, script, say, play.
+    Prompts(prompts::Args),
     /// Be the caller: type what you say, press keys, hang up.
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
@@ -60,6 +65,7 @@ pub fn main() -> ExitCode {
             Command::Test(args) => test::run(&args),
             Command::Understand(args) => understand::run(&args),
             Command::Train(args) => train::run(&args),
+            Command::Prompts(args) => prompts::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Serve(args) => serve::run(&args),

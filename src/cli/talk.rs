@@ -1,23 +1,29 @@
 //! `dana talk`: be the caller in a terminal. Time is the call's own: nothing is waited for, prompts
-//! take as long as they would, and so do back ends. Lines may as well come from a pipe.
+//! take as long as they would, and so do back ends. Lines may as well come from a pipe. With a
+//! speaker time runs as in life, and stands still while the caller types.
 
 use std::io;
 use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
+use crate::audio::wav;
 use crate::bundle::Bundle;
 use crate::call::{Digit, Locale, PhoneNumber, Said};
 use crate::caller::MediaSide;
 use crate::cli::out;
 use crate::cli::out::Exit;
+use crate::cli::speaker::Speaker;
+use crate::cli::tape::{sound, tape};
 use crate::clock;
 use crate::dialog::action::Action;
 use crate::dialog::event::{Alternative, Event};
+use crate::journal::Entry;
 use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
@@ -42,7 +48,13 @@ pub struct Args {
     /// Ask these back ends.
     #[arg(long, value_name = "URL", conflicts_with = "situation")]
     backends: Option<String>,
-    /// The folder with flows, prompts and grammars.
+    /// Hear her: time runs as in life.
+    #[arg(long)]
+    speaker: bool,
+    /// Write the call to a WAV file when it is over: keys as tones on the left, Dana on the right.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// The folder with flows, prompts, audio and grammars.
     #[arg(long, value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
 }
@@ -55,7 +67,16 @@ const CHARACTER_MS: u32 = 70;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Exit {
-    match talk(args) {
+    let speaker = match args.speaker.then(Speaker::open).transpose() {
+        Ok(speaker) => speaker,
+        Err(error) => {
+            out::talk(&format!(
+                "error: {error}\nhint: --record FILE.wav needs no sound card"
+            ));
+            return Exit::Environment;
+        }
+    };
+    match talk(args, speaker) {
         Ok(()) => Exit::Good,
         Err(error) => {
             out::talk(&format!("error: {error}"));
@@ -64,8 +85,9 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
-fn talk(args: &Args) -> Result<(), String> {
+fn talk(args: &Args, speaker: Option<Speaker>) -> Result<(), String> {
     let bundle = Bundle::load(&args.bundle).map_err(|error| error.to_string())?;
+    let record = args.record.as_deref();
     let mut situation = situation(args)?;
     situation.locale = args
         .locale
@@ -74,7 +96,8 @@ fn talk(args: &Args) -> Result<(), String> {
         .or(situation.locale);
     out::talk(HELP);
     if args.situation.is_some() {
-        return converse(&bundle, &situation, situation.clone());
+        let entries = converse(&bundle, &situation, situation.clone(), speaker)?;
+        return keep(record, &entries, &bundle);
     }
     situation.number = PhoneNumber::parse(&args.number);
     if situation.number.is_none() && args.number != "withheld" {
@@ -84,7 +107,16 @@ fn talk(args: &Args) -> Result<(), String> {
         ));
     }
     let back_ends = Http::new(args.backends.as_deref())?;
-    converse(&bundle, &situation, back_ends)
+    let entries = converse(&bundle, &situation, back_ends, speaker)?;
+    keep(record, &entries, &bundle)
+}
+
+/// Writes the call as sound, if that was asked for.
+fn keep(record: Option<&Path>, entries: &[Entry], bundle: &Bundle) -> Result<(), String> {
+    let Some(file) = record else { return Ok(()) };
+    let tape = tape(entries, &bundle.audio);
+    let bytes = wav::write_stereo(&tape.caller, &tape.dana);
+    std::fs::write(file, bytes).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn situation(args: &Args) -> Result<Situation, String> {
@@ -131,7 +163,7 @@ impl Http {
 async fn start_mock() -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let root = format!("http://{}", listener.local_addr()?);
-    let mock = Mock::new(std::time::Duration::from_millis(400));
+    let mock = Mock::new(Duration::from_millis(400));
     tokio::spawn(mock.serve(listener, std::future::pending()));
     Ok(root)
 }
@@ -157,12 +189,13 @@ impl BackEnds for Http {
     }
 }
 
-/// The conversation, until one side ends it.
+/// The conversation, until one side ends it; gives all that happened.
 fn converse<B: BackEnds>(
     bundle: &Arc<Bundle>,
     situation: &Situation,
     back_ends: B,
-) -> Result<(), String> {
+    speaker: Option<Speaker>,
+) -> Result<Vec<Entry>, String> {
     let transfer = situation.transfer.as_ref();
     let result = transfer.map(|transfer| transfer.value);
     let media = MediaSide::new(
@@ -176,6 +209,11 @@ fn converse<B: BackEnds>(
         at: CallTime::ZERO,
         shown: 0,
         step: String::new(),
+        heard: speaker.map(|speaker| Heard {
+            speaker,
+            bundle: Arc::clone(bundle),
+            began: Instant::now(),
+        }),
     };
     talk.apply(&actions);
     let mut lines = io::stdin().lock().lines();
@@ -183,16 +221,48 @@ fn converse<B: BackEnds>(
         if talk.goes_on() {
             continue;
         }
+        let asked = Instant::now();
         let line = match lines.next() {
             Some(line) => line.map_err(|error| error.to_string())?,
             None => "/hangup".to_owned(),
         };
+        if let Some(heard) = &mut talk.heard {
+            heard.began += asked.elapsed();
+        }
         talk.hear(line.trim());
     }
     if let Some(cdr) = talk.run.cdr() {
         out::data(&render::ending(&cdr));
     }
-    Ok(())
+    if let Some(heard) = &talk.heard {
+        heard.speaker.wait();
+    }
+    Ok(talk.run.entries)
+}
+
+/// What makes a talk be heard.
+struct Heard {
+    speaker: Speaker,
+    bundle: Arc<Bundle>,
+    /// The moment that the call's time is counted from. It moves while the caller types.
+    began: Instant,
+}
+
+impl Heard {
+    fn apply(&self, action: &Action) {
+        if let Action::Play(play) = action {
+            let sound = sound(play.locale, &play.segments, &self.bundle.audio);
+            self.speaker.play(&sound);
+        } else if matches!(action, Action::StopPlayback) {
+            self.speaker.stop();
+        }
+    }
+
+    /// Waits until the call's time has come.
+    fn wait(&self, at: CallTime) {
+        let moment = self.began + Duration::from_millis(u64::from(at.ms()));
+        std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+    }
 }
 
 struct Talk<B> {
@@ -202,6 +272,7 @@ struct Talk<B> {
     /// Entries that were printed.
     shown: usize,
     step: String,
+    heard: Option<Heard>,
 }
 
 impl<B: BackEnds> Talk<B> {
@@ -219,6 +290,9 @@ impl<B: BackEnds> Talk<B> {
     }
 
     fn pass(&mut self, at: CallTime) {
+        if let Some(heard) = &self.heard {
+            heard.wait(at);
+        }
         self.at = at;
         while let Some(event) = self.run.due(at) {
             let actions = self.run.handle(at, event);
@@ -233,6 +307,9 @@ impl<B: BackEnds> Talk<B> {
     fn apply(&mut self, actions: &[Action]) {
         for action in actions {
             self.media.apply(self.at, action);
+            if let Some(heard) = &self.heard {
+                heard.apply(action);
+            }
         }
         self.show();
     }

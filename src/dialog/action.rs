@@ -8,7 +8,7 @@ use crate::call::{
     BargeIn, Digit, Disposition, Locale, Login, Question, Queue, Said, Topic, TransferReason, named,
 };
 use crate::lookup::{Attempt, Lookup, TicketOrder};
-use crate::prompt::Segment;
+use crate::prompt::{Segment, text_of};
 use crate::time::CallTime;
 
 /// The answer to one event: what to do now, and when to wake the dialog if nothing happens.
@@ -68,6 +68,13 @@ pub struct Play {
     pub barge_in: BargeIn,
     /// Nothing may cut it before so many milliseconds of it were played.
     pub barge_in_after_ms: u32,
+}
+
+impl Play {
+    /// What is said, as one text.
+    pub fn text(&self) -> String {
+        text_of(&self.segments)
+    }
 }
 
 /// A `Listen`. It belongs to the question that `after_playback` speaks.

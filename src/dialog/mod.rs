@@ -31,7 +31,7 @@ use crate::lookup::LookupKind;
 use crate::time::CallTime;
 
 /// Form of [`Dialog::to_bytes`]. A new form is written one release after it can be read.
-const STATE_VERSION: u8 = 1;
+const STATE_VERSION: u8 = 2;
 
 /// One call's conversation.
 #[derive(Clone, Debug)]
@@ -284,6 +284,7 @@ fn ledger(offer: Offer) -> Ledger {
         classes: BTreeMap::new(),
         answers: VecDeque::new(),
         told: Vec::new(),
+        times_said: BTreeMap::new(),
         playing: VecDeque::new(),
         quiet_at: CallTime::ZERO,
         listen: None,

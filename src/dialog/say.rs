@@ -60,46 +60,52 @@ impl Dialog {
         }
         let known = self.core.locale.map(|locale| [locale]);
         let locales: &[Locale] = known.as_ref().map_or(Locale::ALL, |one| one.as_slice());
+        let values = self.values();
         for &locale in locales {
-            let mut segments = Vec::with_capacity(prompts.len());
+            let mut segments = Vec::with_capacity(prompts.len() * 2);
             for &prompt in prompts {
-                self.segments(prompt, locale, &mut segments)?;
+                self.segments(prompt, locale, &values, &mut segments)?;
             }
             self.queue(locale, segments, cut);
+        }
+        for &prompt in prompts {
+            if self.bundle.catalog.varies(prompt) {
+                let times = self.ledger.times_said.entry(prompt).or_insert(0);
+                *times = times.wrapping_add(1);
+            }
         }
         Ok(self.ledger.last_id)
     }
 
-    /// A prompt with the slot of a line's key is said once for each line.
+    /// A prompt with the slot of a line's key is said once for each line. A line whose login has no
+    /// digits cannot be offered by them: it keeps its key and is left out.
     fn segments(
         &self,
         prompt: PromptId,
         locale: Locale,
+        values: &Values,
         segments: &mut Vec<Segment>,
     ) -> Result<(), Broken> {
         let catalog = &self.bundle.catalog;
-        let slots = catalog.slots(prompt);
-        if slots.is_empty() {
-            segments.push(
-                catalog
-                    .segment(prompt, locale, &Values::default())
-                    .ok_or(Broken)?,
-            );
+        let nth = self.ledger.times_said.get(&prompt).copied().unwrap_or(0);
+        if !catalog.slots(prompt).contains(&Slot::LineKey) {
+            let said = catalog.segments(prompt, locale, nth, values);
+            segments.extend(said.ok_or(Broken)?);
             return Ok(());
         }
-        let mut values = self.values();
-        if !slots.contains(&Slot::LineKey) {
-            segments.push(catalog.segment(prompt, locale, &values).ok_or(Broken)?);
-            return Ok(());
-        }
-        let lines = self
-            .ledger
-            .subscriber
-            .iter()
-            .flat_map(|subscriber| &subscriber.lines);
+        let subscriber = self.ledger.subscriber.iter();
+        let lines = subscriber.flat_map(|subscriber| &subscriber.lines);
         for (key, line) in (1u8..).zip(lines) {
-            values.line = Some((key, line.login.last_digits()));
-            segments.push(catalog.segment(prompt, locale, &values).ok_or(Broken)?);
+            let digits = line.login.last_digits();
+            if digits.is_empty() {
+                continue;
+            }
+            let values = Values {
+                line: Some((key, digits)),
+                ..values.clone()
+            };
+            let said = catalog.segments(prompt, locale, nth, &values);
+            segments.extend(said.ok_or(Broken)?);
         }
         Ok(())
     }
@@ -113,6 +119,7 @@ impl Dialog {
                 .and_then(number_of),
             visit_at: open.and_then(|ticket| ticket.visit_at),
             restored_at: self.ledger.restored_at,
+            now: Some(self.now()),
             line: None,
         }
     }

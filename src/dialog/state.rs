@@ -189,6 +189,8 @@ pub(super) struct Ledger {
     pub(super) answers: VecDeque<(Question, Answer)>,
     /// What was said since the last answer, before the question: for a repeat.
     pub(super) told: Vec<PromptId>,
+    /// How often a prompt was said that has other words for the next time.
+    pub(super) times_said: BTreeMap<PromptId, u8>,
     /// What plays or waits to be played.
     pub(super) playing: VecDeque<Playing>,
     /// When all that plays should have ended.

@@ -12,7 +12,8 @@ use crate::flow::values::{At, Reader};
 use crate::flow::{Fact, Flow, Limits, Outcome, check};
 use crate::lookup::LookupKind;
 use crate::problem::{Problems, Source};
-use crate::prompt::catalog::{Catalog, is_name};
+use crate::prompt::catalog::Catalog;
+use crate::prompt::read::is_name;
 
 /// Largest flow file. A flow of a hundred steps has 30 KiB.
 const MAX_BYTES: usize = 1 << 20;

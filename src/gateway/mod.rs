@@ -4,6 +4,7 @@
 mod accept;
 pub mod codec;
 pub mod converse;
+pub mod prompts;
 mod refusal;
 mod registry;
 pub mod wire;
@@ -17,13 +18,12 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::bundle::Bundle;
-use crate::call::Locale;
 use crate::gateway::converse::Converse;
+use crate::gateway::prompts::Chunks;
 use crate::gateway::registry::Registry;
 use crate::gateway::wire::pb;
 use crate::gateway::wire::pb::call_gateway_server::{CallGateway, CallGatewayServer};
 use crate::lookup::Network;
-use crate::prompt::estimated_ms;
 use crate::session::Shared;
 use crate::token::TokenKeys;
 
@@ -43,8 +43,6 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
 /// A drain ends after this, whatever hangs.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Largest page of `ListPrompts`.
-const MAX_PAGE: usize = 500;
 
 /// Settings of the service.
 #[derive(Clone, Debug)]
@@ -165,7 +163,7 @@ impl<N: Network> Gateway<N> {
 #[tonic::async_trait]
 impl<N: Network> CallGateway for Gateway<N> {
     type ConverseStream = Converse<N>;
-    type FetchPromptStream = tokio_stream::Empty<Result<pb::AudioChunk, Status>>;
+    type FetchPromptStream = tokio_stream::Iter<Chunks>;
 
     async fn converse(
         &self,
@@ -181,62 +179,16 @@ impl<N: Network> CallGateway for Gateway<N> {
         &self,
         request: Request<pb::ListPromptsRequest>,
     ) -> Result<Response<pb::ListPromptsResponse>, Status> {
-        let request = request.into_inner();
         let bundle = self.inner.bundle();
-        // A token names a page of one bundle: after another is published the list begins anew.
-        let first = match request.page_token.split_once('/') {
-            None if request.page_token.is_empty() => 0,
-            Some((hash, at)) if *hash == *bundle.hash => at.parse().unwrap_or(usize::MAX),
-            _ => {
-                return Err(Status::invalid_argument(
-                    "page_token is of no page of this bundle",
-                ));
-            }
-        };
-        let size = match usize::try_from(request.page_size) {
-            Ok(size @ 1..=MAX_PAGE) => size,
-            _ => MAX_PAGE,
-        };
-        let names = bundle.catalog.names();
-        let all = names
-            .iter()
-            .flat_map(|name| Locale::ALL.iter().map(move |locale| (name, locale)));
-        let prompt = |(name, locale): (&Arc<str>, &Locale)| {
-            let id = bundle.catalog.find(name)?;
-            let text = bundle.catalog.text(id, *locale).to_string();
-            Some(pb::Prompt {
-                id: name.to_string(),
-                locale: locale.to_string(),
-                duration_ms: estimated_ms(&text),
-                text,
-                ..pb::Prompt::default()
-            })
-        };
-        let prompts: Vec<_> = all.skip(first).take(size).filter_map(prompt).collect();
-        let next = first.saturating_add(prompts.len());
-        let more = next < names.len().saturating_mul(Locale::ALL.len());
-        let next_page_token = if more {
-            format!("{}/{next}", bundle.hash)
-        } else {
-            String::new()
-        };
-        Ok(Response::new(pb::ListPromptsResponse {
-            prompts,
-            next_page_token,
-        }))
+        prompts::list(&bundle, request.get_ref()).map(Response::new)
     }
 
     async fn fetch_prompt(
         &self,
         request: Request<pb::FetchPromptRequest>,
     ) -> Result<Response<Self::FetchPromptStream>, Status> {
-        let request = request.into_inner();
-        let known = self.inner.bundle().catalog.find(&request.id).is_some();
-        let known = known && request.locale.parse::<Locale>().is_ok();
-        Err(Status::not_found(if known {
-            "this prompt has no audio yet: play its text by synthesis"
-        } else {
-            "there is no such prompt"
-        }))
+        let bundle = self.inner.bundle();
+        let chunks = prompts::fetch(&bundle, request.get_ref())?;
+        Ok(Response::new(tokio_stream::iter(chunks)))
     }
 }

@@ -1,22 +1,17 @@
-//! Reads `prompts/<locale>.toml`: every prompt in every locale, with the same slots, or problems.
-//!
-//! The file is flat TOML, `id = "text"`; a slot stands in braces, `{ticket_number}`.
+//! All prompts in all locales, and every clip that speaks them, with its length once the audio is
+//! known. What stands in the files is read by [`read`](crate::prompt::read).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
-
 use crate::call::Locale;
-use crate::problem::{Problems, Source, did_you_mean};
+use crate::problem::{Problem, Problems, Source};
+use crate::prompt::pronounce::{self, Pronounce};
+use crate::prompt::read::{Draft, Drafts, compare, read};
 use crate::prompt::spoken;
-use crate::prompt::{PromptId, Segment, Slot, Values, estimated_ms};
-
-/// Longest prompt, in characters: half a minute of speech; nobody listens longer.
-const MAX_TEXT: usize = 600;
-/// Most prompts: a [`PromptId`] is a `u16`, and a real catalog has a few hundred.
-const MAX_PROMPTS: usize = 4_000;
+use crate::prompt::text::{self, Part};
+use crate::prompt::{PromptId, Recorded, Segment, Slot, Values, estimated_ms};
 
 /// All prompts. Loaded whole or not at all.
 #[derive(Debug)]
@@ -24,45 +19,61 @@ pub struct Catalog {
     names: Vec<Arc<str>>,
     slots: Vec<Vec<Slot>>,
     /// By locale, in the order of [`Locale::ALL`].
-    texts: Vec<Vec<Text>>,
+    speech: Vec<Speech>,
     silence: Arc<str>,
 }
 
-/// One prompt in one locale.
+/// All that is said in one locale.
+#[derive(Debug, Default)]
+struct Speech {
+    /// By prompt; one or more texts each.
+    takes: Vec<Vec<Take>>,
+    clips: BTreeMap<Arc<str>, Clip>,
+    pronounce: Pronounce,
+}
+
+/// One text of a prompt.
 #[derive(Debug)]
-struct Text {
+struct Take {
     raw: Arc<str>,
     parts: Vec<Part>,
 }
 
-/// A piece of a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Words(String),
-    Slot(Slot),
+/// What one audio file says.
+#[derive(Clone, Debug)]
+pub struct Clip {
+    /// Its id, also the name of its file: `a-z`, `0-9`, `_`, and `-` before what is not the
+    /// prompt's own name.
+    pub id: Arc<str>,
+    /// What it says, as it is shown.
+    pub text: Arc<str>,
+    /// What it says, as it is spoken: stresses marked by an acute, foreign names in the locale's
+    /// letters.
+    pub spoken: String,
+    /// The prompt that it is a part of; `None`: a clip of numbers.
+    pub prompt: Option<PromptId>,
+    /// Its audio, once it is known.
+    pub recorded: Option<Recorded>,
+    place: (Arc<Source>, Range<usize>),
 }
 
-/// One prompt as it stands in a file.
-struct Draft {
-    span: Range<usize>,
-    text: String,
-    parts: Vec<Part>,
-}
+impl Clip {
+    /// A problem where its text stands.
+    pub fn problem(&self, title: impl Into<String>) -> Problem {
+        self.place.0.problem(self.place.1.clone(), title)
+    }
 
-impl Draft {
-    fn slots(&self) -> Vec<Slot> {
-        let mut slots: Vec<Slot> = (self.parts.iter())
-            .filter_map(|part| {
-                if let Part::Slot(slot) = part {
-                    Some(*slot)
-                } else {
-                    None
-                }
-            })
-            .collect();
-        slots.sort();
-        slots.dedup();
-        slots
+    /// The word in it that a voice of its locale cannot read.
+    pub fn unreadable(&self) -> Option<String> {
+        pronounce::unreadable(&self.spoken).map(str::to_owned)
+    }
+
+    /// How long it takes: of the audio, or estimated.
+    pub fn duration_ms(&self) -> u32 {
+        match &self.recorded {
+            Some(recorded) => recorded.duration_ms,
+            None => estimated_ms(&self.text),
+        }
     }
 }
 
@@ -70,33 +81,33 @@ impl Catalog {
     /// Reads the prompts of each locale from its file.
     pub fn load(files: &[(Locale, Arc<Source>)]) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let drafts: Vec<BTreeMap<String, Draft>> = files
+        let drafts: Vec<Drafts> = files
             .iter()
             .map(|(_, source)| read(source, &mut problems))
             .collect();
         compare(files, &drafts, &mut problems);
-        let mut texts = Vec::new();
-        let mut names = Vec::new();
-        let mut slots = Vec::new();
+        let mut catalog = Self {
+            names: Vec::new(),
+            slots: Vec::new(),
+            speech: Vec::new(),
+            silence: "".into(),
+        };
         for &locale in Locale::ALL {
-            let file = files.iter().position(|(of, _)| *of == locale);
-            let Some(drafts) = file.and_then(|at| drafts.get(at)) else {
+            let file = files.iter().zip(&drafts).find(|((of, _), _)| *of == locale);
+            let Some(((_, source), drafts)) = file else {
                 continue;
             };
-            names = drafts.keys().map(|name| Arc::from(name.as_str())).collect();
-            slots = drafts.values().map(Draft::slots).collect();
-            let text = |draft: &Draft| Text {
-                raw: draft.text.as_str().into(),
-                parts: draft.parts.clone(),
-            };
-            texts.push(drafts.values().map(text).collect());
+            let prompts = &drafts.prompts;
+            catalog.names = prompts
+                .keys()
+                .map(|name| Arc::from(name.as_str()))
+                .collect();
+            catalog.slots = prompts.values().map(Draft::slots).collect();
+            let mut speech = speech(locale, source, drafts);
+            speech.pronounce = drafts.pronounce.clone();
+            catalog.speech.push(speech);
         }
-        problems.or_ok(Self {
-            names,
-            slots,
-            texts,
-            silence: "".into(),
-        })
+        problems.or_ok(catalog)
     }
 
     /// The prompt of that name.
@@ -123,160 +134,162 @@ impl Catalog {
         self.slots.get(usize::from(id.0)).map_or(&[], Vec::as_slice)
     }
 
-    /// The prompt in one locale, ready to be played; `None` when a value for a slot is missing.
-    /// Without slots this is a clone of three `Arc`s.
-    pub fn segment(&self, id: PromptId, locale: Locale, values: &Values) -> Option<Segment> {
-        let text = self.of(id, locale)?;
-        let said = match text.parts.as_slice() {
-            [] | [Part::Words(_)] => Arc::clone(&text.raw),
-            parts => {
-                let mut said = String::with_capacity(text.raw.len());
-                for part in parts {
-                    match part {
-                        Part::Words(words) => said.push_str(words),
-                        Part::Slot(slot) => said.push_str(&spoken::fill(*slot, locale, values)?),
-                    }
-                }
-                said.into()
+    /// Whether it has other words for a second time.
+    pub fn varies(&self, id: PromptId) -> bool {
+        let takes = self
+            .speech
+            .iter()
+            .map(|speech| speech.takes.get(usize::from(id.0)));
+        takes.flatten().any(|takes| takes.len() > 1)
+    }
+
+    /// What says the prompt the `nth` time in a call (from 0): clips and pauses, ready to be
+    /// played. `None` when a value for a slot is missing or cannot be said.
+    pub fn segments(
+        &self,
+        id: PromptId,
+        locale: Locale,
+        nth: u8,
+        values: &Values,
+    ) -> Option<Vec<Segment>> {
+        let takes = self.speech(locale)?.takes.get(usize::from(id.0))?;
+        let take = takes.get(usize::from(nth).checked_rem(takes.len())?)?;
+        let mut segments = Vec::with_capacity(take.parts.len());
+        for part in &take.parts {
+            match part {
+                Part::Clip(id) => segments.push(self.segment(locale, id)?),
+                Part::Slot(slot) => self.fill(locale, &slot.value(values)?, &mut segments)?,
+                Part::Mark(mark, silence_ms) => punctuate(mark, *silence_ms, &mut segments),
             }
-        };
+        }
+        Some(segments)
+    }
+
+    /// Adds what says a value.
+    pub fn fill(
+        &self,
+        locale: Locale,
+        value: &spoken::Value,
+        segments: &mut Vec<Segment>,
+    ) -> Option<()> {
+        for piece in spoken::pieces(locale, value) {
+            segments.push(self.segment(locale, &piece.unit.id())?);
+            if let (true, Part::Mark(mark, silence_ms)) = (piece.comma, text::COMMA) {
+                punctuate(mark, silence_ms, segments);
+            }
+        }
+        Some(())
+    }
+
+    /// One clip as a segment. Three clones of an `Arc` when it has audio.
+    fn segment(&self, locale: Locale, id: &str) -> Option<Segment> {
+        let clip = self.clip(locale, id)?;
+        let sha256 = clip.recorded.as_ref().map(|recorded| &recorded.sha256);
         Some(Segment {
-            prompt: Arc::clone(self.name(id)),
-            sha256: Arc::clone(&self.silence),
-            duration_ms: estimated_ms(&said),
-            text: said,
+            prompt: Arc::clone(&clip.id),
+            sha256: Arc::clone(sha256.unwrap_or(&self.silence)),
+            text: Arc::clone(&clip.text),
+            duration_ms: clip.duration_ms(),
         })
     }
 
-    /// The text of a prompt as it stands in its file.
+    /// The text of a prompt as it stands in its file; the first one, where it has several.
     pub fn text(&self, id: PromptId, locale: Locale) -> &Arc<str> {
-        self.of(id, locale).map_or(&self.silence, |text| &text.raw)
+        let takes = (self.speech(locale)).and_then(|speech| speech.takes.get(usize::from(id.0)));
+        let first = takes.and_then(|takes| takes.first());
+        first.map_or(&self.silence, |take| &take.raw)
     }
 
-    fn of(&self, id: PromptId, locale: Locale) -> Option<&Text> {
+    /// Every clip of a locale: those of the prompts and those of numbers, by id.
+    pub fn clips(&self, locale: Locale) -> impl Iterator<Item = &Clip> {
+        let speech = self.speech(locale);
+        speech.into_iter().flat_map(|speech| speech.clips.values())
+    }
+
+    /// The clip of that id.
+    pub fn clip(&self, locale: Locale, id: &str) -> Option<&Clip> {
+        self.speech(locale)?.clips.get(id)
+    }
+
+    /// A text as it is spoken in a locale.
+    pub fn pronounced(&self, locale: Locale, text: &str) -> String {
+        let speech = self.speech(locale);
+        speech.map_or_else(|| text.to_owned(), |speech| speech.pronounce.apply(text))
+    }
+
+    /// Tells what the clips of a locale sound like.
+    pub fn record(
+        &mut self,
+        locale: Locale,
+        recorded: impl IntoIterator<Item = (Arc<str>, Recorded)>,
+    ) {
+        let at = Locale::ALL.iter().position(|known| *known == locale);
+        let Some(speech) = at.and_then(|at| self.speech.get_mut(at)) else {
+            return;
+        };
+        for (id, recorded) in recorded {
+            if let Some(clip) = speech.clips.get_mut(&id) {
+                clip.recorded = Some(recorded);
+            }
+        }
+    }
+
+    fn speech(&self, locale: Locale) -> Option<&Speech> {
         let at = Locale::ALL.iter().position(|known| *known == locale)?;
-        self.texts.get(at)?.get(usize::from(id.0))
+        self.speech.get(at)
     }
 }
 
-/// Reads one file as far as it can be read.
-fn read(source: &Arc<Source>, problems: &mut Problems) -> BTreeMap<String, Draft> {
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    for error in errors {
-        problems.push(source.problem(error.span().unwrap_or(0..0), error.message()));
+/// Puts a mark behind what was said last, and the pause that it stands for.
+fn punctuate(mark: &str, silence_ms: u32, segments: &mut Vec<Segment>) {
+    if let Some(last) = segments.last_mut().filter(|_| !mark.is_empty()) {
+        last.text = format!("{}{mark}", last.text).into();
     }
-    let mut drafts = BTreeMap::new();
-    for (key, value) in table.get_ref() {
-        let name = key.get_ref().as_ref();
-        if !is_name(name) {
-            let problem = source.problem(key.span(), format!("`{name}` cannot name a prompt"));
-            problems.push(problem.hint("use a-z, 0-9 and _, at most 64 characters"));
-        }
-        let DeValue::String(text) = value.get_ref() else {
-            let problem = source.problem(value.span(), format!("prompt `{name}` is not a text"));
-            problems.push(problem.hint(format!("write {name} = \"…\"")));
-            continue;
-        };
-        let parts = parts(source, name, &value.span(), text, problems);
-        let draft = Draft {
-            span: key.span(),
-            text: text.to_string(),
-            parts,
-        };
-        drafts.insert(name.to_owned(), draft);
+    if silence_ms > 0 {
+        segments.push(Segment::silence(silence_ms));
     }
-    if drafts.len() > MAX_PROMPTS {
-        problems.push(source.problem(0..0, format!("more than {MAX_PROMPTS} prompts")));
-    }
-    drafts
 }
 
-/// Whether a prompt or a step may have that name: it becomes a file's name one day.
-pub fn is_name(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    (1..=64).contains(&name.len()) && name.bytes().all(plain)
-}
-
-/// Splits a text at its slots.
-fn parts(
-    source: &Arc<Source>,
-    name: &str,
-    span: &Range<usize>,
-    text: &str,
-    problems: &mut Problems,
-) -> Vec<Part> {
-    let mut wrong = |title: String, hint: String| {
-        problems.push(source.problem(span.clone(), title).hint(hint));
+fn speech(locale: Locale, source: &Arc<Source>, drafts: &Drafts) -> Speech {
+    let mut speech = Speech::default();
+    let clip = |id: Arc<str>, text: String, prompt, span: Range<usize>| Clip {
+        id,
+        spoken: drafts.pronounce.apply(&text),
+        text: text.into(),
+        prompt,
+        recorded: None,
+        place: (Arc::clone(source), span),
     };
-    if text.trim().is_empty() {
-        wrong(
-            format!("prompt `{name}` says nothing"),
-            "write what Dana says".to_owned(),
-        );
-    }
-    if text.chars().count() > MAX_TEXT {
-        let hint = format!("{MAX_TEXT} characters are half a minute: split it");
-        wrong(format!("prompt `{name}` is too long"), hint);
-    }
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        if !before.is_empty() {
-            parts.push(Part::Words(before.to_owned()));
-        }
-        let Some((slot, after)) = after.split_once('}') else {
-            wrong(
-                format!("prompt `{name}` opens a slot and does not close it"),
-                "add }".to_owned(),
-            );
-            return parts;
-        };
-        if let Ok(slot) = slot.parse() {
-            parts.push(Part::Slot(slot));
-        } else {
-            let known = Slot::ALL.iter().map(|slot| slot.as_str());
-            let near = did_you_mean(slot, known.clone());
-            let all = known.collect::<Vec<_>>().join(", ");
-            let hint = near.map_or_else(
-                || format!("there are: {all}"),
-                |n| format!("did you mean `{n}`?"),
-            );
-            wrong(format!("no slot is called `{slot}`"), hint);
-        }
-        rest = after;
-    }
-    if !rest.is_empty() {
-        parts.push(Part::Words(rest.to_owned()));
-    }
-    parts
-}
-
-/// Every prompt in every locale, with the same slots.
-fn compare(
-    files: &[(Locale, Arc<Source>)],
-    drafts: &[BTreeMap<String, Draft>],
-    problems: &mut Problems,
-) {
-    for ((locale, source), here) in files.iter().zip(drafts) {
-        for ((other, there_source), there) in files.iter().zip(drafts) {
-            if other == locale {
-                continue;
+    for ((name, draft), at) in drafts.prompts.iter().zip(0u16..) {
+        let mut takes = Vec::new();
+        for ((raw, written), nth) in draft.takes.iter().zip(1..) {
+            let id = if nth == 1 {
+                name.clone()
+            } else {
+                format!("{name}-alt{nth}")
+            };
+            let (parts, words) = text::spoken(&id, written);
+            for (id, text) in words {
+                let clip = clip(
+                    Arc::clone(&id),
+                    text,
+                    Some(PromptId(at)),
+                    draft.span.clone(),
+                );
+                speech.clips.insert(id, clip);
             }
-            for (name, draft) in there {
-                let Some(same) = here.get(name) else {
-                    let title = format!("prompt `{name}` is missing in `{locale}`");
-                    let problem = there_source.problem(draft.span.clone(), title);
-                    problems.push(problem.hint(format!("add {name} = \"…\" to {}", source.path)));
-                    continue;
-                };
-                if same.slots() != draft.slots() && other < locale {
-                    let title = format!("prompt `{name}` has other slots in `{locale}`");
-                    let problem = source.problem(same.span.clone(), title);
-                    let slots: Vec<_> = draft.slots().iter().map(|s| format!("{{{s}}}")).collect();
-                    let there = format!("in {}: {}", there_source.path, slots.join(" "));
-                    problems.push(problem.label(there));
-                }
-            }
+            takes.push(Take {
+                raw: raw.as_str().into(),
+                parts,
+            });
         }
+        speech.takes.push(takes);
     }
+    for (unit, text) in spoken::inventory(locale) {
+        let id: Arc<str> = unit.id().into();
+        speech
+            .clips
+            .insert(Arc::clone(&id), clip(id, text, None, 0..0));
+    }
+    speech
 }

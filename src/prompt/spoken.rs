@@ -1,275 +1,282 @@
-//! Numbers, dates and times in words, per locale: what a slot says. Table-driven and complete for
-//! every digit, every day of a year and every minute of a day; never reads a clock.
+//! Numbers, dates, times and durations as clips, per locale. Table-driven and complete: every digit,
+//! every number from 0 to 9,999, every day of a year, every minute of a day, every duration up to a
+//! month. Never reads a clock.
 //!
-//! The forms fit the prompts' sentences: a date is "on the twenty-fifth of November" (Russian
-//! genitive, Kazakh nominative), a time is "at fourteen thirty" (Russian «в …», Kazakh locative).
+//! The forms fit the prompts' sentences: a date is "on the twenty-fifth of November", a time "at …"
+//! or "until …", a duration "in …". The words of a language are in `russian.rs` and `kazakh.rs`; a
+//! clip is as long as its grammar reaches («в четырнадцать часов», «отызға дейін»), so that no
+//! ending depends on the clip beside it.
 
-use crate::call::Locale;
-use crate::prompt::{Slot, Values};
-use crate::time::WallTime;
+use jiff::civil::{Date, Time};
 
-/// What a slot says; `None` when its value is missing.
-pub(super) fn fill(slot: Slot, locale: Locale, values: &Values) -> Option<String> {
-    let line = values.line.as_ref();
-    Some(match slot {
-        Slot::TicketNumber => digits(locale, values.ticket_number.as_deref()?),
-        Slot::VisitDate => date(locale, values.visit_at?),
-        Slot::VisitTime => time(locale, values.visit_at?),
-        Slot::RestoredDate => date(locale, values.restored_at?),
-        Slot::RestoredTime => time(locale, values.restored_at?),
-        Slot::LineKey => digits(locale, &line?.0.to_string()),
-        Slot::LineDigits => digits(locale, &line?.1),
-    })
+use crate::call::{Locale, named};
+use crate::prompt::{kazakh, russian};
+
+/// What a slot says: a typed value, always one that can be spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Digit by digit.
+    Digits(Digits),
+    /// A number.
+    Number(Number),
+    /// On a day.
+    Date(Date),
+    /// At a time of day, to the minute.
+    TimeAt(Time),
+    /// Until a time of day, to the minute.
+    TimeUntil(Time),
+    /// After a while.
+    Duration(Span),
+}
+
+/// One to twenty digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digits(String);
+
+impl Digits {
+    /// Nobody writes down more by ear.
+    pub const MOST: usize = 20;
+
+    /// `None` unless it is one to twenty digits.
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = (1..=Self::MOST).contains(&text.len());
+        (fits && text.bytes().all(|b| b.is_ascii_digit())).then(|| Self(text.to_owned()))
+    }
+}
+
+/// A number that can be spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number(u16);
+
+impl Number {
+    /// The largest.
+    pub const MOST: u16 = 9_999;
+
+    /// `None` above 9,999.
+    pub const fn new(number: u16) -> Option<Self> {
+        if number <= Self::MOST {
+            Some(Self(number))
+        } else {
+            None
+        }
+    }
+}
+
+/// A duration in at most two units: days and hours, or hours and minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    days: u16,
+    hours: u16,
+    minutes: u16,
+}
+
+impl Span {
+    /// The longest: 31 days.
+    pub const MOST_MINUTES: u32 = 31 * 24 * 60;
+
+    /// That many minutes, exact below a day, else in full hours; `None` for 0 and above 31 days.
+    pub fn about(minutes: u32) -> Option<Self> {
+        let minutes = Some(minutes).filter(|m| (1..=Self::MOST_MINUTES).contains(m))?;
+        let part = |value: u32| u16::try_from(value).ok();
+        let days = part(minutes / (24 * 60))?;
+        Some(Self {
+            days,
+            hours: part(minutes / 60 % 24)?,
+            minutes: if days == 0 { part(minutes % 60)? } else { 0 },
+        })
+    }
+}
+
+named! {
+    /// A series of clips, numbered.
+    Series {
+        /// 0 to 9, alone.
+        Digit = "digit",
+        /// 0 to 99: «двадцать пять».
+        Cardinal = "cardinal",
+        /// 1 to 9: «двести».
+        Hundred = "hundred",
+        /// 1 to 9: «две тысячи».
+        Thousand = "thousand",
+        /// 1 to 31, of a month: «двадцать пятого».
+        Day = "day",
+        /// 1 to 12, after its day: «ноября», «қарашада».
+        Month = "month",
+        /// 0 to 23, before minutes: «в четырнадцать часов», «сағат он төрт».
+        HourAt = "hour_at",
+        /// 0 to 23, on the hour: «в четырнадцать часов ровно», «сағат он төртте».
+        HourSharp = "hour_sharp",
+        /// 1 to 59, after an hour, Kazakh only: «отызда».
+        MinuteAt = "minute_at",
+        /// 0 to 23: «до восемнадцати часов», «сағат он сегізге дейін».
+        HourUntil = "hour_until",
+        /// 1 to 59, after an hour: «тридцати минут», «отызға дейін».
+        MinuteUntil = "minute_until",
+        /// 1 to 31, Kazakh only: «үш күн».
+        Days = "days",
+        /// 1 to 23: «два часа», «екі сағат».
+        Hours = "hours",
+        /// 1 to 59, Russian only: «тридцать минут».
+        Minutes = "minutes",
+        /// 1 to 31: «через три дня», «үш күннен кейін».
+        InDays = "in_days",
+        /// 1 to 23: «через два часа», «екі сағаттан кейін».
+        InHours = "in_hours",
+        /// 1 to 59: «через тридцать минут», «отыз минуттан кейін».
+        InMinutes = "in_minutes",
+    }
+}
+
+impl Series {
+    const fn numbers(self) -> std::ops::RangeInclusive<u16> {
+        match self {
+            Self::Digit => 0..=9,
+            Self::Cardinal => 0..=99,
+            Self::Hundred | Self::Thousand => 1..=9,
+            Self::Day | Self::Days | Self::InDays => 1..=31,
+            Self::Month => 1..=12,
+            Self::HourAt | Self::HourSharp | Self::HourUntil => 0..=23,
+            Self::Hours | Self::InHours => 1..=23,
+            Self::MinuteAt | Self::MinuteUntil | Self::Minutes | Self::InMinutes => 1..=59,
+        }
+    }
+}
+
+/// One clip of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    series: Series,
+    number: u16,
+}
+
+impl Unit {
+    /// Id of its clip: no prompt has a `-` in its name.
+    pub fn id(self) -> String {
+        format!("{}-{}", self.series, self.number)
+    }
+
+    /// What it says; `None` in a language that speaks without it.
+    pub fn text(self, locale: Locale) -> Option<String> {
+        let number = usize::from(self.number);
+        match locale {
+            Locale::Ru => russian::text(self.series, number),
+            Locale::Kk => kazakh::text(self.series, number),
+        }
+    }
+}
+
+/// Every clip of numbers that a language needs, with its text.
+pub fn inventory(locale: Locale) -> impl Iterator<Item = (Unit, String)> {
+    let all = Series::ALL
+        .iter()
+        .flat_map(|&series| series.numbers().map(move |number| Unit { series, number }));
+    all.filter_map(move |unit| Some((unit, unit.text(locale)?)))
+}
+
+/// A clip in its place, and whether a short pause follows: a comma for the ear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The clip.
+    pub unit: Unit,
+    /// Whether a pause follows.
+    pub comma: bool,
+}
+
+/// The clips that speak a value.
+pub fn pieces(locale: Locale, value: &Value) -> Vec<Piece> {
+    let ru = locale == Locale::Ru;
+    let plain = |units: &[(Series, u16)]| -> Vec<Piece> {
+        let piece = |&(series, number): &(Series, u16)| Piece {
+            unit: Unit { series, number },
+            comma: false,
+        };
+        units.iter().map(piece).collect()
+    };
+    match value {
+        Value::Digits(digits) => self::digits(digits),
+        Value::Number(number) => plain(&self::number(*number)),
+        Value::Date(date) => plain(&[
+            (Series::Day, small(date.day())),
+            (Series::Month, small(date.month())),
+        ]),
+        Value::TimeAt(time) => {
+            let (hour, minute) = (small(time.hour()), small(time.minute()));
+            let minutes = if ru {
+                Series::Minutes
+            } else {
+                Series::MinuteAt
+            };
+            match minute {
+                0 => plain(&[(Series::HourSharp, hour)]),
+                minute => plain(&[(Series::HourAt, hour), (minutes, minute)]),
+            }
+        }
+        Value::TimeUntil(time) => {
+            let (hour, minute) = (small(time.hour()), small(time.minute()));
+            let hours = if ru {
+                Series::HourUntil
+            } else {
+                Series::HourAt
+            };
+            match minute {
+                0 => plain(&[(Series::HourUntil, hour)]),
+                minute => plain(&[(hours, hour), (Series::MinuteUntil, minute)]),
+            }
+        }
+        Value::Duration(span) => plain(&duration(*span, ru)),
+    }
 }
 
 /// One by one, with pauses between groups of two or three: a long number is written down by ear.
-pub fn digits(locale: Locale, number: &str) -> String {
-    let names = match locale {
-        Locale::Ru => &RU_UNITS,
-        Locale::Kk => &KK_UNITS,
+fn digits(digits: &Digits) -> Vec<Piece> {
+    let group = if digits.0.len() <= 4 { 2 } else { 3 };
+    let last = digits.0.len();
+    let piece = |(byte, count): (u8, usize)| Piece {
+        unit: Unit {
+            series: Series::Digit,
+            number: u16::from(byte.saturating_sub(b'0')),
+        },
+        comma: count.is_multiple_of(group) && count < last,
     };
-    let words: Vec<&str> = (number.chars())
-        .filter_map(|c| c.to_digit(10).and_then(|digit| usize::try_from(digit).ok()))
-        .filter_map(|digit| {
-            if digit == 0 {
-                Some(zero(locale))
-            } else {
-                names.get(digit).copied()
-            }
-        })
-        .collect();
-    let group = if words.len() <= 4 { 2 } else { 3 };
-    words
-        .chunks(group)
-        .map(|group| group.join(" "))
-        .collect::<Vec<_>>()
-        .join(", ")
+    digits.0.bytes().zip(1..).map(piece).collect()
 }
 
-/// Day and month: «двадцать пятого ноября», «жиырма бесінші қараша».
-pub fn date(locale: Locale, at: WallTime) -> String {
-    let local = at.in_kazakhstan();
-    let day = usize::try_from(local.day()).unwrap_or(1);
-    let month = usize::try_from(local.month())
-        .unwrap_or(1)
-        .saturating_sub(1);
-    match locale {
-        Locale::Ru => format!("{} {}", ru_ordinal_genitive(day), RU_MONTHS[month]),
-        Locale::Kk => format!("{} {}", kk_ordinal(day), KK_MONTHS[month]),
-    }
+fn number(number: Number) -> Vec<(Series, u16)> {
+    let Number(number) = number;
+    let parts = [
+        (Series::Thousand, number / 1_000),
+        (Series::Hundred, number / 100 % 10),
+        (Series::Cardinal, number % 100),
+    ];
+    let said = parts
+        .into_iter()
+        .filter(|&(series, part)| part > 0 || (series == Series::Cardinal && number == 0));
+    said.collect()
 }
 
-/// Time of day: «в четырнадцать часов тридцать минут», «сағат он төрт отызда».
-pub fn time(locale: Locale, at: WallTime) -> String {
-    let local = at.in_kazakhstan();
-    let hour = usize::try_from(local.hour()).unwrap_or(0);
-    let minute = usize::try_from(local.minute()).unwrap_or(0);
-    match locale {
-        Locale::Ru => ru_time(hour, minute),
-        Locale::Kk => kk_time(hour, minute),
-    }
+/// Russian says "in" before the first unit, Kazakh "after" behind the last.
+fn duration(span: Span, ru: bool) -> Vec<(Series, u16)> {
+    let units = [
+        (Series::Days, Series::InDays, span.days),
+        (Series::Hours, Series::InHours, span.hours),
+        (Series::Minutes, Series::InMinutes, span.minutes),
+    ];
+    let said: Vec<_> = units.into_iter().filter(|(_, _, n)| *n > 0).collect();
+    let marked = if ru { 0 } else { said.len().saturating_sub(1) };
+    let unit = |(at, &(bare, with_in, n))| (if at == marked { with_in } else { bare }, n);
+    said.iter().enumerate().map(unit).collect()
 }
 
-fn ru_time(hour: usize, minute: usize) -> String {
-    let hours = ru_plural(hour, ["час", "часа", "часов"]);
-    let hour = ru_cardinal(hour, false);
-    if minute == 0 {
-        return format!("в {hour} {hours} ровно");
-    }
-    let minutes = ru_plural(minute, ["минуту", "минуты", "минут"]);
-    format!("в {hour} {hours} {} {minutes}", ru_cardinal(minute, true))
+/// Days, months, hours and minutes of jiff's civil types are never negative.
+fn small(number: i8) -> u16 {
+    u16::from(number.unsigned_abs())
 }
 
-/// The locative ending follows the last word said: hour when the minutes are zero, else minutes.
-fn kk_time(hour: usize, minute: usize) -> String {
-    if minute == 0 {
-        format!("сағат {}", kk_locative(&kk_cardinal(hour)))
-    } else {
-        format!(
-            "сағат {} {}",
-            kk_cardinal(hour),
-            kk_locative(&kk_cardinal(minute))
-        )
-    }
-}
-
-const fn zero(locale: Locale) -> &'static str {
-    match locale {
-        Locale::Ru => "ноль",
-        Locale::Kk => "нөл",
-    }
-}
-
-const fn ru_plural(count: usize, forms: [&'static str; 3]) -> &'static str {
-    match (count % 10, count % 100) {
-        (1, tens) if tens != 11 => forms[0],
-        (2..=4, tens) if tens < 12 || tens > 14 => forms[1],
-        _ => forms[2],
-    }
-}
-
-/// 0 to 59. Minutes are feminine and stand in the accusative: «одну», «две».
-fn ru_cardinal(number: usize, feminine: bool) -> String {
-    let unit = |unit: usize| match (unit, feminine) {
-        (1, true) => "одну",
-        (2, true) => "две",
-        (unit, _) => RU_UNITS[unit],
-    };
-    match (number / 10, number % 10) {
-        (0, 0) => zero(Locale::Ru).to_owned(),
-        (0, ones) => unit(ones).to_owned(),
-        (1, ones) => RU_TEENS[ones].to_owned(),
-        (tens, 0) => RU_TENS[tens].to_owned(),
-        (tens, ones) => format!("{} {}", RU_TENS[tens], unit(ones)),
-    }
-}
-
-/// 1 to 31.
-fn ru_ordinal_genitive(day: usize) -> String {
-    match day {
-        20 => "двадцатого".to_owned(),
-        30 => "тридцатого".to_owned(),
-        21..=29 => format!("двадцать {}", RU_ORDINALS[day - 20]),
-        31 => format!("тридцать {}", RU_ORDINALS[1]),
-        day => RU_ORDINALS.get(day).copied().unwrap_or("").to_owned(),
-    }
-}
-
-/// 0 to 59.
-fn kk_cardinal(number: usize) -> String {
-    match (number / 10, number % 10) {
-        (0, 0) => zero(Locale::Kk).to_owned(),
-        (0, ones) => KK_UNITS[ones].to_owned(),
-        (tens, 0) => KK_TENS[tens].to_owned(),
-        (tens, ones) => format!("{} {}", KK_TENS[tens], KK_UNITS[ones]),
-    }
-}
-
-/// 1 to 31.
-fn kk_ordinal(day: usize) -> String {
-    match (day / 10, day % 10) {
-        (2, 0) => "жиырмасыншы".to_owned(),
-        (tens, 0) => format!("{}ыншы", KK_TENS[tens]),
-        (0, ones) => KK_ORDINALS[ones].to_owned(),
-        (tens, ones) => format!("{} {}", KK_TENS[tens], KK_ORDINALS[ones]),
-    }
-}
-
-/// The locative of a number word: -да/-де after a voiced end, -та/-те after a voiceless one, the
-/// vowel by the word's last vowel.
-fn kk_locative(words: &str) -> String {
-    let front = words.chars().rev().find_map(|c| match c {
-        'і' | 'е' | 'ө' | 'ү' | 'ә' | 'и' => Some(true),
-        'а' | 'о' | 'ұ' | 'ы' => Some(false),
-        _ => None,
+/// What the clips of a value say, in one line.
+pub fn text(locale: Locale, value: &Value) -> String {
+    let words = pieces(locale, value).into_iter().map(|piece| {
+        let text = piece.unit.text(locale).unwrap_or_default();
+        if piece.comma { text + "," } else { text }
     });
-    let voiceless = words.ends_with(['п', 'ф', 'к', 'қ', 'т', 'с', 'ш', 'щ', 'ч', 'ц', 'х', 'һ']);
-    let ending = match (voiceless, front.unwrap_or(false)) {
-        (true, true) => "те",
-        (true, false) => "та",
-        (false, true) => "де",
-        (false, false) => "да",
-    };
-    format!("{words}{ending}")
+    words.collect::<Vec<_>>().join(" ")
 }
-
-const RU_UNITS: [&str; 10] = [
-    "",
-    "один",
-    "два",
-    "три",
-    "четыре",
-    "пять",
-    "шесть",
-    "семь",
-    "восемь",
-    "девять",
-];
-const RU_TEENS: [&str; 10] = [
-    "десять",
-    "одиннадцать",
-    "двенадцать",
-    "тринадцать",
-    "четырнадцать",
-    "пятнадцать",
-    "шестнадцать",
-    "семнадцать",
-    "восемнадцать",
-    "девятнадцать",
-];
-const RU_TENS: [&str; 6] = ["", "", "двадцать", "тридцать", "сорок", "пятьдесят"];
-const RU_ORDINALS: [&str; 20] = [
-    "",
-    "первого",
-    "второго",
-    "третьего",
-    "четвёртого",
-    "пятого",
-    "шестого",
-    "седьмого",
-    "восьмого",
-    "девятого",
-    "десятого",
-    "одиннадцатого",
-    "двенадцатого",
-    "тринадцатого",
-    "четырнадцатого",
-    "пятнадцатого",
-    "шестнадцатого",
-    "семнадцатого",
-    "восемнадцатого",
-    "девятнадцатого",
-];
-const RU_MONTHS: [&str; 12] = [
-    "января",
-    "февраля",
-    "марта",
-    "апреля",
-    "мая",
-    "июня",
-    "июля",
-    "августа",
-    "сентября",
-    "октября",
-    "ноября",
-    "декабря",
-];
-const KK_UNITS: [&str; 10] = [
-    "",
-    "бір",
-    "екі",
-    "үш",
-    "төрт",
-    "бес",
-    "алты",
-    "жеті",
-    "сегіз",
-    "тоғыз",
-];
-const KK_TENS: [&str; 6] = ["", "он", "жиырма", "отыз", "қырық", "елу"];
-const KK_ORDINALS: [&str; 10] = [
-    "",
-    "бірінші",
-    "екінші",
-    "үшінші",
-    "төртінші",
-    "бесінші",
-    "алтыншы",
-    "жетінші",
-    "сегізінші",
-    "тоғызыншы",
-];
-const KK_MONTHS: [&str; 12] = [
-    "қаңтар",
-    "ақпан",
-    "наурыз",
-    "сәуір",
-    "мамыр",
-    "маусым",
-    "шілде",
-    "тамыз",
-    "қыркүйек",
-    "қазан",
-    "қараша",
-    "желтоқсан",
-];

@@ -105,12 +105,7 @@ fn action_line(action: &Action) -> Option<(&'static str, String)> {
 }
 
 fn said(play: &Play) -> String {
-    let texts: Vec<&str> = play
-        .segments
-        .iter()
-        .map(|segment| segment.text.as_ref())
-        .collect();
-    format!("[{}] {}", play.locale, texts.join(" "))
+    format!("[{}] {}", play.locale, play.text())
 }
 
 fn asked(lookup: &Lookup) -> String {

@@ -67,6 +67,13 @@ impl Service {
     /// Puts it together from its configuration.
     pub fn new(config: &Config) -> Result<Self, ServeError> {
         let bundle = Bundle::load(&config.bundle)?;
+        for warning in bundle.audio.placeholders() {
+            tracing::warn!("{warning}");
+        }
+        for problem in bundle.audio_problems.iter() {
+            // Its text is played by synthesis: worth a word, no reason to serve nobody.
+            tracing::warn!("{}: a gateway has to speak it", problem.title());
+        }
         let keys = keys::load_or_create(&config.token_keys())?;
         let keys = keys.into_iter().map(|key| MasterKey {
             id: key.id,

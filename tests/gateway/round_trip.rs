@@ -110,6 +110,7 @@ fn actions() -> impl Strategy<Value = Action> {
         duration_ms: estimated_ms(&text),
         text: text.into(),
     });
+    let segment = prop_oneof![segment, (1..60_000u32).prop_map(Segment::silence)];
     let play = (
         any::<u32>(),
         select(Locale::ALL),

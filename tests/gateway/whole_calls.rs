@@ -155,47 +155,6 @@ async fn a_drain_ends_every_stream_so_that_calls_go_on_elsewhere() {
 }
 
 #[tokio::test]
-async fn prompts_are_listed_in_pages_and_have_no_audio_yet() {
-    let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
-    let mut client = CallGatewayClient::new(connect(&replica).await);
-    let mut ids = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = pb::ListPromptsRequest {
-            page_size: 50,
-            page_token,
-        };
-        let page = client
-            .list_prompts(request)
-            .await
-            .expect("a page")
-            .into_inner();
-        ids.extend(
-            page.prompts
-                .into_iter()
-                .map(|prompt| format!("{}/{}", prompt.id, prompt.locale)),
-        );
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    let names = BUNDLE.catalog.names();
-    let all: Vec<String> = names
-        .iter()
-        .flat_map(|name| Locale::ALL.iter().map(move |l| format!("{name}/{l}")))
-        .collect();
-    assert_eq!(ids, all);
-    let request = pb::FetchPromptRequest {
-        id: "open".to_owned(),
-        locale: "ru".to_owned(),
-        codec: 1,
-    };
-    let status = client.fetch_prompt(request).await.expect_err("no audio");
-    assert_eq!(status.code(), Code::NotFound);
-}
-
-#[tokio::test]
 async fn a_caller_who_hangs_up_while_his_ticket_is_on_its_way_still_gets_it() {
     let back_ends = BackEnds::default();
     let replica = replica(&back_ends, 7, Settings::default()).await;

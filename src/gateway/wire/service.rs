@@ -241,10 +241,15 @@ fn pb_action(action: &Action) -> Option<pb::CallAction> {
 }
 
 fn pb_segment(segment: &Segment) -> pb::Segment {
+    let content = if segment.is_silence() {
+        pb::segment::Content::SilenceMs(segment.duration_ms)
+    } else {
+        pb::segment::Content::Text(segment.text.to_string())
+    };
     pb::Segment {
         prompt_id: segment.prompt.to_string(),
         sha256: segment.sha256.to_string(),
-        content: Some(pb::segment::Content::Text(segment.text.to_string())),
+        content: Some(content),
     }
 }
 
