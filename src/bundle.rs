@@ -9,22 +9,30 @@ use ring::digest::{Context, SHA256};
 use crate::call::Locale;
 use crate::flow::Flow;
 use crate::flow::load;
+use crate::flow::rules;
+use crate::flow::rules::Rule;
 use crate::problem::{Problems, Source};
 use crate::prompt::catalog::Catalog;
 use crate::understanding::{File, Grammars};
 
 /// The flow's file, below the bundle's folder.
 const FLOW: &str = "flows/dana.toml";
+/// The rules that it must keep.
+const RULES: &str = "flows/dana.rules.toml";
 
 /// What calls, tokens and recordings refer to by its hash. A call keeps its bundle to the end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bundle {
     /// The flow.
-    pub flow: Flow,
+    pub flow: Arc<Flow>,
+    /// The rules of the flow.
+    pub rules: Arc<[Rule]>,
     /// The prompts.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// The grammars.
-    pub grammars: Grammars,
+    pub grammars: Arc<Grammars>,
+    /// The files of flow and rules, for what points at a place in them.
+    pub sources: [Arc<Source>; 2],
     /// First 16 bytes of the SHA-256 over all files, lower-case hex.
     pub hash: Arc<str>,
 }
@@ -52,11 +60,12 @@ impl Bundle {
     /// problems of all files come at once; those of the flow's names only when the prompts are
     /// whole, as half a catalog would make problems that are none.
     pub fn load(folder: &Path) -> Result<Arc<Self>, BundleError> {
-        let flow = read(folder, FLOW)?;
+        let flow_file = read(folder, FLOW)?;
+        let rules_file = read(folder, RULES)?;
         let prompts = per_locale(folder, "prompts")?;
         let grammars = grammars(folder)?;
         let hash = hash(
-            [&flow]
+            [&flow_file, &rules_file]
                 .into_iter()
                 .chain(prompts.iter().map(|(_, source)| source))
                 .chain(grammars.iter().map(|(_, source)| source)),
@@ -66,16 +75,23 @@ impl Bundle {
         let grammars = Grammars::load(&grammars).map_err(&mut keep).ok();
         let catalog = Catalog::load(&prompts).map_err(&mut keep).ok();
         let flow = if let Some(catalog) = &catalog {
-            load::load(&flow, catalog).map_err(&mut keep).ok()
+            load::load(&flow_file, catalog).map_err(&mut keep).ok()
         } else {
-            keep(load::problems(&flow));
+            keep(load::problems(&flow_file));
             None
         };
-        match (flow, catalog, grammars) {
-            (Some(flow), Some(catalog), Some(grammars)) => Ok(Arc::new(Self {
-                flow,
-                catalog,
-                grammars,
+        let rules = (flow.as_ref().zip(catalog.as_ref())).and_then(|(flow, catalog)| {
+            rules::load(&rules_file, flow, catalog)
+                .map_err(&mut keep)
+                .ok()
+        });
+        match (flow, rules, catalog, grammars) {
+            (Some(flow), Some(rules), Some(catalog), Some(grammars)) => Ok(Arc::new(Self {
+                flow: Arc::new(flow),
+                rules: rules.into(),
+                catalog: Arc::new(catalog),
+                grammars: Arc::new(grammars),
+                sources: [flow_file, rules_file],
                 hash,
             })),
             _ => Err(BundleError::Problems(problems)),

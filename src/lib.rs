@@ -46,6 +46,7 @@ pub mod lookup;
 pub mod network;
 pub mod problem;
 pub mod prompt;
+pub mod proof;
 pub mod script;
 pub mod serve;
 pub mod session;

@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod mock;
 pub mod out;
+pub mod prove;
 pub mod serve;
 pub mod talk;
 pub mod test;
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Check flow, prompts and grammars; every problem with its place.
     Check(check::Args),
+    /// Prove the rules of the flow in every call that there can be.
+    Prove(prove::Args),
     /// Run call scripts and show where a conversation differs from its file.
     Test(test::Args),
     /// What an utterance means and why; or a table of them, scored.
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Check(args) => check::run(&args),
+            Command::Prove(args) => prove::run(&args),
             Command::Test(args) => test::run(&args),
             Command::Understand(args) => understand::run(&args),
             Command::Talk(args) => talk::run(&args),

@@ -1,6 +1,7 @@
 //! `dana test`: runs call scripts and shows, line by line, where a conversation differs from what
 //! its file expects. `--bless` rewrites what is expected and nothing else.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::bundle::Bundle;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::problem::Source;
+use crate::proof::{Target, prove, targets};
 use crate::script::{parse, run};
 
 /// Where the scripts are when none are named.
@@ -26,8 +28,15 @@ pub struct Args {
     /// Rewrite the expected conversations.
     #[arg(long)]
     bless: bool,
+    /// Also tell which exits of which steps no script takes.
+    #[arg(long)]
+    coverage: bool,
+    /// Write scripts for the exits that none takes, for a person to review, into `exits/` below the
+    /// first folder.
+    #[arg(long, conflicts_with = "bless")]
+    write_missing: bool,
     /// The folder with flows, prompts and grammars.
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
     /// How to print.
     #[arg(long, value_enum, default_value_t = out::Format::Text)]
@@ -45,6 +54,9 @@ pub struct Outcome {
     pub unreadable: bool,
     /// The differing lines, `-` expected and `+` said now; or the problems of the file.
     pub difference: Vec<String>,
+    /// The exits that it takes.
+    #[serde(skip)]
+    pub exits: BTreeSet<Target>,
 }
 
 /// Runs the command.
@@ -82,6 +94,11 @@ pub fn run(args: &Args) -> Exit {
         out::talk("some scripts cannot be read");
         return Exit::BadFile;
     }
+    if (args.coverage || args.write_missing)
+        && let Err(error) = cover(&bundle, args, &outcomes)
+    {
+        return out::bad_file(&error);
+    }
     let word = if args.bless { "rewritten" } else { "different" };
     out::talk(&format!("{} calls, {failed} {word}", outcomes.len()));
     let endless = outcomes.iter().any(|o| {
@@ -94,6 +111,36 @@ pub fn run(args: &Args) -> Exit {
     } else {
         Exit::Good
     }
+}
+
+/// Tells what no script takes; writes scripts for it.
+fn cover(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> io::Result<()> {
+    let proof = prove(bundle);
+    let taken = outcomes.iter().flat_map(|outcome| outcome.exits.iter().cloned());
+    let taken: BTreeSet<Target> = taken.collect();
+    let all = proof.exits();
+    let missing: Vec<&Target> = all.iter().filter(|exit| !taken.contains(exit)).collect();
+    out::data(&format!("{} of {} exits are taken", all.len() - missing.len(), all.len()));
+    if !args.write_missing {
+        for exit in missing {
+            out::data(&format!("not taken  {exit}"));
+        }
+        return Ok(());
+    }
+    let covered: Vec<Target> = taken.into_iter().collect();
+    let (calls, rest) = proof.missing(&covered);
+    let folder = args.paths.first().map_or_else(|| SCRIPTS.into(), PathBuf::clone);
+    let folder = folder.join("exits");
+    fs::create_dir_all(&folder)?;
+    for (name, call) in &calls {
+        let path = folder.join(format!("{name}.call"));
+        fs::write(&path, &call.text)?;
+        out::data(&format!("written    {}", path.display()));
+    }
+    for exit in rest {
+        out::data(&format!("by hand    {exit}"));
+    }
+    Ok(())
 }
 
 /// Runs every script below these paths, in the order of their names.
@@ -138,10 +185,12 @@ fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcom
                 passed: false,
                 unreadable: true,
                 difference,
+                exits: BTreeSet::new(),
             });
         }
     };
-    let said = run::run(bundle, &script);
+    let call = run::play(bundle, &script);
+    let said = run::conversation(&call);
     // A call without end is never what was wanted.
     let passed = said == script.expected && !said.ends_with(run::ENDLESS);
     if bless && !passed && !said.ends_with(run::ENDLESS) {
@@ -160,6 +209,7 @@ fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcom
         passed,
         unreadable: false,
         difference,
+        exits: targets(&bundle.flow, &call.passed),
     })
 }
 

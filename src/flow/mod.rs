@@ -73,7 +73,8 @@
 pub mod check;
 mod graph;
 pub mod load;
-mod values;
+pub(crate) mod values;
+pub mod rules;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,6 +118,23 @@ impl Flow {
     /// All steps with their ids, in the order of the file.
     pub fn steps(&self) -> impl Iterator<Item = (StepId, &Step)> {
         (0u16..).map(StepId).zip(&self.steps)
+    }
+
+    /// What leads to a step from everywhere: subjects, late findings, what is wired once.
+    pub fn always_leads(&self, id: StepId) -> Vec<String> {
+        let always = [
+            ("operator", self.always.operator),
+            ("patience", self.always.patience),
+            ("trouble", self.always.trouble),
+        ];
+        let always = always.into_iter().filter(|(_, to)| *to == id);
+        let topics = self.topics.iter().filter(|(_, to)| **to == id);
+        let late = self.late.iter().filter(|(_, to)| **to == id);
+        always
+            .map(|(name, _)| name.to_owned())
+            .chain(topics.map(|(topic, _)| topic.to_string()))
+            .chain(late.map(|((kind, class), _)| format!("late {kind} {class}")))
+            .collect()
     }
 
     /// Where a call can be after this step, other than by hanging up.
@@ -377,6 +395,19 @@ named! {
 }
 
 impl Body {
+    /// The kind of step, as it is written.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Say => "say",
+            Self::Ask(_) => "ask",
+            Self::LookUp(_) => "look_up",
+            Self::CreateTicket => "create_ticket",
+            Self::When(_) => "when",
+            Self::Transfer { .. } => "transfer",
+            Self::HangUp(_) => "hang_up",
+        }
+    }
+
     /// The closed set of outcomes that a flow must wire, and no others.
     pub const fn outcomes(&self) -> &'static [Outcome] {
         use Outcome as O;

@@ -426,7 +426,7 @@ impl Parser<'_> {
 
     fn does<'w>(&mut self, first: &Word, rest: &'w [Word]) -> Option<(Does, Options<'w>)> {
         let known = ["after", "over", "confidence", "or", "locale"];
-        let verbs = ["says", "presses", "silent", "hangs up"];
+        let verbs = ["says", "presses", "silent", "unheard", "hangs up"];
         let Some((verb, rest)) = rest.split_first() else {
             self.wrong(
                 &first.span,
@@ -437,6 +437,7 @@ impl Parser<'_> {
         };
         match verb.text.as_str() {
             "silent" => Some((Does::KeepsSilent, self.options(rest, &known))),
+            "unheard" => Some((Does::Unheard, self.options(rest, &known))),
             "hangs" => Some((
                 Does::HangsUp,
                 self.options(rest.get(1..).unwrap_or(&[]), &known),

@@ -9,6 +9,8 @@ use crate::caller::MediaSide;
 use crate::caller::turns::ScriptedCaller;
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Turn};
+use crate::dialog::explore::Waits;
+use crate::dialog::trail::Passed;
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::{Entry, FORMAT, Header};
@@ -48,6 +50,10 @@ pub struct Run<B> {
     pub dialog: Dialog,
     /// What happened and was done.
     pub entries: Vec<Entry>,
+    /// What it led through in the flow.
+    pub passed: Vec<Passed>,
+    /// What the call waited for, each with the time from which on it did.
+    pub waited: Vec<(CallTime, Waits)>,
     back_ends: B,
     /// What is on its way from the back ends.
     coming: Vec<(CallTime, Event)>,
@@ -70,6 +76,8 @@ impl<B: BackEnds> Run<B> {
         let mut run = Self {
             dialog,
             entries: vec![Entry::Header(Box::new(header))],
+            passed: Vec::new(),
+            waited: Vec::new(),
             back_ends,
             coming: Vec::new(),
             wake_at: None,
@@ -113,6 +121,13 @@ impl<B: BackEnds> Run<B> {
             event: event.clone(),
         });
         let turn = self.dialog.handle(at, event);
+        self.passed.extend_from_slice(self.dialog.trail());
+        let waits = self.dialog.waits();
+        if turn.actions.iter().any(|action| matches!(action, Action::Listen(_)))
+            || self.waited.last().is_none_or(|(_, last)| *last != waits)
+        {
+            self.waited.push((at, waits));
+        }
         let actions = self.take(turn);
         if let Some(disposition) = self.dialog.disposition() {
             self.entries.push(Entry::Ended { at, disposition });
@@ -160,6 +175,11 @@ pub fn offer(situation: &Situation) -> Offer {
 
 /// Runs a script to its end; gives the conversation as it would stand in the file.
 pub fn run(bundle: &Arc<Bundle>, script: &Script) -> String {
+    conversation(&play(bundle, script))
+}
+
+/// Runs a script to its end.
+pub fn play(bundle: &Arc<Bundle>, script: &Script) -> Run<Situation> {
     let transfer = script.situation.transfer.as_ref();
     let media = MediaSide::new(
         transfer.map(|transfer| transfer.value),
@@ -186,7 +206,7 @@ pub fn run(bundle: &Arc<Bundle>, script: &Script) -> String {
             apply(&mut caller, at, &actions);
         }
     }
-    conversation(&run)
+    run
 }
 
 fn apply(caller: &mut ScriptedCaller, at: CallTime, actions: &[Action]) {
@@ -195,7 +215,8 @@ fn apply(caller: &mut ScriptedCaller, at: CallTime, actions: &[Action]) {
     }
 }
 
-fn conversation<B: BackEnds>(run: &Run<B>) -> String {
+/// The conversation, line by line, with its ending.
+pub fn conversation<B: BackEnds>(run: &Run<B>) -> String {
     let mut text: String = run
         .entries
         .iter()

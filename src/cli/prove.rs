@@ -1,0 +1,139 @@
+//! `dana prove`: tries the rules of the flow in every call that there can be. Prints the worst
+//! cases, and for each broken rule the shortest call that breaks it, as a script.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::bundle::Bundle;
+use crate::cli::out;
+use crate::cli::out::Exit;
+use crate::cli::out::Format;
+use crate::proof::{Cost, MAX_STATES, Proof, Verdict, prove};
+
+/// Options of `dana prove`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The folder with flows, prompts and grammars.
+    #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
+    bundle: PathBuf,
+    /// Also write the calls that break a rule into this folder, to be run, heard and kept.
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
+    /// For people, or for machines.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// Runs the command: 0 when every rule holds, 1 when one is broken or says nothing.
+pub fn run(args: &Args) -> Exit {
+    let bundle = match Bundle::load(&args.bundle) {
+        Ok(bundle) => bundle,
+        Err(error) => return out::bad_file(&error),
+    };
+    let proof = prove(&bundle);
+    match args.format {
+        Format::Text => out::data(text(&proof).trim_end()),
+        Format::Json => out::data(&as_json(&proof).to_string()),
+    }
+    if let Some(folder) = &args.write
+        && let Err(error) = write(&proof, folder)
+    {
+        out::talk(&format!("error: {}: {error}", folder.display()));
+        return Exit::Environment;
+    }
+    if proof.is_good() {
+        Exit::Good
+    } else {
+        Exit::Found
+    }
+}
+
+fn broken(proof: &Proof) -> impl Iterator<Item = &str> {
+    let broken = proof.verdicts().filter(|(_, verdict)| *verdict == Verdict::Broken);
+    broken.map(|(rule, _)| rule.name.as_str())
+}
+
+fn write(proof: &Proof, folder: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for rule in broken(proof) {
+        if let Some(example) = proof.example(rule) {
+            let path = folder.join(format!("breaks_{rule}.call"));
+            std::fs::write(&path, example.text)?;
+            out::talk(&format!("written: {}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// What is printed.
+pub fn text(proof: &Proof) -> String {
+    let mut lines = vec![format!(
+        "{}: {} states, {} steps between them, every one tried",
+        proof.bundle().flow.name,
+        proof.states(),
+        proof.steps()
+    )];
+    if !proof.is_whole() {
+        lines = vec![format!(
+            "more than {MAX_STATES} states: given up, not all calls were tried\n\n\
+             hint: fewer questions that can be reached from anywhere, or less patience"
+        )];
+    }
+    let worst = proof.worst();
+    lines.push(String::new());
+    let mut figure = |what: &str, value: String| lines.push(format!("{what:<44} {value}"));
+    figure("whoever asks for a person is handed over in", cost(worst.person));
+    figure("whoever says nothing or is not understood in", cost(worst.unlucky));
+    figure("longest silence, if every back end hangs", seconds(worst.silence_ms));
+    figure("longest wait for a back end", seconds(worst.wait_ms));
+    figure("longest call that can be had", cost(worst.call));
+    lines.push(String::new());
+    for (rule, verdict) in proof.verdicts() {
+        let why = match verdict {
+            Verdict::Vacuous => "  nothing could ever break it",
+            Verdict::Holds | Verdict::Broken | Verdict::Unknown => "",
+        };
+        lines.push(format!("{:<8} {}{why}", verdict.as_str(), rule.name));
+    }
+    for rule in broken(proof) {
+        lines.push(String::new());
+        match proof.example(rule) {
+            Some(example) => lines.push(example.text.trim_end().to_owned()),
+            None => lines.push(format!("{rule}: no script can show the call that breaks it")),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn cost(cost: Cost) -> String {
+    format!("{}, {} prompts", seconds(cost.ms), cost.prompts)
+}
+
+fn seconds(ms: u32) -> String {
+    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+}
+
+fn as_json(proof: &Proof) -> serde_json::Value {
+    let worst = proof.worst();
+    let cost = |cost: Cost| json!({ "ms": cost.ms, "prompts": cost.prompts });
+    let rules: Vec<_> = (proof.verdicts())
+        .map(|(rule, verdict)| {
+            let example = proof.example(&rule.name).map(|example| example.text);
+            json!({ "rule": rule.name, "verdict": verdict.as_str(), "call": example })
+        })
+        .collect();
+    json!({
+        "flow": &*proof.bundle().flow.name,
+        "bundle": &*proof.bundle().hash,
+        "states": proof.states(),
+        "steps": proof.steps(),
+        "whole": proof.is_whole(),
+        "person": cost(worst.person),
+        "unlucky": cost(worst.unlucky),
+        "silence_ms": worst.silence_ms,
+        "wait_ms": worst.wait_ms,
+        "call": cost(worst.call),
+        "rules": rules,
+    })
+}

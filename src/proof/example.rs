@@ -1,0 +1,360 @@
+//! From a way through the states to a call script: the situation, what the caller does, and the
+//! conversation that follows, by running it. What it needs of time (an answer that comes late, a key
+//! while waiting) it reads off a run of the call so far.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::bundle::Bundle;
+use crate::call::{Locale, Question, Topic};
+use crate::dialog::action::Action;
+use crate::dialog::explore::{EITHER_WAY, Waits};
+use crate::dialog::event::EndedBy;
+use crate::dialog::hear::Heard;
+use crate::dialog::trail::Passed;
+use crate::flow::Fact;
+use crate::journal::Entry;
+use crate::lookup::{Finding, LookupKind, OutageFinding, SubscriberFinding, TicketResult, TicketsFinding};
+use crate::problem::Source;
+use crate::proof::explore::{Walk, Walked};
+use crate::proof::input::Input;
+use crate::proof::words::{said, word};
+use crate::script::run::{Run, conversation, play};
+use crate::script::{Script, Situation, parse};
+use crate::time::CallTime;
+
+/// A call made of a way.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// The whole file: comment, situation, caller, conversation.
+    pub text: String,
+    /// What it led through.
+    pub passed: Vec<Passed>,
+}
+
+/// A call being written down.
+#[derive(Default)]
+struct Draft {
+    locale: Option<Locale>,
+    situation: BTreeMap<&'static str, String>,
+    turns: Vec<String>,
+    /// Listens that the turns have answered.
+    listens: usize,
+}
+
+/// How long after a moment something happens that has to come after it.
+const SOON_MS: u32 = 100;
+
+/// Writes the call that was walked; `None` if it cannot be written as a script.
+pub(super) fn example(bundle: &Arc<Bundle>, walk: &Walk, title: &str) -> Option<Example> {
+    let walked = &walk.walked;
+    let mut draft = Draft {
+        locale: walk.hint,
+        ..Draft::default()
+    };
+    draft.now(walked);
+    for (at, step) in walked.iter().enumerate() {
+        draft.take(bundle, step, walked.get(at + 1..).unwrap_or(&[]))?;
+    }
+    draft.facts(walked);
+    let mut text = format!("# {title}\n{}", draft.text());
+    let run = draft.play(bundle)?;
+    let _ = write!(text, "conversation\n{}", conversation(&run));
+    Some(Example {
+        text,
+        passed: run.passed,
+    })
+}
+
+impl Draft {
+    /// Day and hour, as the facts that were assumed want them.
+    fn now(&mut self, walked: &[Walked]) {
+        let day = if assumed(walked, Fact::PeakPeriod) { 28 } else { 14 };
+        let time = if assumed(walked, Fact::TechnicianHours) { "11:00" } else { "20:30" };
+        self.situation.insert("now", format!("2025-10-{day} {time}"));
+    }
+
+    /// What the findings have to carry for the facts that were assumed.
+    fn facts(&mut self, walked: &[Walked]) {
+        let mut add = |key: &str, fact: Fact, words: &str| {
+            if let Some(line) = self.situation.get_mut(key)
+                && assumed(walked, fact)
+                && !line.contains(words.split('=').next().unwrap_or(words))
+            {
+                let _ = write!(line, " {words}");
+            }
+        };
+        add("subscriber", Fact::InPackage, "package=yes");
+        add("outage", Fact::RestorationKnown, "restored=2025-10-29T23:00");
+        add("tickets", Fact::VisitAgreed, "visit=2025-10-29T12:00");
+    }
+
+    fn text(&self) -> String {
+        let mut text = "situation\n".to_owned();
+        let order = [
+            "now", "locale", "subscriber", "outage", "tickets", "line_test", "fee", "ticket", "transfer",
+        ];
+        let locale = self.locale.map_or("none", Locale::as_str).to_owned();
+        for key in order {
+            let value = if key == "locale" { Some(&locale) } else { self.situation.get(key) };
+            if let Some(value) = value {
+                let _ = writeln!(text, "  {key:<11} {value}");
+            }
+        }
+        text.push_str("caller\n");
+        for turn in &self.turns {
+            let _ = writeln!(text, "  {turn}");
+        }
+        text
+    }
+
+    fn play(&self, bundle: &Arc<Bundle>) -> Option<Run<Situation>> {
+        let source = Source::new("", self.text());
+        let script: Script = parse::parse(&source).ok()?;
+        Some(play(bundle, &script))
+    }
+
+    /// When the call so far began to wait as it does now, and the call.
+    fn moment(&self, bundle: &Arc<Bundle>, waits: Waits) -> Option<(CallTime, Run<Situation>)> {
+        let run = self.play(bundle)?;
+        let mut listens = 0;
+        let mut moment = None;
+        for (at, of) in &run.waited {
+            if *of == Waits::Caller {
+                listens += 1;
+            }
+            let now = if waits == Waits::Caller { self.listens + 1 } else { self.listens };
+            if listens == now && *of == waits {
+                moment = Some(*at);
+            }
+        }
+        Some((moment?, run))
+    }
+
+    /// One more thing that happens; `rest` is what follows.
+    fn take(&mut self, bundle: &Arc<Bundle>, step: &Walked, rest: &[Walked]) -> Option<()> {
+        match &step.input {
+            Input::Answered => {}
+            Input::Waits => self.hangs(step.waits),
+            Input::Says(heard, language) => {
+                self.says(bundle, (heard, *language), step.over, rest)?;
+            }
+            Input::Confirms(_, language) => {
+                self.says(bundle, (&Heard::Yes, *language), step.over, rest)?;
+            }
+            Input::Found(finding) => self.found(bundle, finding, step.waits)?,
+            Input::Ticket(result) => self.ticket(bundle, result, step.waits)?,
+            Input::Transfer(result) => {
+                self.situation.insert("transfer", result.to_string());
+            }
+            Input::KeyOperator => {
+                self.hangs(step.waits);
+                let at = self.moment(bundle, step.waits)?.0.plus(SOON_MS);
+                self.turns.push(format!("at {}s presses 0", seconds(at)));
+            }
+            Input::Ended(EndedBy::Caller) => self.hangs_up(bundle, step.waits)?,
+            Input::Ended(_) => {}
+            Input::MediaFails => {
+                let (question, _) = self.asked(bundle)?;
+                for _ in 0..3 {
+                    self.turns.push(format!("{question:<15} unheard"));
+                }
+                self.listens += 3;
+            }
+        }
+        Some(())
+    }
+
+    /// What is waited for does not come, unless it is told later.
+    fn hangs(&mut self, waits: Waits) {
+        match waits {
+            Waits::Finding(kind) => {
+                let key = kind.as_str();
+                // The line is tested only after the outage is known.
+                let outage = kind == LookupKind::LineTest && !self.situation.contains_key("outage");
+                let key = if outage { "outage" } else { key };
+                self.situation.entry(key).or_insert_with(|| "never".to_owned());
+            }
+            Waits::Ticket => {
+                self.situation.entry("ticket").or_insert_with(|| "never".to_owned());
+            }
+            Waits::Answer
+            | Waits::Caller
+            | Waits::Operator
+            | Waits::Connected
+            | Waits::Ending
+            | Waits::Nothing => {}
+        }
+    }
+
+    fn ticket(&mut self, bundle: &Arc<Bundle>, result: &TicketResult, waits: Waits) -> Option<()> {
+        let asks = |action: &Action| matches!(action, Action::CreateTicket(..));
+        let in_time = waits == Waits::Ticket;
+        let late = self.late(bundle, "ticket", in_time, waits, asks)?;
+        let text = match result {
+            TicketResult::Created { id } if id.is_empty() => "created TT-A1B2C".to_owned(),
+            TicketResult::Created { id } => format!("created {id}"),
+            TicketResult::AlreadyOpen => "already_open".to_owned(),
+            TicketResult::Unconfirmed => "unconfirmed".to_owned(),
+            TicketResult::Refused => "refused".to_owned(),
+            TicketResult::Unavailable => "unavailable".to_owned(),
+        };
+        self.situation.insert("ticket", format!("{text}{late}"));
+        Some(())
+    }
+
+    fn hangs_up(&mut self, bundle: &Arc<Bundle>, waits: Waits) -> Option<()> {
+        self.hangs(waits);
+        if waits == Waits::Caller {
+            let (question, _) = self.asked(bundle)?;
+            self.turns.push(format!("{question:<15} hangs up"));
+            self.listens += 1;
+        } else {
+            let at = self.moment(bundle, waits)?.0.plus(SOON_MS);
+            self.turns.push(format!("at {}s hangs up", seconds(at)));
+        }
+        Some(())
+    }
+
+    /// The question that is asked now, and the language of the call.
+    fn asked(&self, bundle: &Arc<Bundle>) -> Option<(Question, Option<Locale>)> {
+        let run = self.play(bundle)?;
+        let mut listens = run.entries.iter().filter_map(|entry| match entry {
+            Entry::Action {
+                action: Action::Listen(listen),
+                ..
+            } => Some((listen.question, listen.locale)),
+            _ => None,
+        });
+        listens.nth(self.listens)
+    }
+
+    fn says(
+        &mut self,
+        bundle: &Arc<Bundle>,
+        heard: (&Heard, Option<Locale>),
+        over: bool,
+        rest: &[Walked],
+    ) -> Option<()> {
+        let (heard, language) = heard;
+        let (question, locale) = self.asked(bundle)?;
+        let spoken = language.or(locale);
+        let words = |heard: &Heard| said(bundle, spoken, question, heard);
+        let does = match (heard, spoken) {
+            (Heard::Silence, _) => "silent".to_owned(),
+            (Heard::Broken, _) => "unheard".to_owned(),
+            (Heard::NoMatch, _) => format!("says \"{}\"", word::UNCLEAR),
+            (Heard::Digits(digits), _) if question == Question::AskLogin => {
+                format!("presses {digits}#")
+            }
+            (Heard::Digits(digits), _) => format!("presses {digits}"),
+            (Heard::Language(Locale::Kk), _) => "presses 8".to_owned(),
+            (Heard::Language(Locale::Ru), _) => "presses 9".to_owned(),
+            (Heard::Topic { sure: false, .. }, _) => {
+                let topic = confirmed(rest).unwrap_or(Topic::InternetDown);
+                let sure = Heard::Topic { topic, sure: true };
+                format!("says \"{}\" confidence=450", words(&sure)?)
+            }
+            (heard, Some(_)) => match (words(heard), key(heard)) {
+                (Some(words), _) => format!("says \"{words}\""),
+                (None, key) => format!("presses {}", key?),
+            },
+            (heard, None) => match (key(heard), words(heard)) {
+                (Some(key), _) => format!("presses {key}"),
+                (None, words) => format!("says \"{}\"", words?),
+            },
+        };
+        let over = if over { " over=1.6s" } else { "" };
+        self.turns.push(format!("{question:<15} {does}{over}"));
+        self.listens += 1;
+        Some(())
+    }
+
+    fn found(&mut self, bundle: &Arc<Bundle>, finding: &Finding, waits: Waits) -> Option<()> {
+        let kind = finding.kind();
+        let asks = |action: &Action| matches!(action, Action::LookUp(of) if of.kind() == kind);
+        let outage = waits == Waits::Finding(LookupKind::LineTest) && kind == LookupKind::Outage;
+        let in_time = outage || waits == Waits::Finding(kind) || waits == Waits::Answer;
+        let late = self.late(bundle, kind.as_str(), in_time, waits, asks)?;
+        let text = match finding {
+            Finding::Subscriber(SubscriberFinding::Known(known)) => {
+                let number = if known.lines.len() > 1 { "several" } else { "one" };
+                let language = known.language.map(|language| format!(" language={language}"));
+                let package = known.lines.iter().any(|line| line.in_package);
+                let package = if package { " package=yes" } else { "" };
+                format!("{number}{}{package}", language.unwrap_or_default())
+            }
+            Finding::Outage(OutageFinding::Known { restored_at: Some(_) }) => {
+                "known restored=2025-10-29T23:00".to_owned()
+            }
+            Finding::Tickets(TicketsFinding::Open(ticket)) => {
+                let number = if ticket.id.is_empty() { "TT-A1B" } else { &ticket.id };
+                let mut text = format!("open number={number}");
+                if ticket.created_at.is_some() {
+                    text.push_str(" created=2025-10-04T11:00");
+                }
+                if ticket.visit_at.is_some() {
+                    text.push_str(" visit=2025-10-29T12:00");
+                }
+                text
+            }
+            _ => finding.class().to_owned(),
+        };
+        self.situation.insert(kind.as_str(), format!("{text}{late}"));
+        Some(())
+    }
+
+    /// The `after=` of an answer that comes when nobody waits for it any more.
+    fn late(
+        &mut self,
+        bundle: &Arc<Bundle>,
+        key: &'static str,
+        in_time: bool,
+        waits: Waits,
+        asks: impl Fn(&Action) -> bool,
+    ) -> Option<String> {
+        if in_time {
+            return Some(String::new());
+        }
+        self.situation.insert(key, "never".to_owned());
+        self.hangs(waits);
+        let (at, run) = self.moment(bundle, waits)?;
+        let asked = run.entries.iter().find_map(|entry| match entry {
+            Entry::Action { at, action } if asks(action) => Some(*at),
+            _ => None,
+        })?;
+        let after = CallTime::from_ms(at.plus(SOON_MS).since(asked));
+        Some(format!(" after={}s", seconds(after)))
+    }
+}
+
+fn seconds(at: CallTime) -> String {
+    at.to_string()
+}
+
+/// Whether some step on the way was taken with that fact assumed.
+fn assumed(walked: &[Walked], fact: Fact) -> bool {
+    let bit = EITHER_WAY.iter().position(|of| *of == fact);
+    bit.is_some_and(|bit| walked.iter().any(|step| step.assumed & (1 << bit) != 0))
+}
+
+/// The subject that is confirmed next.
+fn confirmed(rest: &[Walked]) -> Option<Topic> {
+    let mut next = rest.iter().filter_map(|step| match &step.input {
+        Input::Confirms(topic, _) => Some(*topic),
+        _ => None,
+    });
+    next.next()
+}
+
+/// The key that means the same, where one does.
+const fn key(heard: &Heard) -> Option<char> {
+    match heard {
+        Heard::Yes => Some('1'),
+        Heard::No => Some('2'),
+        Heard::Operator => Some('0'),
+        Heard::Repeat => Some('*'),
+        _ => None,
+    }
+}
