@@ -6,7 +6,10 @@
 pub mod check;
 pub mod config;
 pub mod demo;
+pub mod diff;
+pub mod graph;
 pub mod mock;
+pub mod mutate;
 pub mod out;
 pub mod prove;
 pub mod serve;
@@ -38,6 +41,10 @@ enum Command {
     Prove(prove::Args),
     /// Run call scripts and show where a conversation differs from its file.
     Test(test::Args),
+    /// What a change does to callers, in words.
+    Diff(diff::Args),
+    /// The flow as a picture.
+    Graph(graph::Args),
     /// What an utterance means and why; or a table of them, scored.
     Understand(understand::Args),
     /// Be the caller: type what you say, press keys, hang up.
@@ -59,6 +66,8 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::Prove(args) => prove::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::Diff(args) => diff::run(&args),
+            Command::Graph(args) => graph::run(&args),
             Command::Understand(args) => understand::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),

@@ -9,7 +9,7 @@ use crate::bundle::Bundle;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::out::Format;
-use crate::proof::{Cost, MAX_STATES, Proof, Verdict, prove};
+use crate::proof::{Cost, MAX_STATES, Proof, Verdict, prove, sample};
 
 /// Options of `dana prove`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,10 @@ pub struct Args {
     /// Also write the calls that break a rule into this folder, to be run, heard and kept.
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
+    /// Also run so many random calls, with texts and times, and tell if one is in a state that was
+    /// not tried: the proof of the proof.
+    #[arg(long, value_name = "CALLS", default_value_t = 0)]
+    sample: u64,
     /// For people, or for machines.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -42,6 +46,19 @@ pub fn run(args: &Args) -> Exit {
         out::talk(&format!("error: {}: {error}", folder.display()));
         return Exit::Environment;
     }
+    if args.sample > 0 {
+        let stray = sample(&proof, args.sample);
+        out::talk(&format!("{} random calls", args.sample));
+        if let Some(stray) = stray {
+            out::data(&format!(
+                "call {} strays\n{}",
+                stray.call,
+                stray.story.join("\n")
+            ));
+            return Exit::Found;
+        }
+        out::talk("every state of them was among those that were tried");
+    }
     if proof.is_good() {
         Exit::Good
     } else {
@@ -50,7 +67,9 @@ pub fn run(args: &Args) -> Exit {
 }
 
 fn broken(proof: &Proof) -> impl Iterator<Item = &str> {
-    let broken = proof.verdicts().filter(|(_, verdict)| *verdict == Verdict::Broken);
+    let broken = proof
+        .verdicts()
+        .filter(|(_, verdict)| *verdict == Verdict::Broken);
     broken.map(|(rule, _)| rule.name.as_str())
 }
 
@@ -80,14 +99,8 @@ pub fn text(proof: &Proof) -> String {
              hint: fewer questions that can be reached from anywhere, or less patience"
         )];
     }
-    let worst = proof.worst();
     lines.push(String::new());
-    let mut figure = |what: &str, value: String| lines.push(format!("{what:<44} {value}"));
-    figure("whoever asks for a person is handed over in", cost(worst.person));
-    figure("whoever says nothing or is not understood in", cost(worst.unlucky));
-    figure("longest silence, if every back end hangs", seconds(worst.silence_ms));
-    figure("longest wait for a back end", seconds(worst.wait_ms));
-    figure("longest call that can be had", cost(worst.call));
+    lines.extend(figures(proof).map(|(what, value)| format!("{what:<44} {value}")));
     lines.push(String::new());
     for (rule, verdict) in proof.verdicts() {
         let why = match verdict {
@@ -100,10 +113,33 @@ pub fn text(proof: &Proof) -> String {
         lines.push(String::new());
         match proof.example(rule) {
             Some(example) => lines.push(example.text.trim_end().to_owned()),
-            None => lines.push(format!("{rule}: no script can show the call that breaks it")),
+            None => lines.push(format!(
+                "{rule}: no script can show the call that breaks it"
+            )),
         }
     }
     lines.join("\n") + "\n"
+}
+
+/// The worst cases, in words.
+pub fn figures(proof: &Proof) -> [(&'static str, String); 5] {
+    let worst = proof.worst();
+    [
+        (
+            "whoever asks for a person is handed over in",
+            cost(worst.person),
+        ),
+        (
+            "whoever says nothing or is not understood in",
+            cost(worst.unlucky),
+        ),
+        (
+            "longest silence, if every back end hangs",
+            seconds(worst.silence_ms),
+        ),
+        ("longest wait for a back end", seconds(worst.wait_ms)),
+        ("longest call that can be had", cost(worst.call)),
+    ]
 }
 
 fn cost(cost: Cost) -> String {

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::bundle::Bundle;
+use crate::cli::mutate;
+use crate::cli::mutate::Noticed;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::problem::Source;
 use crate::proof::{Target, prove, targets};
-use crate::script::{parse, run};
+use crate::script::{Script, parse, run};
 
 /// Where the scripts are when none are named.
 const SCRIPTS: &str = "tests/calls";
@@ -35,6 +37,10 @@ pub struct Args {
     /// first folder.
     #[arg(long, conflicts_with = "bless")]
     write_missing: bool,
+    /// Make small mistakes in the flow, one at a time, and tell which of them neither the scripts
+    /// nor the rules notice.
+    #[arg(long, conflicts_with = "bless")]
+    mutate: bool,
     /// The folder with flows, prompts and grammars.
     #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
@@ -99,6 +105,9 @@ pub fn run(args: &Args) -> Exit {
     {
         return out::bad_file(&error);
     }
+    if args.mutate && failed == 0 {
+        return mutation(&bundle, args);
+    }
     let word = if args.bless { "rewritten" } else { "different" };
     out::talk(&format!("{} calls, {failed} {word}", outcomes.len()));
     let endless = outcomes.iter().any(|o| {
@@ -113,14 +122,56 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
+/// Tells which mistakes nobody would notice.
+fn mutation(bundle: &Arc<Bundle>, args: &Args) -> Exit {
+    let scripts = match scripts(&args.paths) {
+        Ok(scripts) => scripts,
+        Err(error) => return out::bad_file(&error),
+    };
+    let tried = mutate::mutate(bundle, &scripts);
+    let count = |by: Noticed| tried.iter().filter(|(_, noticed)| *noticed == by).count();
+    let (script, rule, nobody) = (
+        count(Noticed::Script),
+        count(Noticed::Rule),
+        count(Noticed::Nobody),
+    );
+    out::data(&format!(
+        "{} mistakes: {script} noticed by scripts, {rule} by rules only, {nobody} by nobody",
+        tried.len()
+    ));
+    for (what, _) in tried
+        .iter()
+        .filter(|(_, noticed)| *noticed == Noticed::Nobody)
+    {
+        out::data(&format!("if {what}, nothing would notice"));
+    }
+    if nobody == 0 { Exit::Good } else { Exit::Found }
+}
+
+/// Every script below these paths that can be read, in the order of their names.
+pub fn scripts(paths: &[PathBuf]) -> io::Result<Vec<Script>> {
+    let mut scripts = Vec::new();
+    for file in files(paths)? {
+        let source = Source::new(file.display().to_string(), fs::read_to_string(&file)?);
+        scripts.extend(parse::parse(&source).ok());
+    }
+    Ok(scripts)
+}
+
 /// Tells what no script takes; writes scripts for it.
 fn cover(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> io::Result<()> {
     let proof = prove(bundle);
-    let taken = outcomes.iter().flat_map(|outcome| outcome.exits.iter().cloned());
+    let taken = outcomes
+        .iter()
+        .flat_map(|outcome| outcome.exits.iter().cloned());
     let taken: BTreeSet<Target> = taken.collect();
     let all = proof.exits();
     let missing: Vec<&Target> = all.iter().filter(|exit| !taken.contains(exit)).collect();
-    out::data(&format!("{} of {} exits are taken", all.len() - missing.len(), all.len()));
+    out::data(&format!(
+        "{} of {} exits are taken",
+        all.len() - missing.len(),
+        all.len()
+    ));
     if !args.write_missing {
         for exit in missing {
             out::data(&format!("not taken  {exit}"));
@@ -129,7 +180,10 @@ fn cover(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> io::Result<
     }
     let covered: Vec<Target> = taken.into_iter().collect();
     let (calls, rest) = proof.missing(&covered);
-    let folder = args.paths.first().map_or_else(|| SCRIPTS.into(), PathBuf::clone);
+    let folder = args
+        .paths
+        .first()
+        .map_or_else(|| SCRIPTS.into(), PathBuf::clone);
     let folder = folder.join("exits");
     fs::create_dir_all(&folder)?;
     for (name, call) in &calls {
@@ -145,15 +199,19 @@ fn cover(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> io::Result<
 
 /// Runs every script below these paths, in the order of their names.
 pub fn run_all(bundle: &Arc<Bundle>, paths: &[PathBuf], bless: bool) -> io::Result<Vec<Outcome>> {
+    files(paths)?
+        .iter()
+        .map(|file| run_file(bundle, file, bless))
+        .collect()
+}
+
+fn files(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         collect(path, &mut files)?;
     }
     files.sort();
-    files
-        .iter()
-        .map(|file| run_file(bundle, file, bless))
-        .collect()
+    Ok(files)
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -151,7 +151,10 @@ impl Dialog {
         packed.put(if asks { u128::from(core.patience) } else { 0 }, 6);
         packed.put(u128::from(asks && core.facts.topic), 1);
         packed.put(u128::from(core.locale.is_some()), 1);
-        packed.put(u128::from(core.facts.spoken && core.subscriber.is_running()), 1);
+        packed.put(
+            u128::from(core.facts.spoken && core.subscriber.is_running()),
+            1,
+        );
         packed.put(u128::from(core.facts.identified), 1);
         let ordered = core.ticket != Ticket::None;
         packed.put(u128::from(core.facts.home && !ordered), 1);
@@ -189,7 +192,13 @@ impl Dialog {
             Slot::Untold(class) if !self.bundle.flow.late.contains_key(&(kind, class)) => {
                 Slot::Ready(class)
             }
-            slot => slot,
+            Slot::Idle
+            | Slot::Skipped
+            | Slot::Running
+            | Slot::Late
+            | Slot::Ready(_)
+            | Slot::Untold(_)
+            | Slot::Forgotten => slot,
         };
         match slot {
             Slot::Idle => 0,
@@ -223,7 +232,11 @@ impl Dialog {
             }
             Fact::Numbered => {
                 facts.numbered = holds;
-                let open = self.ledger.open_ticket.as_mut().map(|ticket| &mut ticket.id);
+                let open = self
+                    .ledger
+                    .open_ticket
+                    .as_mut()
+                    .map(|ticket| &mut ticket.id);
                 for ticket in open.into_iter().chain(self.ledger.ticket_id.as_mut()) {
                     id.clone_into(ticket);
                 }
@@ -326,7 +339,12 @@ impl Dialog {
     pub fn media_fails(&mut self) -> Turn {
         self.begin(self.ledger.at);
         self.core.failures = MAX_FAILURES - 1;
-        self.ledger.playing.push_back(crate::dialog::state::Playing { id: 0, duration_ms: 0 });
+        self.ledger
+            .playing
+            .push_back(crate::dialog::state::Playing {
+                id: 0,
+                duration_ms: 0,
+            });
         self.played(0, PlaybackCause::Failed);
         self.turn()
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::call::{Locale, Said};
 use crate::dialog::Dialog;
 use crate::dialog::action::Action;
-use crate::dialog::trail::Passed;
 use crate::dialog::state::{Core, Facts, Phase, Slot, Ticket};
+use crate::dialog::trail::Passed;
 use crate::flow::{Fact, Flow, Outcome, StepId};
 use crate::lookup::{
     FeeFinding, Finding, LineTestFinding, Lookup, LookupKind, OpenTicket, OutageFinding,

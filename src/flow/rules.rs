@@ -222,7 +222,8 @@ impl Loader<'_> {
             "languages" => &["kind", "languages"],
             _ => &["kind"],
         };
-        self.reader.only(table, keys, &format!("a `{}` rule", kind.1));
+        self.reader
+            .only(table, keys, &format!("a `{}` rule", kind.1));
         let check = match kind.1.as_str() {
             "person_within" => Check::PersonWithin {
                 prompts: self.number(table, "prompts", span)?,
@@ -248,7 +249,8 @@ impl Loader<'_> {
             "works" => Check::Works,
             "languages" => Check::Languages(self.languages(table, span)?),
             _ => {
-                self.reader.unknown(&kind, KINDS.iter().copied(), "kind of rule");
+                self.reader
+                    .unknown(&kind, KINDS.iter().copied(), "kind of rule");
                 return None;
             }
         };
@@ -294,8 +296,10 @@ impl Loader<'_> {
     fn at(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<BTreeSet<StepId>> {
         let value = self.reader.required(table, "at", span.clone())?;
         let DeValue::Table(at) = value.get_ref() else {
-            let hint = "write at = { says = […] }, { asks = […] }, { does = […] } or { steps = […] }";
-            self.reader.wrong(value.span(), "a table is wanted here", hint);
+            let hint =
+                "write at = { says = […] }, { asks = […] }, { does = […] } or { steps = […] }";
+            self.reader
+                .wrong(value.span(), "a table is wanted here", hint);
             return None;
         };
         self.reader
@@ -312,7 +316,11 @@ impl Loader<'_> {
                 if found.is_empty() {
                     let names = self.names(key);
                     let names = names.iter().map(String::as_str);
-                    self.reader.unknown(&name, names, NOUNS[usize::from(key != "asks") + usize::from(key == "steps")]);
+                    self.reader.unknown(
+                        &name,
+                        names,
+                        NOUNS[usize::from(key != "asks") + usize::from(key == "steps")],
+                    );
                 }
                 steps.extend(found);
             }

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::call::BargeIn;
+use crate::call::{BargeIn, Topic};
 use crate::dialog::explore::Waits;
+use crate::dialog::hear::Heard;
 use crate::dialog::trail::{Exit, Passed};
 use crate::flow::{Body, Flow, Outcome, StepId};
 use crate::lookup::LookupKind;
@@ -47,7 +48,10 @@ const MAX_INPUTS: usize = 16;
 
 /// What a trail took, in words.
 pub fn targets(flow: &Flow, passed: &[Passed]) -> BTreeSet<Target> {
-    passed.iter().filter_map(|passed| target(flow, *passed)).collect()
+    passed
+        .iter()
+        .filter_map(|passed| target(flow, *passed))
+        .collect()
 }
 
 fn target(flow: &Flow, passed: Passed) -> Option<Target> {
@@ -62,7 +66,9 @@ fn target(flow: &Flow, passed: Passed) -> Option<Target> {
             let to = step.on.get(&outcome);
             let same = step.on.iter().find(|(_, of)| Some(*of) == to);
             let transfer = matches!(step.body, Body::Transfer { .. });
-            let first = same.filter(|_| transfer).map_or(outcome, |(first, _)| *first);
+            let first = same
+                .filter(|_| transfer)
+                .map_or(outcome, |(first, _)| *first);
             first.to_string()
         }
         Exit::Operator => "operator".to_owned(),
@@ -72,7 +78,10 @@ fn target(flow: &Flow, passed: Passed) -> Option<Target> {
         Exit::Silence(miss) => format!("silence {miss}"),
         Exit::NotUnderstood(miss) => format!("not understood {miss}"),
         Exit::BargedIn => "spoken over".to_owned(),
-        Exit::HungUp if matches!(step.body, Body::HangUp(_)) => return None,
+        // Before a call is answered, or while it says goodbye, nothing is left.
+        Exit::HungUp if matches!(step.body, Body::HangUp(_) | Body::When(_) | Body::Say) => {
+            return None;
+        }
         Exit::HungUp => "hung up".to_owned(),
         Exit::Patience => return Some(Target::Patience),
         Exit::Trouble => return Some(Target::Trouble),
@@ -85,8 +94,14 @@ fn target(flow: &Flow, passed: Passed) -> Option<Target> {
 
 /// Every exit that some call can take.
 pub(super) fn all(flow: &Flow, space: &Space) -> Vec<Target> {
-    let left = space.exits.keys().map(|(step, exit)| Passed::Left(*step, *exit));
-    let late = space.late.keys().map(|(kind, class)| Passed::Late(*kind, *class));
+    let left = space
+        .exits
+        .keys()
+        .map(|(step, exit)| Passed::Left(*step, *exit));
+    let late = space
+        .late
+        .keys()
+        .map(|(kind, class)| Passed::Late(*kind, *class));
     let over = (flow.steps())
         .filter(|(_, step)| matches!(step.body, Body::Ask(_)) && step.barge_in != BargeIn::None)
         .map(|(id, _)| Passed::Left(id, Exit::BargedIn));
@@ -130,7 +145,9 @@ pub(super) fn write(proof: &Proof, covered: &[Target]) -> (Vec<(String, Example)
             calls.push((file_name(target), call));
         }
     }
-    let rest = all(flow, space).into_iter().filter(|of| !covered.contains(of));
+    let rest = all(flow, space)
+        .into_iter()
+        .filter(|of| !covered.contains(of));
     (calls, rest.collect())
 }
 
@@ -139,7 +156,10 @@ fn is_over(target: &Target) -> bool {
 }
 
 fn file_name(target: &Target) -> String {
-    let name = target.to_string().replace(": ", "_").replace([' ', ','], "_");
+    let name = target
+        .to_string()
+        .replace(": ", "_")
+        .replace([' ', ','], "_");
     name.replace("__", "_")
 }
 
@@ -156,6 +176,7 @@ fn call(
 ) -> Option<Example> {
     let flow = &proof.bundle.flow;
     let mut walk = Walk::along(&speechless(&proof.bundle), began(), way);
+    another_subject(&mut walk);
     let short = example::example(&proof.bundle, &walk, &title(target));
     let mut taken = covered.clone();
     taken.insert(target.clone());
@@ -163,11 +184,17 @@ fn call(
         let choices = walk.choices();
         let new = |input: &Input| {
             let passed = walk.try_step(input);
-            let ends = passed.iter().any(|p| matches!(p, Passed::Left(_, Exit::HungUp)));
+            let ends = passed
+                .iter()
+                .any(|p| matches!(p, Passed::Left(_, Exit::HungUp)));
             let fails = *input == Input::MediaFails;
             !ends && !fails && targets(flow, &passed).iter().any(|of| !taken.contains(of))
         };
-        let all = choices.own.iter().chain(&choices.answers).chain(&choices.subjects);
+        let all = choices
+            .own
+            .iter()
+            .chain(&choices.answers)
+            .chain(&choices.subjects);
         let Some(next) = all.clone().find(|input| new(input)).cloned() else {
             break;
         };
@@ -181,6 +208,29 @@ fn call(
     let long = example::example(&proof.bundle, &walk, &title(target));
     let takes = |call: &Example| targets(flow, &call.passed).contains(target);
     long.filter(takes).or(short)
+}
+
+/// Whoever names another subject names one that he has not named yet.
+fn another_subject(walk: &mut Walk) {
+    let said = |input: &Input| {
+        if let Input::Says(Heard::Topic { topic, sure: true }, _) | Input::Confirms(topic, _) =
+            input
+        {
+            Some(*topic)
+        } else {
+            None
+        }
+    };
+    let Some((last, before)) = walk.walked.split_last_mut() else {
+        return;
+    };
+    let named: Vec<Topic> = before.iter().filter_map(|step| said(&step.input)).collect();
+    if let Input::Says(Heard::Topic { topic, sure: true }, _) = &mut last.input
+        && named.contains(topic)
+        && let Some(other) = Topic::ALL.iter().find(|of| !named.contains(of))
+    {
+        *topic = *other;
+    }
 }
 
 /// The exit of being spoken over, where the call asks.
@@ -202,7 +252,11 @@ fn over(proof: &Proof, wanted: &Target) -> Option<Example> {
     let way = proof.space.way_to(state);
     let mut walk = Walk::along(&speechless(&proof.bundle), began(), &way);
     let choices = walk.choices();
-    let next = choices.answers.first().or(choices.subjects.first())?.clone();
+    let next = choices
+        .answers
+        .first()
+        .or_else(|| choices.subjects.first())?
+        .clone();
     walk.step(next, 0, true);
     let call = example::example(&proof.bundle, &walk, &title(wanted))?;
     targets(flow, &call.passed).contains(wanted).then_some(call)

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use crate::bundle::Bundle;
 use crate::call::{Locale, Question, Topic};
 use crate::dialog::action::Action;
-use crate::dialog::explore::{EITHER_WAY, Waits};
 use crate::dialog::event::EndedBy;
+use crate::dialog::explore::{EITHER_WAY, Waits};
 use crate::dialog::hear::Heard;
 use crate::dialog::trail::Passed;
 use crate::flow::Fact;
 use crate::journal::Entry;
-use crate::lookup::{Finding, LookupKind, OutageFinding, SubscriberFinding, TicketResult, TicketsFinding};
+use crate::lookup::{
+    Finding, LookupKind, OutageFinding, SubscriberFinding, TicketResult, TicketsFinding,
+};
 use crate::problem::Source;
 use crate::proof::explore::{Walk, Walked};
 use crate::proof::input::Input;
@@ -41,6 +43,12 @@ struct Draft {
     turns: Vec<String>,
     /// Listens that the turns have answered.
     listens: usize,
+    /// What the findings have to carry for the facts that are assumed on the way.
+    /// Answers that came late so far.
+    comings: u32,
+    package: bool,
+    restored: bool,
+    visit: bool,
 }
 
 /// How long after a moment something happens that has to come after it.
@@ -53,11 +61,13 @@ pub(super) fn example(bundle: &Arc<Bundle>, walk: &Walk, title: &str) -> Option<
         locale: walk.hint,
         ..Draft::default()
     };
-    draft.now(walked);
-    for (at, step) in walked.iter().enumerate() {
-        draft.take(bundle, step, walked.get(at + 1..).unwrap_or(&[]))?;
-    }
     draft.facts(walked);
+    for (at, step) in walked.iter().enumerate() {
+        // Something else came while the call waited as it still does.
+        let before = at.checked_sub(1).and_then(|at| walked.get(at));
+        let again = before.is_some_and(|before| before.waits == step.waits);
+        draft.take(bundle, step, again, walked.get(at + 1..).unwrap_or(&[]))?;
+    }
     let mut text = format!("# {title}\n{}", draft.text());
     let run = draft.play(bundle)?;
     let _ = write!(text, "conversation\n{}", conversation(&run));
@@ -68,36 +78,45 @@ pub(super) fn example(bundle: &Arc<Bundle>, walk: &Walk, title: &str) -> Option<
 }
 
 impl Draft {
-    /// Day and hour, as the facts that were assumed want them.
-    fn now(&mut self, walked: &[Walked]) {
-        let day = if assumed(walked, Fact::PeakPeriod) { 28 } else { 14 };
-        let time = if assumed(walked, Fact::TechnicianHours) { "11:00" } else { "20:30" };
-        self.situation.insert("now", format!("2025-10-{day} {time}"));
-    }
-
-    /// What the findings have to carry for the facts that were assumed.
+    /// Day and hour and what else the facts want that are assumed on the way.
     fn facts(&mut self, walked: &[Walked]) {
-        let mut add = |key: &str, fact: Fact, words: &str| {
-            if let Some(line) = self.situation.get_mut(key)
-                && assumed(walked, fact)
-                && !line.contains(words.split('=').next().unwrap_or(words))
-            {
-                let _ = write!(line, " {words}");
-            }
+        let day = if assumed(walked, Fact::PeakPeriod) {
+            28
+        } else {
+            14
         };
-        add("subscriber", Fact::InPackage, "package=yes");
-        add("outage", Fact::RestorationKnown, "restored=2025-10-29T23:00");
-        add("tickets", Fact::VisitAgreed, "visit=2025-10-29T12:00");
+        let time = if assumed(walked, Fact::TechnicianHours) {
+            "11:00"
+        } else {
+            "20:30"
+        };
+        self.situation
+            .insert("now", format!("2025-10-{day} {time}"));
+        self.package = assumed(walked, Fact::InPackage);
+        self.restored = assumed(walked, Fact::RestorationKnown);
+        self.visit = assumed(walked, Fact::VisitAgreed);
     }
 
     fn text(&self) -> String {
         let mut text = "situation\n".to_owned();
         let order = [
-            "now", "locale", "subscriber", "outage", "tickets", "line_test", "fee", "ticket", "transfer",
+            "now",
+            "locale",
+            "subscriber",
+            "outage",
+            "tickets",
+            "line_test",
+            "fee",
+            "ticket",
+            "transfer",
         ];
         let locale = self.locale.map_or("none", Locale::as_str).to_owned();
         for key in order {
-            let value = if key == "locale" { Some(&locale) } else { self.situation.get(key) };
+            let value = if key == "locale" {
+                Some(&locale)
+            } else {
+                self.situation.get(key)
+            };
             if let Some(value) = value {
                 let _ = writeln!(text, "  {key:<11} {value}");
             }
@@ -124,7 +143,11 @@ impl Draft {
             if *of == Waits::Caller {
                 listens += 1;
             }
-            let now = if waits == Waits::Caller { self.listens + 1 } else { self.listens };
+            let now = if waits == Waits::Caller {
+                self.listens + 1
+            } else {
+                self.listens
+            };
             if listens == now && *of == waits {
                 moment = Some(*at);
             }
@@ -133,9 +156,16 @@ impl Draft {
     }
 
     /// One more thing that happens; `rest` is what follows.
-    fn take(&mut self, bundle: &Arc<Bundle>, step: &Walked, rest: &[Walked]) -> Option<()> {
+    fn take(
+        &mut self,
+        bundle: &Arc<Bundle>,
+        step: &Walked,
+        again: bool,
+        rest: &[Walked],
+    ) -> Option<()> {
         match &step.input {
-            Input::Answered => {}
+            Input::Answered
+            | Input::Ended(EndedBy::Dana | EndedBy::Operator | EndedBy::Network) => {}
             Input::Waits => self.hangs(step.waits),
             Input::Says(heard, language) => {
                 self.says(bundle, (heard, *language), step.over, rest)?;
@@ -143,7 +173,7 @@ impl Draft {
             Input::Confirms(_, language) => {
                 self.says(bundle, (&Heard::Yes, *language), step.over, rest)?;
             }
-            Input::Found(finding) => self.found(bundle, finding, step.waits)?,
+            Input::Found(finding) => self.found(bundle, finding, (step.waits, again))?,
             Input::Ticket(result) => self.ticket(bundle, result, step.waits)?,
             Input::Transfer(result) => {
                 self.situation.insert("transfer", result.to_string());
@@ -154,7 +184,6 @@ impl Draft {
                 self.turns.push(format!("at {}s presses 0", seconds(at)));
             }
             Input::Ended(EndedBy::Caller) => self.hangs_up(bundle, step.waits)?,
-            Input::Ended(_) => {}
             Input::MediaFails => {
                 let (question, _) = self.asked(bundle)?;
                 for _ in 0..3 {
@@ -174,10 +203,14 @@ impl Draft {
                 // The line is tested only after the outage is known.
                 let outage = kind == LookupKind::LineTest && !self.situation.contains_key("outage");
                 let key = if outage { "outage" } else { key };
-                self.situation.entry(key).or_insert_with(|| "never".to_owned());
+                self.situation
+                    .entry(key)
+                    .or_insert_with(|| "never".to_owned());
             }
             Waits::Ticket => {
-                self.situation.entry("ticket").or_insert_with(|| "never".to_owned());
+                self.situation
+                    .entry("ticket")
+                    .or_insert_with(|| "never".to_owned());
             }
             Waits::Answer
             | Waits::Caller
@@ -189,9 +222,12 @@ impl Draft {
     }
 
     fn ticket(&mut self, bundle: &Arc<Bundle>, result: &TicketResult, waits: Waits) -> Option<()> {
-        let asks = |action: &Action| matches!(action, Action::CreateTicket(..));
-        let in_time = waits == Waits::Ticket;
-        let late = self.late(bundle, "ticket", in_time, waits, asks)?;
+        let late = if waits == Waits::Ticket {
+            String::new()
+        } else {
+            let asks = |action: &Action| matches!(action, Action::CreateTicket(..));
+            self.late(bundle, "ticket", waits, asks)?
+        };
         let text = match result {
             TicketResult::Created { id } if id.is_empty() => "created TT-A1B2C".to_owned(),
             TicketResult::Created { id } => format!("created {id}"),
@@ -220,12 +256,16 @@ impl Draft {
     /// The question that is asked now, and the language of the call.
     fn asked(&self, bundle: &Arc<Bundle>) -> Option<(Question, Option<Locale>)> {
         let run = self.play(bundle)?;
-        let mut listens = run.entries.iter().filter_map(|entry| match entry {
-            Entry::Action {
+        let mut listens = run.entries.iter().filter_map(|entry| {
+            if let Entry::Action {
                 action: Action::Listen(listen),
                 ..
-            } => Some((listen.question, listen.locale)),
-            _ => None,
+            } = entry
+            {
+                Some((listen.question, listen.locale))
+            } else {
+                None
+            }
         });
         listens.nth(self.listens)
     }
@@ -249,6 +289,9 @@ impl Draft {
                 format!("presses {digits}#")
             }
             (Heard::Digits(digits), _) => format!("presses {digits}"),
+            (Heard::Language(_), _) if digits_asked(question) => {
+                format!("says \"{}\"", words(heard)?)
+            }
             (Heard::Language(Locale::Kk), _) => "presses 8".to_owned(),
             (Heard::Language(Locale::Ru), _) => "presses 9".to_owned(),
             (Heard::Topic { sure: false, .. }, _) => {
@@ -265,43 +308,77 @@ impl Draft {
                 (None, words) => format!("says \"{}\"", words?),
             },
         };
-        let over = if over { " over=1.6s" } else { "" };
+        let over = match over {
+            true if question == Question::ConfirmTicket => " over=1.6s",
+            true => " over=0.6s",
+            false => "",
+        };
         self.turns.push(format!("{question:<15} {does}{over}"));
         self.listens += 1;
         Some(())
     }
 
-    fn found(&mut self, bundle: &Arc<Bundle>, finding: &Finding, waits: Waits) -> Option<()> {
+    fn found(
+        &mut self,
+        bundle: &Arc<Bundle>,
+        finding: &Finding,
+        (waits, again): (Waits, bool),
+    ) -> Option<()> {
         let kind = finding.kind();
         let asks = |action: &Action| matches!(action, Action::LookUp(of) if of.kind() == kind);
         let outage = waits == Waits::Finding(LookupKind::LineTest) && kind == LookupKind::Outage;
-        let in_time = outage || waits == Waits::Finding(kind) || waits == Waits::Answer;
-        let late = self.late(bundle, kind.as_str(), in_time, waits, asks)?;
+        let awaited = outage || waits == Waits::Finding(kind);
+        let in_time = (awaited && !again) || waits == Waits::Answer;
+        let late = if in_time {
+            String::new()
+        } else {
+            self.late(bundle, kind.as_str(), waits, asks)?
+        };
         let text = match finding {
             Finding::Subscriber(SubscriberFinding::Known(known)) => {
-                let number = if known.lines.len() > 1 { "several" } else { "one" };
-                let language = known.language.map(|language| format!(" language={language}"));
-                let package = known.lines.iter().any(|line| line.in_package);
+                let number = if known.lines.len() > 1 {
+                    "several"
+                } else {
+                    "one"
+                };
+                let language = known
+                    .language
+                    .map(|language| format!(" language={language}"));
+                let package = self.package || known.lines.iter().all(|line| line.in_package);
                 let package = if package { " package=yes" } else { "" };
                 format!("{number}{}{package}", language.unwrap_or_default())
             }
-            Finding::Outage(OutageFinding::Known { restored_at: Some(_) }) => {
-                "known restored=2025-10-29T23:00".to_owned()
+            Finding::Outage(OutageFinding::Known { restored_at }) => {
+                let ends = if restored_at.is_some() || self.restored {
+                    " restored=2025-10-29T23:00"
+                } else {
+                    ""
+                };
+                format!("known{ends}")
             }
             Finding::Tickets(TicketsFinding::Open(ticket)) => {
-                let number = if ticket.id.is_empty() { "TT-A1B" } else { &ticket.id };
+                let number = if ticket.id.is_empty() {
+                    "TT-A1B"
+                } else {
+                    &ticket.id
+                };
                 let mut text = format!("open number={number}");
                 if ticket.created_at.is_some() {
                     text.push_str(" created=2025-10-04T11:00");
                 }
-                if ticket.visit_at.is_some() {
+                if ticket.visit_at.is_some() || (self.visit && ticket.created_at.is_none()) {
                     text.push_str(" visit=2025-10-29T12:00");
                 }
                 text
             }
-            _ => finding.class().to_owned(),
+            Finding::Subscriber(SubscriberFinding::Unknown | SubscriberFinding::Unavailable)
+            | Finding::Outage(OutageFinding::None | OutageFinding::Unavailable)
+            | Finding::Tickets(TicketsFinding::None | TicketsFinding::Unavailable)
+            | Finding::LineTest(_)
+            | Finding::Fee(_) => finding.class().to_owned(),
         };
-        self.situation.insert(kind.as_str(), format!("{text}{late}"));
+        self.situation
+            .insert(kind.as_str(), format!("{text}{late}"));
         Some(())
     }
 
@@ -310,21 +387,22 @@ impl Draft {
         &mut self,
         bundle: &Arc<Bundle>,
         key: &'static str,
-        in_time: bool,
         waits: Waits,
         asks: impl Fn(&Action) -> bool,
     ) -> Option<String> {
-        if in_time {
-            return Some(String::new());
-        }
         self.situation.insert(key, "never".to_owned());
         self.hangs(waits);
         let (at, run) = self.moment(bundle, waits)?;
-        let asked = run.entries.iter().find_map(|entry| match entry {
-            Entry::Action { at, action } if asks(action) => Some(*at),
-            _ => None,
+        let asked = run.entries.iter().find_map(|entry| {
+            if let Entry::Action { at, action } = entry {
+                asks(action).then_some(*at)
+            } else {
+                None
+            }
         })?;
-        let after = CallTime::from_ms(at.plus(SOON_MS).since(asked));
+        // One after the other, in the order of the way.
+        self.comings += 1;
+        let after = CallTime::from_ms(at.plus(SOON_MS * self.comings).since(asked));
         Some(format!(" after={}s", seconds(after)))
     }
 }
@@ -341,11 +419,17 @@ fn assumed(walked: &[Walked], fact: Fact) -> bool {
 
 /// The subject that is confirmed next.
 fn confirmed(rest: &[Walked]) -> Option<Topic> {
-    let mut next = rest.iter().filter_map(|step| match &step.input {
-        Input::Confirms(topic, _) => Some(*topic),
-        _ => None,
-    });
-    next.next()
+    rest.iter().find_map(|step| {
+        if let Input::Confirms(topic, _) = &step.input {
+            Some(*topic)
+        } else {
+            None
+        }
+    })
+}
+
+const fn digits_asked(question: Question) -> bool {
+    matches!(question, Question::ChooseLogin | Question::AskLogin)
 }
 
 /// The key that means the same, where one does.
@@ -355,6 +439,13 @@ const fn key(heard: &Heard) -> Option<char> {
         Heard::No => Some('2'),
         Heard::Operator => Some('0'),
         Heard::Repeat => Some('*'),
-        _ => None,
+        Heard::Language(_)
+        | Heard::Topic { .. }
+        | Heard::Digits(_)
+        | Heard::Place { .. }
+        | Heard::Silence
+        | Heard::NoMatch
+        | Heard::Broken
+        | Heard::Nothing => None,
     }
 }

@@ -195,10 +195,13 @@ fn orders(turn: &Turn) -> bool {
 /// Explores; every step of every call is shown to the watch.
 pub(super) fn explore(bundle: &Arc<Bundle>, began: WallTime, watch: &mut Watch<'_>) -> Space {
     let mut explorer = Explorer {
-        inputs: Inputs::of(&bundle.flow, began),
+        inputs: Inputs::of(&bundle.flow, &bundle.rules, began),
         horizon: horizon::of(&bundle.flow, &bundle.catalog),
         known: Table::default(),
-        shared: [(Table::default(), Vec::new()), (Table::default(), Vec::new())],
+        shared: [
+            (Table::default(), Vec::new()),
+            (Table::default(), Vec::new()),
+        ],
         fresh: BTreeSet::new(),
         space: Space {
             nodes: Vec::new(),
@@ -280,7 +283,10 @@ impl Explorer<'_, '_> {
         };
         self.inputs.at(&dialog, choices);
         let mut edges = [self.all(at, &dialog, said, (&choices.own, 0)); 3];
-        let groups = [(&choices.answers, MISSES_BITS), (&choices.subjects, MISSES_BITS + STEP_BITS)];
+        let groups = [
+            (&choices.answers, MISSES_BITS),
+            (&choices.subjects, MISSES_BITS + STEP_BITS),
+        ];
         for (group, (inputs, cut)) in groups.into_iter().enumerate() {
             edges[group + 1] = (0, 0);
             if waits != Waits::Caller {
@@ -291,7 +297,14 @@ impl Explorer<'_, '_> {
             if !new && self.fresh.insert((node_step, group)) {
                 for (input, number) in inputs.iter().zip(base..) {
                     let ran = run(&dialog, input, 0);
-                    self.exits(&ran.trail, at, Via { input: number, assumed: 0 });
+                    self.exits(
+                        &ran.trail,
+                        at,
+                        Via {
+                            input: number,
+                            assumed: 0,
+                        },
+                    );
                 }
             }
             if new {
@@ -304,10 +317,10 @@ impl Explorer<'_, '_> {
         let limits = &dialog.bundle().flow.limits;
         if let Some(node) = self.space.nodes.get_mut(at) {
             node.edges = edges;
-            match waits {
-                Waits::Caller => node.wait_ms = limits.no_input_ms,
-                Waits::Operator => node.wait_ms = limits.ring_timeout_ms,
-                _ => {}
+            if waits == Waits::Caller {
+                node.wait_ms = limits.no_input_ms;
+            } else if waits == Waits::Operator {
+                node.wait_ms = limits.ring_timeout_ms;
             }
         }
     }
@@ -328,7 +341,13 @@ impl Explorer<'_, '_> {
     }
 
     /// Follows these inputs; gives the range of their edges.
-    fn all(&mut self, at: usize, dialog: &Dialog, said: u32, inputs: (&[Input], u16)) -> (u32, u32) {
+    fn all(
+        &mut self,
+        at: usize,
+        dialog: &Dialog,
+        said: u32,
+        inputs: (&[Input], u16),
+    ) -> (u32, u32) {
         let count = |edges: &Vec<Edge>| u32::try_from(edges.len()).unwrap_or(END);
         let first = count(&self.space.edges);
         for (input, number) in inputs.0.iter().zip(inputs.1..) {
@@ -459,7 +478,7 @@ impl Walk {
         dialog.settle(&horizon);
         dialog.hint(hint);
         Self {
-            inputs: Inputs::of(&bundle.flow, began),
+            inputs: Inputs::of(&bundle.flow, &bundle.rules, began),
             horizon,
             dialog,
             hint,
@@ -469,7 +488,9 @@ impl Walk {
 
     /// A way of [`Space::way_to`] again.
     pub(super) fn along(bundle: &Arc<Bundle>, began: WallTime, way: &[Via]) -> Self {
-        let hint = way.first().and_then(|via| HINTS.get(usize::from(via.input)));
+        let hint = way
+            .first()
+            .and_then(|via| HINTS.get(usize::from(via.input)));
         let mut walk = Self::new(bundle, began, hint.copied().flatten());
         for via in way.iter().skip(1) {
             if let Some(input) = walk.choices().get(via.input).cloned() {
@@ -522,7 +543,7 @@ impl Projection {
         Self {
             horizon: horizon::of(&bundle.flow, &bundle.catalog),
             known: space.nodes.iter().map(|node| node.position).collect(),
-            eager: Inputs::of(&bundle.flow, began).eager,
+            eager: Inputs::of(&bundle.flow, &bundle.rules, began).eager,
         }
     }
 
@@ -533,6 +554,8 @@ impl Projection {
         let unread = unread.filter(|kind| !read.contains(kind) && !self.eager.contains(kind));
         let unread: Vec<LookupKind> = unread.collect();
         dialog.waits() == Waits::Nothing
-            || self.known.contains(&dialog.position(&self.horizon, &unread))
+            || self
+                .known
+                .contains(&dialog.position(&self.horizon, &unread))
     }
 }

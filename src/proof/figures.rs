@@ -104,7 +104,11 @@ pub(super) fn of(space: &Space, limits: &Limits) -> Figures {
         node.waits != Waits::Operator && matches!(edge.who, Who::Unlucky | Who::World)
     };
     let unlucky = longest(space, limits, &order, goes_on);
-    let roots = || (0u32..).zip(&space.nodes).take_while(|(_, node)| node.parent == END);
+    let roots = || {
+        (0u32..)
+            .zip(&space.nodes)
+            .take_while(|(_, node)| node.parent == END)
+    };
     let worst = |costs: &[(Cost, u32)]| {
         let roots = roots().map(|(at, _)| (costs[index(at)].0, at));
         roots.max_by_key(|(cost, at)| (cost.ms, END - at))
@@ -125,13 +129,18 @@ fn longest(
 ) -> Vec<(Cost, u32)> {
     let mut costs = vec![(Cost::default(), END); space.nodes.len()];
     for &at in order {
-        let Some(node) = space.nodes.get(index(at)) else { continue };
+        let Some(node) = space.nodes.get(index(at)) else {
+            continue;
+        };
         let mut worst = (Cost::default(), END);
         for (number, edge) in space.edges_of(index(at)) {
             if edge.who == Who::Fault || !takes(node, edge) {
                 continue;
             }
-            let rest = costs.get(index(edge.to)).map_or(Cost::default(), |(cost, _)| *cost);
+            let rest = costs
+                .get(index(edge.to))
+                .map(|(cost, _)| *cost)
+                .unwrap_or_default();
             let ms = lasts(node, edge, limits).saturating_add(edge.plays_ms);
             let cost = Cost {
                 ms: ms.saturating_add(rest.ms),
@@ -150,15 +159,22 @@ fn longest(
 fn person(space: &Space, order: &[u32], figures: &mut Figures) {
     let mut costs: Vec<Option<Cost>> = vec![None; space.nodes.len()];
     for &at in order {
-        let Some(node) = space.nodes.get(index(at)) else { continue };
+        let Some(node) = space.nodes.get(index(at)) else {
+            continue;
+        };
         costs[index(at)] = match node.waits {
             Waits::Operator | Waits::Connected => Some(Cost::default()),
             Waits::Ending | Waits::Nothing => None,
-            _ => best(space, node, at, &costs),
+            Waits::Answer | Waits::Caller | Waits::Finding(_) | Waits::Ticket => {
+                best(space, node, at, &costs)
+            }
         };
     }
     for (node, at) in space.nodes.iter().zip(0u32..) {
-        if !matches!(node.waits, Waits::Caller | Waits::Finding(_) | Waits::Ticket) {
+        if !matches!(
+            node.waits,
+            Waits::Caller | Waits::Finding(_) | Waits::Ticket
+        ) {
             continue;
         }
         match costs[index(at)] {
@@ -177,14 +193,20 @@ fn best(space: &Space, node: &Node, at: u32, costs: &[Option<Cost>]) -> Option<C
     let mut world: Option<Option<Cost>> = None;
     for same in edges.chunk_by(|a, b| a.via.input == b.via.input) {
         let Some(first) = same.first() else { continue };
-        let lasts = if first.who == Who::World { node.wait_ms } else { 0 };
+        let lasts = if first.who == Who::World {
+            node.wait_ms
+        } else {
+            0
+        };
         let worst = worst_of(same.iter().copied(), lasts, costs);
         match first.who {
             Who::Caller => best = lesser(best, worst),
             Who::World if node.waits != Waits::Caller => {
                 world = Some(match world {
                     None => worst,
-                    Some(so_far) => so_far.zip(worst).map(|(a, b)| if a.ms > b.ms { a } else { b }),
+                    Some(so_far) => so_far
+                        .zip(worst)
+                        .map(|(a, b)| if a.ms > b.ms { a } else { b }),
                 });
             }
             Who::World | Who::Unlucky | Who::Fault => {}

@@ -10,13 +10,18 @@ use crate::prompt::catalog::Catalog;
 
 /// Facts that stand for a value, and the slots that say it.
 const VALUES: [(Fact, &[Slot]); 3] = [
-    (Fact::RestorationKnown, &[Slot::RestoredDate, Slot::RestoredTime]),
+    (
+        Fact::RestorationKnown,
+        &[Slot::RestoredDate, Slot::RestoredTime],
+    ),
     (Fact::VisitAgreed, &[Slot::VisitDate, Slot::VisitTime]),
     (Fact::Numbered, &[Slot::TicketNumber]),
 ];
 
 pub(super) fn of(flow: &Flow, catalog: &Catalog) -> Horizon {
-    let held = VALUES.iter().filter(|(fact, slots)| is_held(flow, catalog, *fact, slots));
+    let held = VALUES
+        .iter()
+        .filter(|(fact, slots)| is_held(flow, catalog, *fact, slots));
     Horizon {
         asks_ahead: asks_ahead(flow),
         held: held.map(|(fact, _)| *fact).collect(),
@@ -26,7 +31,11 @@ pub(super) fn of(flow: &Flow, catalog: &Catalog) -> Horizon {
 /// For each step, whether a question can follow it.
 fn asks_ahead(flow: &Flow) -> Vec<bool> {
     let asks = |(_, step): (StepId, &Step)| matches!(step.body, Body::Ask(_));
-    let mut ahead: BTreeSet<StepId> = flow.steps().filter(|s| asks(*s)).map(|(id, _)| id).collect();
+    let mut ahead: BTreeSet<StepId> = flow
+        .steps()
+        .filter(|s| asks(*s))
+        .map(|(id, _)| id)
+        .collect();
     loop {
         let before = ahead.len();
         for (id, _) in flow.steps() {
@@ -48,9 +57,10 @@ fn is_held(flow: &Flow, catalog: &Catalog, fact: Fact, slots: &[Slot]) -> bool {
             Said::Prompt(id) => vec![*id],
             Said::ByTopic(prompts) => prompts.values().copied().collect(),
         });
-        let reprompts = match &step.body {
-            Body::Ask(ask) => [ask.no_input, ask.no_match].concat(),
-            _ => Vec::new(),
+        let reprompts = if let Body::Ask(ask) = &step.body {
+            [ask.no_input, ask.no_match].concat()
+        } else {
+            Vec::new()
         };
         let mut all = prompts.chain(reprompts);
         all.any(|id| catalog.slots(id).iter().any(|slot| slots.contains(slot)))
@@ -74,11 +84,15 @@ fn is_held(flow: &Flow, catalog: &Catalog, fact: Fact, slots: &[Slot]) -> bool {
         if id == flow.start || !flow.always_leads(id).is_empty() {
             return true;
         }
-        for (before, step) in flow.steps().filter(|(_, step)| step.on.values().any(|to| *to == id)) {
-            match step.body {
-                Body::When(of) if of == fact => {}
-                _ if rests(step) => return true,
-                _ => open.push(before),
+        for (before, step) in flow
+            .steps()
+            .filter(|(_, step)| step.on.values().any(|to| *to == id))
+        {
+            if rests(step) {
+                return true;
+            }
+            if !matches!(step.body, Body::When(of) if of == fact) {
+                open.push(before);
             }
         }
     }

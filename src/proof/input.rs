@@ -9,7 +9,7 @@ use crate::dialog::action::Turn;
 use crate::dialog::event::{EndedBy, Event, TransferResult};
 use crate::dialog::explore::Waits;
 use crate::dialog::hear::Heard;
-use crate::flow::rules::TicketIs;
+use crate::flow::rules::{Check, Condition, Rule, TicketIs};
 use crate::flow::{Body, Fact, Flow, Outcome, StepId};
 use crate::lookup::{
     Access, FeeFinding, Finding, Line, LineTestFinding, LookupKind, OpenTicket, OutageFinding,
@@ -61,11 +61,9 @@ impl Input {
             Self::Says(Heard::Silence | Heard::NoMatch, _) => Who::Unlucky,
             Self::Says(Heard::Broken, _) | Self::MediaFails | Self::Ended(_) => Who::Fault,
             Self::Says(..) | Self::Confirms(..) | Self::KeyOperator => Who::Caller,
-            Self::Answered
-            | Self::Found(_)
-            | Self::Waits
-            | Self::Ticket(_)
-            | Self::Transfer(_) => Who::World,
+            Self::Answered | Self::Found(_) | Self::Waits | Self::Ticket(_) | Self::Transfer(_) => {
+                Who::World
+            }
         }
     }
 
@@ -123,13 +121,16 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    pub(super) fn of(flow: &Flow, began: WallTime) -> Self {
+    pub(super) fn of(flow: &Flow, rules: &[Rule], began: WallTime) -> Self {
         let mut seen = BTreeSet::new();
         let topics = flow.topics.iter().filter(|(_, step)| seen.insert(**step));
         let asked: BTreeSet<Fact> = (flow.steps())
-            .filter_map(|(_, step)| match step.body {
-                Body::When(fact) => Some(fact),
-                _ => None,
+            .filter_map(|(_, step)| {
+                if let Body::When(fact) = step.body {
+                    Some(fact)
+                } else {
+                    None
+                }
             })
             .collect();
         let findings = LookupKind::ALL.iter();
@@ -139,8 +140,20 @@ impl Inputs {
                 .map(|&kind| (kind, findings_of(kind, &asked, began)))
                 .collect(),
             tickets: ticket_results(&asked),
-            eager: eager(flow),
+            eager: eager(flow, rules),
         }
+    }
+
+    /// The ways that a look-up can be answered.
+    pub(super) fn of_kind(&self, kind: LookupKind) -> &[Finding] {
+        let mut all = self.findings.iter();
+        all.find(|(of, _)| *of == kind)
+            .map_or(&[], |(_, findings)| findings)
+    }
+
+    /// The ways that the ticket system can answer.
+    pub(super) fn tickets(&self) -> &[TicketResult] {
+        &self.tickets
     }
 
     /// What can happen to this call now, always in the same order.
@@ -235,11 +248,15 @@ impl Inputs {
                 inputs.answers.extend(confirms);
             }
             let answers = answers.iter().cloned();
-            inputs.answers.extend(answers.map(|heard| Input::Says(heard, language)));
+            inputs
+                .answers
+                .extend(answers.map(|heard| Input::Says(heard, language)));
             let topics = self.topics.iter();
             let topics = topics.map(|&topic| Heard::Topic { topic, sure: true });
             let heard = [Heard::Operator].into_iter().chain(topics);
-            inputs.subjects.extend(heard.map(|heard| Input::Says(heard, language)));
+            inputs
+                .subjects
+                .extend(heard.map(|heard| Input::Says(heard, language)));
         }
         let again = if unknown && ask.question != Question::Language {
             vec![Heard::Repeat, Heard::Language(Locale::Ru)]
@@ -267,10 +284,16 @@ pub(super) struct Choices {
 impl Choices {
     /// The first input of that kind.
     pub(super) fn find(&self, wanted: impl Fn(&Input) -> bool) -> Option<u16> {
-        let groups = [(&self.own, 0), (&self.answers, GROUP), (&self.subjects, 2 * GROUP)];
+        let groups = [
+            (&self.own, 0),
+            (&self.answers, GROUP),
+            (&self.subjects, 2 * GROUP),
+        ];
         groups.into_iter().find_map(|(inputs, base)| {
             let mut numbered = (base..).zip(inputs);
-            numbered.find(|(_, input)| wanted(input)).map(|(number, _)| number)
+            numbered
+                .find(|(_, input)| wanted(input))
+                .map(|(number, _)| number)
         })
     }
 
@@ -289,9 +312,17 @@ fn digits(text: &str) -> Heard {
     Heard::Digits(text.to_owned())
 }
 
-/// Look-ups that a step may ask a fact of without having waited for them; the subscriber's always
-/// counts, as it decides the language and the line.
-fn eager(flow: &Flow) -> BTreeSet<LookupKind> {
+/// Look-ups whose coming counts before a step waits for them: those that a step may ask a fact of
+/// without having waited, those that a rule looks at, and the subscriber's, as it decides the
+/// language and the line.
+fn eager(flow: &Flow, rules: &[Rule]) -> BTreeSet<LookupKind> {
+    let looks = |kind: LookupKind| {
+        let of =
+            |condition: &Condition| matches!(condition, Condition::Found(of, _) if *of == kind);
+        let guards =
+            |rule: &Rule| matches!(&rule.check, Check::OnlyIf(guard) if guard.when.iter().any(of));
+        rules.iter().any(guards)
+    };
     let unwaited = |kind: LookupKind| {
         let late: BTreeSet<StepId> = (flow.late.iter())
             .filter(|((of, _), _)| *of == kind)
@@ -304,10 +335,11 @@ fn eager(flow: &Flow) -> BTreeSet<LookupKind> {
                 continue;
             }
             let step = flow.step(id);
-            match step.body {
-                Body::When(fact) if fact.reads() == Some(kind) => return true,
-                Body::LookUp(of) if of == kind => continue,
-                _ => {}
+            if matches!(step.body, Body::When(fact) if fact.reads() == Some(kind)) {
+                return true;
+            }
+            if matches!(step.body, Body::LookUp(of) if of == kind) {
+                continue;
             }
             let own: BTreeSet<StepId> = step.on.values().copied().collect();
             let next = flow.successors(id);
@@ -317,7 +349,7 @@ fn eager(flow: &Flow) -> BTreeSet<LookupKind> {
     };
     let kinds = LookupKind::ALL.iter().copied();
     kinds
-        .filter(|kind| *kind == LookupKind::Subscriber || unwaited(*kind))
+        .filter(|kind| *kind == LookupKind::Subscriber || looks(*kind) || unwaited(*kind))
         .collect()
 }
 
@@ -430,11 +462,14 @@ fn ticket_results(asked: &BTreeSet<Fact>) -> Vec<TicketResult> {
 /// The outcome of a finding, as a step that reads it is left by.
 pub(super) fn outcome_of(finding: &Finding) -> Option<(LookupKind, Outcome)> {
     let kind = finding.kind();
-    let outcome = match finding {
-        Finding::Tickets(TicketsFinding::Open(ticket)) if ticket.created_at.is_some() => {
-            Outcome::Overdue
-        }
-        _ => finding.class().parse().ok()?,
+    let old = matches!(
+        finding,
+        Finding::Tickets(TicketsFinding::Open(ticket)) if ticket.created_at.is_some()
+    );
+    let outcome = if old {
+        Outcome::Overdue
+    } else {
+        finding.class().parse().ok()?
     };
     Some((kind, outcome))
 }

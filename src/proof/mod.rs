@@ -18,6 +18,8 @@ mod explore;
 mod figures;
 mod horizon;
 mod input;
+pub mod mutate;
+mod sample;
 mod table;
 mod watch;
 mod words;
@@ -40,6 +42,7 @@ pub use crate::proof::cover::{Target, targets};
 pub use crate::proof::example::Example;
 pub use crate::proof::explore::{MAX_STATES, Projection};
 pub use crate::proof::figures::Cost;
+pub use crate::proof::sample::{Stray, sample};
 
 /// A Tuesday at eleven: far from both ends of any period that a flow asks for.
 const BEGAN: &str = "2025-10-14T11:00:00+05:00";
@@ -123,8 +126,8 @@ pub fn prove(bundle: &Arc<Bundle>) -> Proof {
         figures,
         verdicts: Vec::new(),
     };
-    proof.verdicts = (bundle.rules.iter().zip(watch.armed.iter().zip(&watch.broken)))
-        .map(|(rule, (armed, broken))| proof.verdict(rule, *armed, *broken))
+    proof.verdicts = (bundle.rules.iter().enumerate().zip(&watch.broken))
+        .map(|((at, rule), broken)| proof.verdict(rule, watch.is_armed(at), *broken))
         .collect();
     proof
 }
@@ -135,19 +138,24 @@ impl Proof {
         let figures = &self.figures;
         let waits = |state: u32| self.way_then(state, |input| *input == Input::Waits);
         let within = |most: u32, is: u32, way: Way| {
-            if is > most { (Verdict::Broken, way) } else { (Verdict::Holds, Vec::new()) }
+            if is > most {
+                (Verdict::Broken, way)
+            } else {
+                (Verdict::Holds, Vec::new())
+            }
         };
         let verdict = match &rule.check {
-            Check::PersonWithin { prompts, ms } => match figures.no_person {
-                Some(state) => (Verdict::Broken, self.space.way_to(state)),
-                None => {
+            Check::PersonWithin { prompts, ms } => {
+                if let Some(state) = figures.no_person {
+                    (Verdict::Broken, self.space.way_to(state))
+                } else {
                     let over = worst.person.prompts > *prompts || worst.person.ms > *ms;
                     let asks = |input: &Input| {
                         matches!(input, Input::KeyOperator | Input::Says(Heard::Operator, _))
                     };
                     within(0, u32::from(over), self.way_then(figures.person.1, asks))
                 }
-            },
+            }
             Check::SilenceWithin { ms } => within(*ms, worst.silence_ms, waits(figures.silence.1)),
             Check::WaitWithin { ms } => within(*ms, worst.wait_ms, waits(figures.wait.1)),
             Check::CallWithin { ms } => match figures.endless {
@@ -158,13 +166,15 @@ impl Proof {
                 let missing = languages.iter().any(|of| !Locale::ALL.contains(of));
                 within(0, u32::from(missing), Vec::new())
             }
-            Check::Works | Check::Ends | Check::AsksWithin { .. } | Check::OnlyIf(_) | Check::Once { .. } => {
-                match (broken, armed || matches!(rule.check, Check::Works)) {
-                    (Some((state, via)), _) => (Verdict::Broken, self.way_by(state, via)),
-                    (None, true) => (Verdict::Holds, Vec::new()),
-                    (None, false) => (Verdict::Vacuous, Vec::new()),
-                }
-            }
+            Check::Works
+            | Check::Ends
+            | Check::AsksWithin { .. }
+            | Check::OnlyIf(_)
+            | Check::Once { .. } => match (broken, armed || matches!(rule.check, Check::Works)) {
+                (Some((state, via)), _) => (Verdict::Broken, self.way_by(state, via)),
+                (None, true) => (Verdict::Holds, Vec::new()),
+                (None, false) => (Verdict::Vacuous, Vec::new()),
+            },
         };
         if !self.space.whole && verdict.0 != Verdict::Broken {
             return (Verdict::Unknown, Vec::new());
@@ -182,7 +192,11 @@ impl Proof {
     fn way_then(&self, state: u32, wanted: impl Fn(&Input) -> bool) -> Way {
         let mut way = self.space.way_to(state);
         let walk = Walk::along(&speechless(&self.bundle), began(), &way);
-        way.extend(walk.choices().find(wanted).map(|input| Via { input, assumed: 0 }));
+        way.extend(
+            walk.choices()
+                .find(wanted)
+                .map(|input| Via { input, assumed: 0 }),
+        );
         way
     }
 
@@ -191,7 +205,9 @@ impl Proof {
         let mut way = self.space.way_to(at);
         let edges = |state: u32| self.figures.next[0].get(index(state)).copied();
         while let Some(edge) = edges(at).filter(|edge| *edge != END) {
-            let Some(edge) = self.space.edges.get(index(edge)) else { break };
+            let Some(edge) = self.space.edges.get(index(edge)) else {
+                break;
+            };
             way.push(edge.via);
             at = edge.to;
         }
@@ -237,7 +253,9 @@ impl Proof {
 
     /// Whether every rule holds and means something.
     pub fn is_good(&self) -> bool {
-        self.verdicts.iter().all(|(verdict, _)| *verdict == Verdict::Holds)
+        self.verdicts
+            .iter()
+            .all(|(verdict, _)| *verdict == Verdict::Holds)
     }
 
     /// The shortest call that breaks a rule, as a script; `None` if it is not broken, or not by
@@ -271,7 +289,11 @@ impl Proof {
 
     /// How often each step is in a state, for those who draw.
     pub fn visits(&self, step: StepId) -> usize {
-        self.space.nodes.iter().filter(|node| node.step == step.0).count()
+        self.space
+            .nodes
+            .iter()
+            .filter(|node| node.step == step.0)
+            .count()
     }
 
     /// The outcomes of a step that some call takes.

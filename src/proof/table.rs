@@ -54,6 +54,7 @@ impl Table {
 
 /// Mixes all bits of a key into the low ones.
 fn hash((key, more): (u128, u32)) -> usize {
-    let mixed = (key ^ u128::from(more) << 96).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let mixed =
+        (key ^ u128::from(more) << 96).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     usize::try_from((mixed >> 96) & 0xffff_ffff).unwrap_or(0)
 }

@@ -9,9 +9,9 @@ use crate::dialog::trail::Passed;
 use crate::flow::rules::{Check, Condition, Guard, Rule, TicketIs, said, says};
 use crate::flow::{Flow, Outcome, StepId};
 use crate::lookup::LookupKind;
+use crate::prompt::PromptId;
 use crate::proof::explore::Via;
 use crate::proof::input::{Input, outcome_of};
-use crate::prompt::PromptId;
 
 /// One step of one call.
 pub(super) struct Event<'e> {
@@ -36,7 +36,9 @@ pub(super) struct Watch<'f> {
     /// For each rule, the bits of what it wants to have been said.
     wants: Vec<u32>,
     /// For each rule, whether there was anything that could have broken it.
-    pub(super) armed: Vec<bool>,
+    armed: Vec<bool>,
+    /// For each `never`, whether its steps were entered, and whether its `when` held anywhere.
+    halves: Vec<[bool; 2]>,
     /// For each rule, where it was broken first.
     pub(super) broken: Vec<Option<Witness>>,
 }
@@ -48,14 +50,19 @@ impl<'f> Watch<'f> {
             let at = prompts.iter().position(|of| of == prompt);
             at.map_or(0, |at| 1u32 << at)
         };
-        let guarded = |rule: &Rule, id: StepId| match &rule.check {
-            Check::OnlyIf(guard) => guard.at.contains(&id),
-            Check::Once { at } => at.contains(&id),
-            _ => false,
+        let guarded = |rule: &Rule, id: StepId| {
+            if let Check::OnlyIf(Guard { at, .. }) | Check::Once { at } = &rule.check {
+                at.contains(&id)
+            } else {
+                false
+            }
         };
-        let wants = |rule: &Rule| match &rule.check {
-            Check::OnlyIf(guard) => guard.said.iter().map(bit).sum(),
-            _ => 0,
+        let wants = |rule: &Rule| {
+            if let Check::OnlyIf(guard) = &rule.check {
+                guard.said.iter().map(bit).sum()
+            } else {
+                0
+            }
         };
         let numbered = || rules.iter().enumerate();
         Self {
@@ -70,27 +77,29 @@ impl<'f> Watch<'f> {
                 .collect(),
             wants: rules.iter().map(wants).collect(),
             armed: vec![false; rules.len()],
+            halves: vec![[false; 2]; rules.len()],
             broken: vec![None; rules.len()],
             rules,
         }
+    }
+
+    /// Whether anything could have broken that rule.
+    pub(super) fn is_armed(&self, rule: usize) -> bool {
+        self.armed.get(rule) == Some(&true) || self.halves.get(rule) == Some(&[true; 2])
     }
 
     /// Looks at one step; gives what has been said by now.
     pub(super) fn see(&mut self, said: u32, event: &Event<'_>) -> u32 {
         let mut said = said;
         let rules = self.rules;
+        for (rule, [_, held]) in rules.iter().zip(&mut self.halves) {
+            if let (Check::OnlyIf(guard), false) = (&rule.check, *held) {
+                *held = guard.never && guard.when.iter().all(|of| holds(of, event));
+            }
+        }
         for passed in event.trail {
             match passed {
-                Passed::Entered(id) => {
-                    let step = usize::from(id.0);
-                    for at in 0..self.at.get(step).map_or(0, Vec::len) {
-                        let rule = self.at.get(step).and_then(|rules| rules.get(at)).copied();
-                        if let Some(rule) = rule {
-                            self.guard(rule, said, event);
-                        }
-                    }
-                    said |= self.bits.get(step).copied().unwrap_or(0);
-                }
+                Passed::Entered(id) => said = self.enter(usize::from(id.0), said, event),
                 Passed::Broke(_) => self.breaks(|check| matches!(check, Check::Works), event),
                 Passed::Left(..) | Passed::Late(..) => {}
             }
@@ -105,12 +114,24 @@ impl<'f> Watch<'f> {
         if event.after.waits() == Waits::Caller {
             let asked = u32::from(event.after.misses()) + 1;
             self.arm(|check| matches!(check, Check::AsksWithin { .. }));
-            let over = |check: &Check| matches!(check, Check::AsksWithin { times } if asked > *times);
+            let over =
+                |check: &Check| matches!(check, Check::AsksWithin { times } if asked > *times);
             if rules.iter().any(|rule| over(&rule.check)) {
                 self.breaks(over, event);
             }
         }
         said
+    }
+
+    /// A step is entered: its rules, then what it says.
+    fn enter(&mut self, step: usize, said: u32, event: &Event<'_>) -> u32 {
+        for at in 0..self.at.get(step).map_or(0, Vec::len) {
+            let rule = self.at.get(step).and_then(|rules| rules.get(at)).copied();
+            if let Some(rule) = rule {
+                self.guard(rule, said, event);
+            }
+        }
+        said | self.bits.get(step).copied().unwrap_or(0)
     }
 
     fn arm(&mut self, fits: impl Fn(&Check) -> bool) {
@@ -131,16 +152,19 @@ impl<'f> Watch<'f> {
         let Some(check) = self.rules.get(rule).map(|rule| &rule.check) else {
             return;
         };
-        let (armed, broken) = match check {
-            Check::OnlyIf(guard) if guard.when.iter().all(|of| holds(of, event)) => {
-                let wants = self.wants.get(rule).copied().unwrap_or(0);
-                (true, breaks(guard, wants, said, event))
+        let (armed, broken) = if let Check::OnlyIf(guard) = check {
+            let when = guard.when.iter().all(|of| holds(of, event));
+            if let (true, Some([entered, _])) = (guard.never, self.halves.get_mut(rule)) {
+                *entered = true;
             }
-            Check::Once { .. } => {
-                let again = event.ordered && event.before.ticket() != TicketIs::None;
-                (event.ordered, again)
-            }
-            _ => (false, false),
+            let wants = self.wants.get(rule).copied().unwrap_or(0);
+            (
+                when,
+                when && (guard.never || breaks(guard, wants, said, event)),
+            )
+        } else {
+            let again = event.ordered && event.before.ticket() != TicketIs::None;
+            (event.ordered, again)
         };
         if let Some(of) = self.armed.get_mut(rule) {
             *of |= armed;
@@ -152,9 +176,7 @@ impl<'f> Watch<'f> {
 }
 
 fn breaks(guard: &Guard, wants: u32, said: u32, event: &Event<'_>) -> bool {
-    guard.never
-        || !guard.only_if.iter().all(|of| holds(of, event))
-        || (wants != 0 && said & wants == 0)
+    !guard.only_if.iter().all(|of| holds(of, event)) || (wants != 0 && said & wants == 0)
 }
 
 fn holds(condition: &Condition, event: &Event<'_>) -> bool {
@@ -175,11 +197,11 @@ fn class(kind: LookupKind, event: &Event<'_>) -> Option<Outcome> {
     if !event.after.is_forgotten(kind) {
         return event.after.class(kind);
     }
-    match event.input {
-        Input::Found(finding) => outcome_of(finding)
-            .filter(|(of, _)| *of == kind)
-            .map(|(_, outcome)| outcome),
-        _ => None,
-    }
-    .or_else(|| event.before.class(kind))
+    let now = if let Input::Found(finding) = event.input {
+        outcome_of(finding).filter(|(of, _)| *of == kind)
+    } else {
+        None
+    };
+    now.map(|(_, outcome)| outcome)
+        .or_else(|| event.before.class(kind))
 }

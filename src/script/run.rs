@@ -9,9 +9,9 @@ use crate::caller::MediaSide;
 use crate::caller::turns::ScriptedCaller;
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Turn};
+use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::dialog::explore::Waits;
 use crate::dialog::trail::Passed;
-use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::{Entry, FORMAT, Header};
 use crate::script::{Script, Situation, render};
@@ -123,7 +123,10 @@ impl<B: BackEnds> Run<B> {
         let turn = self.dialog.handle(at, event);
         self.passed.extend_from_slice(self.dialog.trail());
         let waits = self.dialog.waits();
-        if turn.actions.iter().any(|action| matches!(action, Action::Listen(_)))
+        if turn
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::Listen(_)))
             || self.waited.last().is_none_or(|(_, last)| *last != waits)
         {
             self.waited.push((at, waits));
