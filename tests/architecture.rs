@@ -34,6 +34,10 @@ const ROOMS: &[(&str, &str)] = &[
         "script",
         "bundle call caller dialog flow journal lookup problem time",
     ),
+    (
+        "proof",
+        "bundle call dialog flow journal lookup problem prompt script time understanding",
+    ),
     ("clock", "time"),
     ("token", "call dialog time"),
     ("fallback", "call dialog time"),
@@ -53,7 +57,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "bundle call caller client clock dialog gateway journal lookup network problem script serve session time token understanding",
+        "bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session time token understanding",
     ),
 ];
 
@@ -107,6 +111,7 @@ const PURE: &[&str] = &[
     "dialog",
     "caller",
     "script",
+    "proof",
 ];
 const IMPURE: &[&str] = &["tokio", "tracing", "async", ".await"];
 

@@ -11,4 +11,5 @@ mod gateway;
 mod journal;
 mod network;
 mod prompts;
+mod proof;
 mod understanding;

@@ -326,10 +326,10 @@ impl Dialog {
         self.turn()
     }
 
-    /// The key for an operator, while the caller waits.
-    pub fn key_operator(&mut self) -> Turn {
+    /// A key is pressed.
+    pub fn press(&mut self, key: char) -> Turn {
         self.begin(self.ledger.at);
-        if let Some(digit) = Digit::new('0') {
+        if let Some(digit) = Digit::new(key) {
             self.key(digit);
         }
         self.turn()

@@ -10,8 +10,9 @@ use crate::dialog::hear::Heard;
 use crate::dialog::trail::{Exit, Passed};
 use crate::flow::{Body, Flow, Outcome, StepId};
 use crate::lookup::LookupKind;
-use crate::proof::explore::{Space, Via, Walk};
+use crate::proof::explore::{Space, Via};
 use crate::proof::input::{Input, Who};
+use crate::proof::walk::{Walk, Walked};
 use crate::proof::{Example, Proof, began, example, speechless};
 
 /// Something that a call can do to a flow and a test can be missing for.
@@ -176,8 +177,16 @@ fn call(
 ) -> Option<Example> {
     let flow = &proof.bundle.flow;
     let mut walk = Walk::along(&speechless(&proof.bundle), began(), way);
-    another_subject(&mut walk);
-    let short = example::example(&proof.bundle, &walk, &title(target));
+    let takes = |call: &Example| targets(flow, &call.passed).contains(target);
+    let write = |walk: &Walk| example::example(&proof.bundle, walk, &title(target)).filter(takes);
+    let mut short = write(&walk);
+    for subject in other_subjects(&walk) {
+        if short.is_none() {
+            walk.last_subject(subject);
+            short = write(&walk);
+        }
+    }
+    short.as_ref()?;
     let mut taken = covered.clone();
     taken.insert(target.clone());
     while walk.walked.len() < MAX_INPUTS {
@@ -205,31 +214,17 @@ fn call(
         taken.extend(over);
         taken.extend(targets(flow, &passed));
     }
-    let long = example::example(&proof.bundle, &walk, &title(target));
-    let takes = |call: &Example| targets(flow, &call.passed).contains(target);
-    long.filter(takes).or(short)
+    write(&walk).or(short)
 }
 
-/// Whoever names another subject names one that he has not named yet.
-fn another_subject(walk: &mut Walk) {
-    let said = |input: &Input| {
-        if let Input::Says(Heard::Topic { topic, sure: true }, _) | Input::Confirms(topic, _) =
-            input
-        {
-            Some(*topic)
-        } else {
-            None
-        }
-    };
-    let Some((last, before)) = walk.walked.split_last_mut() else {
-        return;
-    };
-    let named: Vec<Topic> = before.iter().filter_map(|step| said(&step.input)).collect();
-    if let Input::Says(Heard::Topic { topic, sure: true }, _) = &mut last.input
-        && named.contains(topic)
-        && let Some(other) = Topic::ALL.iter().find(|of| !named.contains(of))
-    {
-        *topic = *other;
+/// Subjects that may stand for the last one, where a call ends with one: named twice, a subject
+/// answers nothing.
+fn other_subjects(walk: &Walk) -> Vec<Topic> {
+    let subject = |step: &Walked| matches!(step.input, Input::Says(Heard::Topic { .. }, _));
+    if walk.walked.last().is_some_and(subject) {
+        Topic::ALL.to_vec()
+    } else {
+        Vec::new()
     }
 }
 

@@ -19,8 +19,8 @@ use crate::lookup::{
     Finding, LookupKind, OutageFinding, SubscriberFinding, TicketResult, TicketsFinding,
 };
 use crate::problem::Source;
-use crate::proof::explore::{Walk, Walked};
 use crate::proof::input::Input;
+use crate::proof::walk::{Walk, Walked};
 use crate::proof::words::{said, word};
 use crate::script::run::{Run, conversation, play};
 use crate::script::{Script, Situation, parse};
@@ -92,6 +92,20 @@ impl Draft {
         };
         self.situation
             .insert("now", format!("2025-10-{day} {time}"));
+        // What a late subscriber's look-ups find is late too, or never comes.
+        let hung = |step: &Walked| {
+            step.input == Input::Waits && step.waits == Waits::Finding(LookupKind::Subscriber)
+        };
+        let found = |key: &str| {
+            walked.iter().any(|step| {
+                matches!(&step.input, Input::Found(finding) if finding.kind().as_str() == key)
+            })
+        };
+        for key in ["outage", "tickets"] {
+            if walked.iter().any(hung) && !found(key) {
+                self.situation.insert(key, "never".to_owned());
+            }
+        }
         self.package = assumed(walked, Fact::InPackage);
         self.restored = assumed(walked, Fact::RestorationKnown);
         self.visit = assumed(walked, Fact::VisitAgreed);
@@ -177,6 +191,11 @@ impl Draft {
             Input::Ticket(result) => self.ticket(bundle, result, step.waits)?,
             Input::Transfer(result) => {
                 self.situation.insert("transfer", result.to_string());
+            }
+            Input::KeyRepeat => {
+                let (question, _) = self.asked(bundle)?;
+                self.turns.push(format!("{question:<15} presses *"));
+                self.listens += 1;
             }
             Input::KeyOperator => {
                 self.hangs(step.waits);
@@ -280,7 +299,13 @@ impl Draft {
         let (heard, language) = heard;
         let (question, locale) = self.asked(bundle)?;
         let spoken = language.or(locale);
-        let words = |heard: &Heard| said(bundle, spoken, question, heard);
+        let words = |heard: &Heard| {
+            let alike = alike(bundle, heard);
+            let mut said = alike
+                .iter()
+                .map(|heard| said(bundle, spoken, question, heard));
+            said.find_map(|said| said)
+        };
         let does = match (heard, spoken) {
             (Heard::Silence, _) => "silent".to_owned(),
             (Heard::Broken, _) => "unheard".to_owned(),
@@ -426,6 +451,20 @@ fn confirmed(rest: &[Walked]) -> Option<Topic> {
             None
         }
     })
+}
+
+/// What leads to the same: the subject itself, then the others that lead where it does.
+fn alike(bundle: &Bundle, heard: &Heard) -> Vec<Heard> {
+    let mut all = vec![heard.clone()];
+    if let Heard::Topic { topic, sure } = heard {
+        let topics = &bundle.flow.topics;
+        let same = topics
+            .iter()
+            .filter(|(_, to)| Some(*to) == topics.get(topic));
+        let sure = *sure;
+        all.extend(same.map(|(&topic, _)| Heard::Topic { topic, sure }));
+    }
+    all
 }
 
 const fn digits_asked(question: Question) -> bool {

@@ -32,6 +32,8 @@ pub(super) enum Input {
     Waits,
     /// The key for an operator, while the caller waits.
     KeyOperator,
+    /// The key for a repeat: unlike an answer, it is not taken for the caller's first words.
+    KeyRepeat,
     /// The ticket system answers.
     Ticket(TicketResult),
     /// The transfer ends.
@@ -60,7 +62,9 @@ impl Input {
         match self {
             Self::Says(Heard::Silence | Heard::NoMatch, _) => Who::Unlucky,
             Self::Says(Heard::Broken, _) | Self::MediaFails | Self::Ended(_) => Who::Fault,
-            Self::Says(..) | Self::Confirms(..) | Self::KeyOperator => Who::Caller,
+            Self::Says(..) | Self::Confirms(..) | Self::KeyOperator | Self::KeyRepeat => {
+                Who::Caller
+            }
             Self::Answered | Self::Found(_) | Self::Waits | Self::Ticket(_) | Self::Transfer(_) => {
                 Who::World
             }
@@ -94,7 +98,8 @@ impl Input {
             }
             Self::Found(finding) => dialog.handle(at, Event::Found(finding.clone())),
             Self::Waits => Turn::default(),
-            Self::KeyOperator => dialog.key_operator(),
+            Self::KeyOperator => dialog.press('0'),
+            Self::KeyRepeat => dialog.press('*'),
             Self::Ticket(result) => dialog.handle(at, Event::TicketFinished(result.clone())),
             Self::Transfer(result) => dialog.transfer_ends(*result),
             Self::MediaFails => dialog.media_fails(),
@@ -263,6 +268,9 @@ impl Inputs {
         } else {
             vec![Heard::Repeat]
         };
+        if dialog.is_running(LookupKind::Subscriber) {
+            inputs.own.push(Input::KeyRepeat);
+        }
         let misses = [Heard::Silence, Heard::NoMatch, Heard::Broken];
         let own = again.into_iter().chain(misses);
         inputs.own.extend(own.map(|heard| Input::Says(heard, None)));

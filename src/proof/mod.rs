@@ -21,6 +21,7 @@ mod input;
 pub mod mutate;
 mod sample;
 mod table;
+mod walk;
 mod watch;
 mod words;
 
@@ -31,18 +32,20 @@ use crate::call::Locale;
 use crate::dialog::hear::Heard;
 use crate::flow::rules::{Check, Rule};
 use crate::flow::{Outcome, StepId};
-use crate::proof::explore::{END, Space, Via, Walk, explore, index};
+use crate::proof::explore::{END, Space, Via, explore, index};
 use crate::proof::figures::Figures;
 use crate::proof::input::Input;
+use crate::proof::walk::Walk;
 use crate::proof::watch::Watch;
 use crate::time::WallTime;
 use crate::understanding::Grammars;
 
 pub use crate::proof::cover::{Target, targets};
 pub use crate::proof::example::Example;
-pub use crate::proof::explore::{MAX_STATES, Projection};
+pub use crate::proof::explore::MAX_STATES;
 pub use crate::proof::figures::Cost;
 pub use crate::proof::sample::{Stray, sample};
+pub use crate::proof::walk::Projection;
 
 /// A Tuesday at eleven: far from both ends of any period that a flow asks for.
 const BEGAN: &str = "2025-10-14T11:00:00+05:00";

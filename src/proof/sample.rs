@@ -15,8 +15,9 @@ use crate::dialog::trail::{Exit, Passed};
 use crate::flow::{Body, Outcome};
 use crate::lookup::LookupKind;
 use crate::proof::Proof;
-use crate::proof::explore::{Projection, offer};
+use crate::proof::explore::offer;
 use crate::proof::input::Inputs;
+use crate::proof::walk::Projection;
 use crate::time::WallTime;
 
 /// Events of one random call; most are over by then.
