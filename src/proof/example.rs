@@ -23,8 +23,8 @@ use crate::proof::input::Input;
 use crate::proof::walk::{Walk, Walked};
 use crate::proof::words::{said, word};
 use crate::script::run::{Run, conversation, play};
-use crate::script::{Script, Situation, parse};
-use crate::time::CallTime;
+use crate::script::{Script, Situation, parse, write};
+use crate::time::{CallTime, WallTime};
 
 /// A call made of a way.
 #[derive(Clone, Debug)]
@@ -51,6 +51,10 @@ struct Draft {
     visit: bool,
 }
 
+/// A ticket's id that has no number to be spoken.
+const UNSPEAKABLE: &str = "TT-A1B2C";
+/// When an outage ends or a technician comes: later than any day that a script is on.
+const LATER: &str = "2025-10-29T12:00:00+05:00";
 /// How long after a moment something happens that has to come after it.
 const SOON_MS: u32 = 100;
 
@@ -247,14 +251,13 @@ impl Draft {
             let asks = |action: &Action| matches!(action, Action::CreateTicket(..));
             self.late(bundle, "ticket", waits, asks)?
         };
-        let text = match result {
-            TicketResult::Created { id } if id.is_empty() => "created TT-A1B2C".to_owned(),
-            TicketResult::Created { id } => format!("created {id}"),
-            TicketResult::AlreadyOpen => "already_open".to_owned(),
-            TicketResult::Unconfirmed => "unconfirmed".to_owned(),
-            TicketResult::Refused => "refused".to_owned(),
-            TicketResult::Unavailable => "unavailable".to_owned(),
-        };
+        let mut result = result.clone();
+        if let TicketResult::Created { id } = &mut result
+            && id.is_empty()
+        {
+            UNSPEAKABLE.clone_into(id);
+        }
+        let text = write::ticket(&result);
         self.situation.insert("ticket", format!("{text}{late}"));
         Some(())
     }
@@ -359,52 +362,40 @@ impl Draft {
         } else {
             self.late(bundle, kind.as_str(), waits, asks)?
         };
-        let text = match finding {
-            Finding::Subscriber(SubscriberFinding::Known(known)) => {
-                let number = if known.lines.len() > 1 {
-                    "several"
-                } else {
-                    "one"
-                };
-                let language = known
-                    .language
-                    .map(|language| format!(" language={language}"));
-                let package = self.package || known.lines.iter().all(|line| line.in_package);
-                let package = if package { " package=yes" } else { "" };
-                format!("{number}{}{package}", language.unwrap_or_default())
-            }
-            Finding::Outage(OutageFinding::Known { restored_at }) => {
-                let ends = if restored_at.is_some() || self.restored {
-                    " restored=2025-10-29T23:00"
-                } else {
-                    ""
-                };
-                format!("known{ends}")
-            }
-            Finding::Tickets(TicketsFinding::Open(ticket)) => {
-                let number = if ticket.id.is_empty() {
-                    "TT-A1B"
-                } else {
-                    &ticket.id
-                };
-                let mut text = format!("open number={number}");
-                if ticket.created_at.is_some() {
-                    text.push_str(" created=2025-10-04T11:00");
-                }
-                if ticket.visit_at.is_some() || (self.visit && ticket.created_at.is_none()) {
-                    text.push_str(" visit=2025-10-29T12:00");
-                }
-                text
-            }
-            Finding::Subscriber(SubscriberFinding::Unknown | SubscriberFinding::Unavailable)
-            | Finding::Outage(OutageFinding::None | OutageFinding::Unavailable)
-            | Finding::Tickets(TicketsFinding::None | TicketsFinding::Unavailable)
-            | Finding::LineTest(_)
-            | Finding::Fee(_) => finding.class().to_owned(),
-        };
+        let text = write::finding(&self.spelt(finding));
         self.situation
             .insert(kind.as_str(), format!("{text}{late}"));
         Some(())
+    }
+
+    /// The finding with the values that the facts want which are assumed on the way.
+    fn spelt(&self, finding: &Finding) -> Finding {
+        let mut finding = finding.clone();
+        let later = || WallTime::from_rfc3339(LATER);
+        match &mut finding {
+            Finding::Subscriber(SubscriberFinding::Known(known)) if self.package => {
+                for line in &mut known.lines {
+                    line.in_package = true;
+                }
+            }
+            Finding::Outage(OutageFinding::Known { restored_at }) => {
+                *restored_at = later().filter(|_| restored_at.is_some() || self.restored);
+            }
+            Finding::Tickets(TicketsFinding::Open(ticket)) => {
+                if ticket.id.is_empty() {
+                    UNSPEAKABLE.clone_into(&mut ticket.id);
+                }
+                let visit = ticket.visit_at.is_some() || self.visit;
+                let visit = visit && ticket.created_at.is_none();
+                ticket.visit_at = later().filter(|_| visit);
+            }
+            Finding::Subscriber(_)
+            | Finding::Outage(_)
+            | Finding::Tickets(_)
+            | Finding::LineTest(_)
+            | Finding::Fee(_) => {}
+        }
+        finding
     }
 
     /// The `after=` of an answer that comes when nobody waits for it any more.

@@ -28,6 +28,7 @@ pub mod parse;
 pub mod render;
 pub mod run;
 mod words;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

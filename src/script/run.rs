@@ -45,6 +45,7 @@ impl BackEnds for Situation {
 }
 
 /// A call on virtual time.
+#[derive(Clone)]
 pub struct Run<B> {
     /// The dialog.
     pub dialog: Dialog,
@@ -85,6 +86,11 @@ impl<B: BackEnds> Run<B> {
         };
         let actions = run.take(turn);
         (run, actions)
+    }
+
+    /// What answers its look-ups.
+    pub const fn back_ends(&mut self) -> &mut B {
+        &mut self.back_ends
     }
 
     /// When the dialog or a back end goes on by itself.
