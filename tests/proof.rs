@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use dana::bundle::Bundle;
+use dana::call::Locale;
 use dana::cli;
 use dana::flow::{load, rules};
 use dana::problem::Source;
+use dana::prompt::catalog::Catalog;
 use dana::proof::{Proof, Verdict, prove, sample, targets};
 use dana::script::{parse, run};
 
@@ -125,10 +127,7 @@ fn an_outage_that_is_passed_over_is_caught() {
 
 #[test]
 fn a_ticket_that_is_told_before_it_exists_is_caught() {
-    let early = changed(&[(
-        "unconfirmed = \"operator_unconfirmed\", refused",
-        "unconfirmed = \"created\", refused",
-    )]);
+    let early = changed(&[("refused = \"not_created\"", "refused = \"created\"")]);
     shows(&early, "created_is_true", "заявка на выезд техника создана");
 }
 
@@ -148,4 +147,108 @@ fn what_is_said_to_a_stranger_is_caught() {
         "unknown = \"operator_no_ticket\", unavailable = \"operator_check\" }\n\n[steps.visit_tickets]",
     )]);
     shows(&open, "private", "subscriber: unknown");
+}
+
+/// Each back end that hangs is waited for with the same filler: a long one adds up.
+#[test]
+fn a_filler_that_is_too_long_is_caught() {
+    let mut bundle = Bundle::clone(&changed(&[]));
+    let prompts = Locale::ALL.iter().map(|&locale| {
+        let path = format!("{}/prompts/{locale}.toml", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).expect("our own prompts");
+        let long = format!("wait_1 = \"{} ", "подождите ".repeat(25));
+        let text = text.replacen("wait_1 = \"", &long, 1);
+        (locale, Source::new(format!("{locale}.toml"), text))
+    });
+    let catalog = Catalog::load(&prompts.collect::<Vec<_>>()).expect("a whole catalog");
+    bundle.catalog = Arc::new(catalog);
+    shows(&Arc::new(bundle), "no_long_wait", "subscriber  never");
+}
+
+#[test]
+fn a_rule_that_nothing_could_break_is_called_vacuous() {
+    let mut bundle = Bundle::clone(&changed(&[]));
+    let text = "[rules.idle]\nkind = \"never\"\nat = { says = [\"ticket_created\"] }\n\
+                when = { ticket = \"none\", identified = \"no\", fee = \"unpaid\" }\n";
+    let rules = rules::load(&Source::new("r.toml", text), &bundle.flow, &bundle.catalog);
+    bundle.rules = rules.expect("a rule").into();
+    let proof = prove(&Arc::new(bundle));
+    let verdicts: Vec<Verdict> = proof.verdicts().map(|(_, verdict)| verdict).collect();
+    assert_eq!(verdicts, [Verdict::Vacuous]);
+}
+
+/// What is wrong with a file of rules, in a word, and the whole message of one.
+#[test]
+fn broken_rules_are_told_with_their_place() {
+    let problem = |text: &str| {
+        let rules = rules::load(&Source::new("r.toml", text), &BUNDLE.flow, &BUNDLE.catalog);
+        rules.expect_err("broken").to_string()
+    };
+    let cases = [
+        ("[rules.a]\nkind = \"nevr\"", "did you mean `never`?"),
+        ("[rules.a]", "`kind` is missing"),
+        ("rules = 7", "`rules` is not a table"),
+        ("[rule.a]", "did you mean `rules`?"),
+        (
+            "[rules.a]\nkind = \"silence_within\"",
+            "`seconds` is missing",
+        ),
+        (
+            "[rules.a]\nkind = \"silence_within\"\nseconds = \"4\"",
+            "a whole number is wanted here",
+        ),
+        (
+            "[rules.a]\nkind = \"once\"\nat = 3",
+            "a table is wanted here",
+        ),
+        (
+            "[rules.a]\nkind = \"once\"\nat = { asks = [\"confirm_tiket\"] }",
+            "did you mean `confirm_ticket`?",
+        ),
+        (
+            "[rules.a]\nkind = \"once\"\nat = { does = [\"dance\"] }",
+            "`dance` is no kind of step that this flow has",
+        ),
+        (
+            "[rules.a]\nkind = \"once\"\nat = { steps = [\"ofer\"] }",
+            "did you mean `offer`?",
+        ),
+        (
+            "[rules.a]\nkind = \"once\"\nat = { says = [\"outge\"] }",
+            "did you mean `outage`?",
+        ),
+        (
+            "[rules.a]\nkind = \"only_if\"\nat = { steps = [\"offer\"] }",
+            "this rule wants nothing",
+        ),
+        (
+            "[rules.a]\nkind = \"never\"\nat = { steps = [\"offer\"] }\nwhen = { outage = \"paid\" }",
+            "`outage` never gives `paid`",
+        ),
+        (
+            "[rules.a]\nkind = \"never\"\nat = { steps = [\"offer\"] }\nwhen = { weather = \"fine\" }",
+            "`weather` is no condition",
+        ),
+        (
+            "[rules.a]\nkind = \"languages\"\nlanguages = [\"en\"]",
+            "`en` is no language",
+        ),
+    ];
+    for (text, wanted) in cases {
+        let told = problem(text);
+        assert!(told.contains(wanted), "`{wanted}` is not in\n{told}");
+    }
+    let huge = format!("# {}", "x".repeat(1 << 18));
+    assert!(problem(&huge).contains("larger than"));
+    let whole = "\
+error: `nevr` is no kind of rule
+ --> r.toml:2:8
+  |
+2 | kind = \"nevr\"
+  |        ^^^^^^
+  |
+  = hint: did you mean `never`?
+
+1 problem";
+    assert_eq!(problem("[rules.a]\nkind = \"nevr\""), whole);
 }

@@ -277,7 +277,7 @@ impl Graph<'_> {
                 boxes,
                 "<text x=\"{}\" y=\"{at}\" fill=\"{colour}\">{}</text>",
                 x + PAD,
-                escape(&cut(&format!("{} → {}", row.label, target.name), 42))
+                escape(&cut(&format!("{} → {}", row.label, target.name), 39))
             );
             // Lines to operators would hide all others; the row names them.
             let drawn = !matches!(target.body, Body::Transfer { .. } | Body::HangUp(_));

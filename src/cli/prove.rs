@@ -29,6 +29,9 @@ pub struct Args {
     format: Format,
 }
 
+/// Lines of a call that are shown whole; a longer one is to be read in a file.
+const MAX_SHOWN: usize = 80;
+
 /// Runs the command: 0 when every rule holds, 1 when one is broken or says nothing.
 pub fn run(args: &Args) -> Exit {
     let bundle = match Bundle::load(&args.bundle) {
@@ -109,13 +112,28 @@ pub fn text(proof: &Proof) -> String {
         };
         lines.push(format!("{:<8} {}{why}", verdict.as_str(), rule.name));
     }
+    let mut shown: Vec<(String, &str)> = Vec::new();
     for rule in broken(proof) {
         lines.push(String::new());
-        match proof.example(rule) {
-            Some(example) => lines.push(example.text.trim_end().to_owned()),
-            None => lines.push(format!(
+        let Some(example) = proof.example(rule) else {
+            lines.push(format!(
                 "{rule}: no script can show the call that breaks it"
-            )),
+            ));
+            continue;
+        };
+        let (_, call) = example.text.split_once('\n').unwrap_or_default();
+        if let Some((_, other)) = shown.iter().find(|(text, _)| text == call) {
+            lines.push(format!("# The same call as for `{other}` breaks `{rule}`."));
+            continue;
+        }
+        shown.push((call.to_owned(), rule));
+        let count = example.text.lines().count();
+        if count > MAX_SHOWN {
+            let head = example.text.split("conversation\n").next().unwrap_or("");
+            lines.push(head.trim_end().to_owned());
+            lines.push(format!("# … {count} lines: --write DIR saves it whole"));
+        } else {
+            lines.push(example.text.trim_end().to_owned());
         }
     }
     lines.join("\n") + "\n"
