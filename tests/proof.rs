@@ -23,7 +23,7 @@ static PROOF: LazyLock<Proof> = LazyLock::new(|| prove(&BUNDLE));
 fn changed(changes: &[(&str, &str)]) -> Arc<Bundle> {
     let mut text = BUNDLE.sources[0]
         .text
-        .replacen("patience = 8", "patience = 2", 1);
+        .replacen("patience = 8", "patience = 1", 1);
     for (from, to) in changes {
         assert!(text.contains(from), "nothing to change: {from}");
         text = text.replacen(from, to, 1);

@@ -3,6 +3,7 @@
 //! Exit codes: 0 good, 1 differences or failures found, 2 usage or bad file, 3 environment (a port,
 //! a folder, a back end).
 
+pub mod against;
 mod back_ends;
 pub mod check;
 pub mod config;

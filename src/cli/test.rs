@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::bundle::Bundle;
+use crate::cli::against;
 use crate::cli::mutate;
 use crate::cli::mutate::Noticed;
 use crate::cli::out;
@@ -41,6 +42,10 @@ pub struct Args {
     /// nor the rules notice.
     #[arg(long, conflicts_with = "bless")]
     mutate: bool,
+    /// Play the scripts through the gRPC service, in real time: `own`, or `http://host:port`, whose
+    /// back ends have to be as the scripts' situations.
+    #[arg(long, value_name = "SERVICE", conflicts_with_all = ["bless", "coverage", "write_missing", "mutate"])]
+    against: Option<String>,
     /// The folder with flows, prompts and grammars.
     #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
@@ -71,6 +76,9 @@ pub fn run(args: &Args) -> Exit {
         Ok(bundle) => bundle,
         Err(error) => return out::bad_file(&error),
     };
+    if let Some(service) = &args.against {
+        return against(&bundle, args, service);
+    }
     let outcomes = match run_all(&bundle, &args.paths, args.bless) {
         Ok(outcomes) => outcomes,
         Err(error) => return out::bad_file(&error),
@@ -120,6 +128,34 @@ pub fn run(args: &Args) -> Exit {
     } else {
         Exit::Good
     }
+}
+
+/// Plays the scripts through the service.
+fn against(bundle: &Arc<Bundle>, args: &Args, service: &str) -> Exit {
+    let scripts = match scripts(&args.paths) {
+        Ok(scripts) => scripts,
+        Err(error) => return out::bad_file(&error),
+    };
+    let count = scripts.len();
+    out::talk(&format!("{count} calls in real time, against {service}"));
+    let played = match against::play(bundle, scripts, service) {
+        Ok(played) => played,
+        Err(error) => {
+            out::talk(&format!("error: {error}"));
+            return Exit::Environment;
+        }
+    };
+    let differs = played
+        .iter()
+        .filter(|played| played.lines[0] != played.lines[1]);
+    let mut failed = 0;
+    for played in differs {
+        failed += 1;
+        let lines = difference(&played.lines[0], &played.lines[1]);
+        out::data(&format!("{}\n{}\n", played.path, lines.join("\n")));
+    }
+    out::talk(&format!("{count} calls, {failed} different"));
+    if failed == 0 { Exit::Good } else { Exit::Found }
 }
 
 /// Tells which mistakes nobody would notice.
@@ -257,11 +293,21 @@ fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcom
             format!("{}conversation\n{said}", with_break(&script.head)),
         )?;
     }
-    let difference = if passed {
+    let mut difference = if passed {
         Vec::new()
     } else {
         difference(&script.expected, &said)
     };
+    let elsewhere = if passed {
+        run::other_ways(bundle, &script)
+    } else {
+        Vec::new()
+    };
+    let passed = passed && elsewhere.is_empty();
+    for (words, said) in elsewhere {
+        difference.push(format!("with the words «{words}»:"));
+        difference.extend(said.lines().map(|line| format!("+ {line}")));
+    }
     Ok(Outcome {
         path,
         passed,

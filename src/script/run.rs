@@ -6,14 +6,15 @@ use std::sync::Arc;
 use crate::bundle::Bundle;
 use crate::call::CallId;
 use crate::caller::MediaSide;
-use crate::caller::turns::ScriptedCaller;
+use crate::caller::turns::{Does, ScriptedCaller, Turn};
 use crate::dialog::Dialog;
-use crate::dialog::action::{Action, Turn};
+use crate::dialog::action::{Action, Turn as Done};
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::dialog::explore::Waits;
 use crate::dialog::trail::Passed;
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::{Entry, FORMAT, Header};
+use crate::script::render::dana;
 use crate::script::{Script, Situation, render};
 use crate::time::CallTime;
 
@@ -149,7 +150,7 @@ impl<B: BackEnds> Run<B> {
         fold(&self.entries)
     }
 
-    fn take(&mut self, turn: Turn) -> Vec<Action> {
+    fn take(&mut self, turn: Done) -> Vec<Action> {
         self.wake_at = turn.wake_at;
         for action in &turn.actions {
             self.entries.push(Entry::Action {
@@ -187,15 +188,38 @@ pub fn run(bundle: &Arc<Bundle>, script: &Script) -> String {
     conversation(&play(bundle, script))
 }
 
+/// Runs the script once more with each of the other words of its turns; gives the words that lead
+/// elsewhere, with what was said then: lines of Dana, without times.
+pub fn other_ways(bundle: &Arc<Bundle>, script: &Script) -> Vec<(String, String)> {
+    let mut elsewhere = Vec::new();
+    for (turn, words) in &script.others {
+        let mut turns = script.turns.clone();
+        if let Some(Does::Says(alternatives, _)) = turns.get_mut(*turn).map(|turn| &mut turn.does)
+            && let Some(best) = alternatives.first_mut()
+        {
+            best.text = words.clone();
+        }
+        let said = conversation(&played(bundle, &script.situation, turns));
+        if dana(&said) != dana(&script.expected) {
+            elsewhere.push((words.reveal().to_owned(), dana(&said)));
+        }
+    }
+    elsewhere
+}
+
 /// Runs a script to its end.
 pub fn play(bundle: &Arc<Bundle>, script: &Script) -> Run<Situation> {
-    let transfer = script.situation.transfer.as_ref();
+    played(bundle, &script.situation, script.turns.clone())
+}
+
+fn played(bundle: &Arc<Bundle>, situation: &Situation, turns: Vec<Turn>) -> Run<Situation> {
+    let transfer = situation.transfer.as_ref();
     let media = MediaSide::new(
         transfer.map(|transfer| transfer.value),
         transfer.map_or(0, |transfer| transfer.after_ms),
     );
-    let mut caller = ScriptedCaller::new(media, script.turns.clone());
-    let (mut run, actions) = Run::begin(bundle, offer(&script.situation), script.situation.clone());
+    let mut caller = ScriptedCaller::new(media, turns);
+    let (mut run, actions) = Run::begin(bundle, offer(situation), situation.clone());
     apply(&mut caller, CallTime::ZERO, &actions);
     for _ in 0..MAX_EVENTS {
         let Some(at) = caller.next().into_iter().chain(run.next()).min() else {
