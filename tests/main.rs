@@ -12,4 +12,5 @@ mod journal;
 mod network;
 mod prompts;
 mod proof;
+mod supervisor;
 mod understanding;

@@ -1,4 +1,5 @@
-//! `dana check`: loads a bundle as the service would and tells every problem of its files.
+//! `dana check`: loads a bundle as the service would and tells every problem of its files: flow,
+//! rules, prompts, grammars.
 
 use std::path::PathBuf;
 
@@ -14,8 +15,8 @@ use crate::problem::Problem;
 /// Arguments of `dana check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder that holds flows/, grammars/ and prompts/.
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    /// Folder that holds flows/, grammars/ and prompts/: ours, or a candidate's.
+    #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
     /// For people, or for machines.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -28,8 +29,10 @@ pub fn run(args: &Args) -> Exit {
         (Ok(bundle), Format::Text) => {
             let (steps, prompts) = (bundle.flow.steps().count(), bundle.catalog.names().len());
             out::data(&format!(
-                "{}: good, {steps} steps, {prompts} prompts, bundle {}",
-                bundle.flow.name, bundle.hash
+                "{}: good, {steps} steps, {} rules, {prompts} prompts, bundle {}",
+                bundle.flow.name,
+                bundle.rules.len(),
+                bundle.hash
             ));
             Exit::Good
         }
@@ -38,6 +41,7 @@ pub fn run(args: &Args) -> Exit {
                 "flow": &*bundle.flow.name,
                 "hash": &*bundle.hash,
                 "steps": bundle.flow.steps().count(),
+                "rules": bundle.rules.len(),
                 "prompts": bundle.catalog.names().len(),
                 "problems": [],
             });

@@ -37,7 +37,7 @@ struct Cli {
 // A new command is a line here and a line in `main`; its file has `Args` and `run`.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check flow, prompts and grammars; every problem with its place.
+    /// Check flow, rules, prompts and grammars; every problem with its place.
     Check(check::Args),
     /// Prove the rules of the flow in every call that there can be.
     Prove(prove::Args),
