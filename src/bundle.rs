@@ -19,6 +19,10 @@ use crate::understanding::{File, Grammars};
 const FLOW: &str = "flows/dana.toml";
 /// The rules that it must keep.
 const RULES: &str = "flows/dana.rules.toml";
+/// What callers said and what it meant, below the bundle's folder.
+pub const EXAMPLES: &str = "grammars/examples.tsv";
+/// What was learnt from it.
+pub const WEIGHTS: &str = "grammars/weights.bin";
 
 /// What calls, tokens and recordings refer to by its hash. A call keeps its bundle to the end.
 #[derive(Clone, Debug)]
@@ -64,15 +68,18 @@ impl Bundle {
         let rules_file = read(folder, RULES)?;
         let prompts = per_locale(folder, "prompts")?;
         let grammars = grammars(folder)?;
-        let hash = hash(
-            [&flow_file, &rules_file]
-                .into_iter()
-                .chain(prompts.iter().map(|(_, source)| source))
-                .chain(grammars.iter().map(|(_, source)| source)),
-        );
+        let examples = read(folder, EXAMPLES)?;
+        let weights = bytes(folder, WEIGHTS)?;
+        let sources = [&flow_file, &rules_file]
+            .into_iter()
+            .chain(prompts.iter().map(|(_, source)| source))
+            .chain(grammars.iter().map(|(_, source)| source));
+        let sources = sources.map(|source| (source.path.as_str(), source.text.as_bytes()));
+        let hash = hash(sources.chain([(WEIGHTS, weights.as_slice())]));
         let mut problems = Problems::default();
         let mut keep = |found: Problems| problems.extend(found);
-        let grammars = Grammars::load(&grammars).map_err(&mut keep).ok();
+        let grammars = Grammars::load(&grammars, Some((&examples, &weights)));
+        let grammars = grammars.map_err(&mut keep).ok();
         let catalog = Catalog::load(&prompts).map_err(&mut keep).ok();
         let flow = if let Some(catalog) = &catalog {
             load::load(&flow_file, catalog).map_err(&mut keep).ok()
@@ -116,32 +123,34 @@ fn per_locale(folder: &Path, room: &str) -> Result<Vec<(Locale, Arc<Source>)>, B
 
 fn read(folder: &Path, name: &str) -> Result<Arc<Source>, BundleError> {
     let path = folder.join(name);
-    let shown = path
-        .strip_prefix(".")
-        .unwrap_or(&path)
-        .display()
-        .to_string();
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Source::new(shown, text)),
-        Err(source) => Err(BundleError::Unreadable {
-            path: shown,
-            source,
-        }),
+    let text = std::fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
+    Ok(Source::new(shown(&path), text))
+}
+
+fn bytes(folder: &Path, name: &str) -> Result<Vec<u8>, BundleError> {
+    let path = folder.join(name);
+    std::fs::read(&path).map_err(|source| unreadable(&path, source))
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> BundleError {
+    BundleError::Unreadable {
+        path: shown(path),
+        source,
     }
 }
 
+fn shown(path: &Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
 /// Over name, length and bytes of each file, in a fixed order; where the folder is does not count.
-fn hash<'a>(sources: impl Iterator<Item = &'a Arc<Source>>) -> Arc<str> {
+fn hash<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Arc<str> {
     let mut context = Context::new(&SHA256);
-    for source in sources {
-        let name = Path::new(&source.path).file_name().unwrap_or_default();
+    for (path, bytes) in files {
+        let name = Path::new(path).file_name().unwrap_or_default();
         context.update(name.as_encoded_bytes());
-        context.update(
-            &u64::try_from(source.text.len())
-                .unwrap_or(u64::MAX)
-                .to_be_bytes(),
-        );
-        context.update(source.text.as_bytes());
+        context.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(bytes);
     }
     let digest = context.finish();
     hex(digest.as_ref().get(..16).unwrap_or_default()).into()

@@ -34,10 +34,8 @@ fn bundle(folder: &Path, changes: &[(&str, &str, &str)]) -> PathBuf {
         fs::create_dir_all(folder.join(room)).expect("a folder");
         for file in fs::read_dir(home.join(room)).expect("our own files") {
             let file = file.expect("a file").path();
-            if file.extension().is_some_and(|ending| ending == "toml") {
-                let name = file.file_name().expect("a name");
-                fs::copy(&file, folder.join(room).join(name)).expect("a copy");
-            }
+            let name = file.file_name().expect("a name");
+            fs::copy(&file, folder.join(room).join(name)).expect("a copy");
         }
     }
     let short = ("flows/dana.toml", "patience = 8", "patience = 1");

@@ -17,6 +17,7 @@ pub mod prove;
 pub mod serve;
 pub mod talk;
 pub mod test;
+pub mod train;
 pub mod understand;
 
 use std::process::ExitCode;
@@ -49,6 +50,8 @@ enum Command {
     Graph(graph::Args),
     /// What an utterance means and why; or a table of them, scored.
     Understand(understand::Args),
+    /// Learn from the examples of the grammars.
+    Train(train::Args),
     /// Be the caller: type what you say, press keys, hang up.
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
             Command::Diff(args) => diff::run(&args),
             Command::Graph(args) => graph::run(&args),
             Command::Understand(args) => understand::run(&args),
+            Command::Train(args) => train::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Serve(args) => serve::run(&args),

@@ -111,7 +111,7 @@ fn began() -> WallTime {
 /// The bundle without grammars: no text is heard in an exploration, and no hints are collected.
 fn speechless(bundle: &Arc<Bundle>) -> Arc<Bundle> {
     let mut bundle = Bundle::clone(bundle);
-    if let Ok(none) = Grammars::load(&[]) {
+    if let Ok(none) = Grammars::load(&[], None) {
         bundle.grammars = Arc::new(none);
     }
     Arc::new(bundle)

@@ -2,7 +2,10 @@
 //! symbols that it stands for, as it is, by its root, by its beginning, or, if it is known in no
 //! way, by what it sounds like.
 
+use std::collections::BTreeMap;
+
 use frostem::{Algorithm, Stemmer};
+use hashbrown::HashMap;
 
 use crate::understanding::kazakh::{self, Suffixes};
 use crate::understanding::words::{Words, sound};
@@ -59,11 +62,18 @@ struct Node {
 
 /// A tree of letters.
 #[derive(Debug)]
-struct Tree(Vec<Node>);
+struct Tree {
+    nodes: Vec<Node>,
+    /// The way from a node by a letter. Looked up only, so its order does not matter.
+    ways: HashMap<(usize, char), usize>,
+}
 
 impl Default for Tree {
     fn default() -> Self {
-        Self(vec![Node::default()])
+        Self {
+            nodes: vec![Node::default()],
+            ways: HashMap::new(),
+        }
     }
 }
 
@@ -71,29 +81,26 @@ impl Tree {
     fn add(&mut self, letters: impl Iterator<Item = char>, end: End, symbol: Symbol) {
         let mut at = 0;
         for c in letters {
-            let next = self.0.len();
-            let children = &mut self.0[at].children;
-            match children.binary_search_by_key(&c, |(c, _)| *c) {
-                Ok(found) => at = children[found].1,
-                Err(place) => {
-                    children.insert(place, (c, next));
-                    self.0.push(Node::default());
-                    at = next;
-                }
+            let next = self.nodes.len();
+            let way = *self.ways.entry((at, c)).or_insert(next);
+            if way == next {
+                self.nodes[at].children.push((c, next));
+                self.nodes.push(Node::default());
             }
+            at = way;
         }
-        self.0[at].ends.push((end, symbol));
+        self.nodes[at].ends.push((end, symbol));
     }
 
     fn child(&self, at: usize, c: char) -> Option<usize> {
-        let children = &self.0[at].children;
-        let found = children.binary_search_by_key(&c, |(c, _)| *c).ok()?;
-        Some(children[found].1)
+        self.ways.get(&(at, c)).copied()
     }
 }
 
 /// Every word of every phrase.
 pub(super) struct Lexicon {
+    /// The words that callers say most, read already.
+    common: HashMap<Box<str>, Box<[Token]>>,
     words: Tree,
     sounds: Tree,
     suffixes: Suffixes,
@@ -104,7 +111,7 @@ impl std::fmt::Debug for Lexicon {
     /// How large it is.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lexicon")
-            .field("nodes", &self.words.0.len())
+            .field("nodes", &self.words.nodes.len())
             .finish_non_exhaustive()
     }
 }
@@ -112,6 +119,7 @@ impl std::fmt::Debug for Lexicon {
 impl Default for Lexicon {
     fn default() -> Self {
         Self {
+            common: HashMap::new(),
             words: Tree::default(),
             sounds: Tree::default(),
             suffixes: Suffixes::default(),
@@ -168,7 +176,7 @@ impl Lexicon {
         loop {
             let tail = letters.as_str();
             let far = beyond.is_none_or(|beyond| depth > beyond);
-            for &(end, symbol) in self.words.0[at].ends.iter().filter(|_| far) {
+            for &(end, symbol) in self.words.nodes[at].ends.iter().filter(|_| far) {
                 let (fits, denied) = match end {
                     End::Whole => (tail.is_empty(), false),
                     End::Beginning => (true, kazakh::denies(tail) || kazakh::lacks(tail)),
@@ -256,7 +264,7 @@ impl Search<'_> {
         }
         let next = self.sounds.get(at.used);
         let may_err = at.wrong > 0 && at.depth > 0;
-        for &(c, node) in &self.tree.0[at.node].children {
+        for &(c, node) in &self.tree.nodes[at.node].children {
             let on = Reached {
                 node,
                 depth: at.depth + 1,
@@ -301,7 +309,7 @@ impl Search<'_> {
 
     fn take(&self, at: Reached, tokens: &mut Vec<Token>) {
         let left = self.sounds.len() - at.used;
-        for &(end, symbol) in &self.tree.0[at.node].ends {
+        for &(end, symbol) in &self.tree.nodes[at.node].ends {
             let fits = match end {
                 End::Whole => left == 0,
                 End::Stem | End::Root => left <= MOST_ENDING,
@@ -326,6 +334,22 @@ impl Search<'_> {
 pub(super) struct Tokens {
     all: Vec<Token>,
     ends: Vec<usize>,
+    /// Whether any word was known as it is spelt.
+    pub(super) known: bool,
+}
+
+/// A set of symbols, roughly: what is not in it is not among them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mask(u64);
+
+impl Mask {
+    pub(super) fn add(&mut self, symbol: Symbol) {
+        self.0 |= 1 << (symbol % 64);
+    }
+
+    pub(super) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 }
 
 impl Tokens {
@@ -338,9 +362,25 @@ impl Tokens {
             .unwrap_or_default()
     }
 
+    /// The symbols of each word, roughly.
+    pub(super) fn masks(&self) -> Vec<Mask> {
+        let mask = |at| {
+            let mut mask = Mask::default();
+            self.of(at).iter().for_each(|token| mask.add(token.symbol));
+            mask
+        };
+        (0..self.len()).map(mask).collect()
+    }
+
     /// How many words there are.
     pub(super) const fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// The symbols of the next word.
+    fn take(&mut self, symbols: &[Token]) {
+        self.all.extend_from_slice(symbols);
+        self.ends.push(self.all.len());
     }
 
     /// Takes the last word back.
@@ -352,12 +392,40 @@ impl Tokens {
 }
 
 impl Lexicon {
+    /// Reads the words that come most often in texts, once and for all.
+    pub(super) fn remember<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
+        let mut times = BTreeMap::new();
+        for text in texts {
+            let words = Words::new(text);
+            for word in words.iter() {
+                if let Some(times) = times.get_mut(word) {
+                    *times += 1;
+                } else {
+                    times.insert(word.to_owned(), 1_usize);
+                }
+            }
+        }
+        for (word, _) in times.into_iter().filter(|(_, times)| *times >= OFTEN) {
+            let mut tokens = Vec::new();
+            self.spelt(&word, None, &mut tokens);
+            if !tokens.is_empty() {
+                self.common.insert(word.into(), tokens.into());
+            }
+        }
+    }
+
     /// Reads an utterance, and mends words that the recogniser tore apart or ran together.
     pub(super) fn read(&self, words: &mut Words) -> Tokens {
         let mut tokens = Tokens::default();
         let mut found = Vec::with_capacity(8);
         let mut at = 0;
         while at < words.len() {
+            if let Some(known) = self.common.get(words.get(at)) {
+                tokens.take(known);
+                tokens.known = true;
+                at += 1;
+                continue;
+            }
             found.clear();
             self.spelt(words.get(at), None, &mut found);
             if found.is_empty() && at > 0 && self.join(words, at - 1, &mut found) {
@@ -369,9 +437,10 @@ impl Lexicon {
             }
             if found.is_empty() {
                 self.alike(words.get(at), 0, MOST_WRONG, &mut found);
+            } else {
+                tokens.known = true;
             }
-            tokens.all.append(&mut found);
-            tokens.ends.push(tokens.all.len());
+            tokens.take(&found);
             at += 1;
         }
         tokens
@@ -421,7 +490,9 @@ impl Lexicon {
     }
 }
 
+/// How often a word comes among the examples to be one of the common ones.
+const OFTEN: usize = 8;
 /// Most sounds of a word that may be wrong.
-const MOST_WRONG: usize = 2;
+const MOST_WRONG: usize = 1;
 /// Letters of the longest particle that runs together with the next word.
 const MOST_PARTICLE: usize = 3;

@@ -231,7 +231,7 @@ impl Reader {
                 let name = key.get_ref().as_ref();
                 match ANSWERS.iter().find(|(known, _)| *known == name) {
                     Some((_, meaning)) => self.phrases(at, value, *meaning, question),
-                    None => self.unknown(at, key.span(), name, &["yes", "no", "doubt", "fillers"]),
+                    None => self.unknown(at, key.span(), name, &ANSWERS.map(|(name, _)| name)),
                 }
             }
         }
@@ -426,7 +426,7 @@ impl Reader {
 }
 
 /// What a question may have of its own.
-const ANSWERS: &[(&str, Meaning)] = &[
+const ANSWERS: [(&str, Meaning); 4] = [
     ("yes", Meaning::Yes),
     ("no", Meaning::No),
     ("doubt", Meaning::Doubt),

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::call::{Locale, Question, Topic};
-use crate::understanding::lexicon::{Symbol, Tokens};
+use hashbrown::HashMap;
+
+use crate::understanding::lexicon::{Mask, Symbol, Tokens};
 
 /// What a phrase means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,7 +127,8 @@ impl Mark<'_> {
 
 #[derive(Debug, Default)]
 struct Node {
-    children: Vec<(Symbol, usize)>,
+    /// The symbols that lead on.
+    onward: Mask,
     /// The phrases that end here, each with how many words it has in this spelling.
     ends: Vec<(usize, usize)>,
     /// Words that may stand before the next, by the phrase that allows most.
@@ -140,6 +143,7 @@ impl Default for Phrases {
             all: Vec::new(),
             nodes: vec![Node::default()],
             beginnings: Vec::new(),
+            ways: HashMap::new(),
             negations: Vec::new(),
         }
     }
@@ -150,8 +154,10 @@ impl Default for Phrases {
 pub(super) struct Phrases {
     all: Vec<Phrase>,
     nodes: Vec<Node>,
-    /// The nodes below the root, by symbol: it has too many to search.
+    /// The ways from the root, by symbol.
     beginnings: Vec<Option<usize>>,
+    /// The way from any other node by a symbol. Looked up only, so its order does not matter.
+    ways: HashMap<(usize, Symbol), usize>,
     /// Words that turn a meaning; a phrase does not reach over them.
     negations: Vec<Symbol>,
 }
@@ -181,46 +187,51 @@ impl Phrases {
     }
 
     fn node(&mut self, at: usize, symbol: Symbol) -> usize {
-        if let Some(child) = self.child(at, symbol) {
-            return child;
-        }
         let next = self.nodes.len();
-        let tight = self.nodes[at].tight || self.negations.contains(&symbol);
-        self.nodes.push(Node {
-            tight,
-            ..Node::default()
-        });
-        if at == 0 {
+        let way = if at == 0 {
             let place = usize::from(symbol);
-            self.beginnings
-                .resize(self.beginnings.len().max(place + 1), None);
-            self.beginnings[place] = Some(next);
+            let places = self.beginnings.len().max(place + 1);
+            self.beginnings.resize(places, None);
+            *self.beginnings[place].get_or_insert(next)
         } else {
-            let children = &mut self.nodes[at].children;
-            let place = children.partition_point(|(other, _)| *other < symbol);
-            children.insert(place, (symbol, next));
+            *self.ways.entry((at, symbol)).or_insert(next)
+        };
+        if way == next {
+            let tight = self.nodes[at].tight || self.negations.contains(&symbol);
+            self.nodes[at].onward.add(symbol);
+            self.nodes.push(Node {
+                tight,
+                ..Node::default()
+            });
         }
-        next
+        way
     }
 
-    fn child(&self, at: usize, symbol: Symbol) -> Option<usize> {
+    fn way(&self, at: usize, symbol: Symbol) -> Option<usize> {
         if at == 0 {
-            return self.beginnings.get(usize::from(symbol)).copied().flatten();
+            self.beginnings.get(usize::from(symbol)).copied().flatten()
+        } else {
+            self.ways.get(&(at, symbol)).copied()
         }
-        let children = &self.nodes[at].children;
-        let found = children
-            .binary_search_by_key(&symbol, |(symbol, _)| *symbol)
-            .ok()?;
-        Some(children[found].1)
     }
 
     /// Every phrase of the utterance that fits the question, in the order of their ends.
     pub(super) fn find(&self, tokens: &Tokens, question: Question) -> Vec<Mark<'_>> {
+        let negates = |at: &usize| {
+            let tokens = tokens.of(*at).iter();
+            tokens
+                .into_iter()
+                .any(|token| self.negations.contains(&token.symbol))
+        };
         let mut found = Find {
             phrases: self,
             tokens,
+            masks: tokens.masks(),
+            negating: (0..tokens.len())
+                .filter(negates)
+                .fold(0, |all, at| all | 1 << at),
             question,
-            marks: Vec::with_capacity(16),
+            marks: Vec::with_capacity(32),
         };
         for first in 0..tokens.len() {
             found.step(
@@ -242,6 +253,10 @@ impl Phrases {
 struct Find<'a, 'g> {
     phrases: &'g Phrases,
     tokens: &'a Tokens,
+    /// The symbols of each word, roughly.
+    masks: Vec<Mask>,
+    /// The words that negate, a bit each.
+    negating: u64,
     question: Question,
     marks: Vec<Mark<'g>>,
 }
@@ -259,7 +274,7 @@ impl Find<'_, '_> {
     /// Goes on with the word at `at`.
     fn step(&mut self, path: Path, at: usize) {
         for &token in self.tokens.of(at) {
-            if let Some(node) = self.phrases.child(path.node, token.symbol) {
+            if let Some(node) = self.phrases.way(path.node, token.symbol) {
                 let path = Path { node, ..path };
                 self.ends(path, at, token.denied);
                 self.follow(path, at);
@@ -290,25 +305,16 @@ impl Find<'_, '_> {
     /// Looks at the words that may come next; a phrase does not reach over a negation.
     fn follow(&mut self, path: Path, at: usize) {
         let node = &self.phrases.nodes[path.node];
-        if node.children.is_empty() {
-            return;
-        }
         for gap in 0..=if node.tight { 0 } else { node.gap } {
             let next = at + 1 + gap;
-            self.step(
-                Path {
-                    gap: path.gap.max(gap),
-                    ..path
-                },
-                next,
-            );
-            let negates = |symbol| self.phrases.negations.contains(&symbol);
-            if self
-                .tokens
-                .of(next)
-                .iter()
-                .any(|token| negates(token.symbol))
-            {
+            let Some(mask) = self.masks.get(next) else {
+                break;
+            };
+            if node.onward.meets(*mask) {
+                let gap = path.gap.max(gap);
+                self.step(Path { gap, ..path }, next);
+            }
+            if self.negating >> next & 1 != 0 {
                 break;
             }
         }

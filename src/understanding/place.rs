@@ -112,8 +112,8 @@ impl Grammars {
     /// What `text` has of an address.
     pub fn place(&self, text: &str) -> Place {
         let mut words = Words::new(text);
-        let tokens = self.0.lexicon.read(&mut words);
-        let (numbers, numerals) = self.0.numbers.read(&words, &tokens);
+        let tokens = self.grammar.lexicon.read(&mut words);
+        let (numbers, numerals) = self.grammar.numbers.read(&words, &tokens);
         let mut sounds = Vec::new();
         let mut place = Place {
             words: Vec::new(),

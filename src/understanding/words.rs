@@ -43,7 +43,7 @@ impl Words {
         match c {
             ' ' => return false,
             // What nearly all texts consist of.
-            'ә' | 'ы' | 'э' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё' => {
+            'а'..='я' | 'ә' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё' => {
                 self.text.push(fold(c));
             }
             c if c.is_alphanumeric() => self.text.extend(c.to_lowercase().map(fold)),
@@ -137,10 +137,10 @@ pub(super) fn sound(word: &str, whole: bool, key: &mut Vec<char>) {
     for c in word.chars() {
         let c = match c {
             'о' => 'а',
-            'е' | 'й' | 'я' => 'и',
+            'е' | 'и' | 'й' | 'я' if key.is_empty() => 'и',
             'ю' => 'у',
             'щ' => 'ш',
-            'ь' | 'ъ' => continue,
+            'е' | 'и' | 'й' | 'я' | 'ь' | 'ъ' => continue,
             c => c,
         };
         match (key.last().copied(), c) {

@@ -48,7 +48,11 @@ fn corpus(folder: &Path) -> Vec<Utterance> {
             let fields: Vec<&str> = line.split('\t').collect();
             utterances.push(Utterance {
                 locale: fields[lang].parse().ok(),
-                question: fields[question].parse().unwrap_or(Question::ConfirmTopic),
+                question: match fields[question] {
+                    "-" => Question::Open,
+                    "any" => Question::ConfirmTopic,
+                    name => name.parse().expect("a question"),
+                },
                 text: fields[said].to_owned(),
             });
         }
