@@ -106,37 +106,10 @@ fn a_script_goes_through_the_service_as_through_the_engine() {
 fn a_change_is_told_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
     let old = bundle(&folder.path().join("old"), &[]);
+    let old = old.display().to_string();
+    let calls = ["--calls", "tests/calls/topic_change_tariff.call"];
     let new = bundle(
         &folder.path().join("new"),
-        &[
-            (
-                "prompts/ru.toml",
-                "Расскажите, что случилось?",
-                "Слушаю вас.",
-            ),
-            ("flows/dana.toml", "no = \"declined\"", "no = \"more\""),
-            (
-                "flows/dana.toml",
-                "operator = \"operator_asked\"",
-                "operator = \"operator_tv\"",
-            ),
-            (
-                "flows/dana.toml",
-                "patience = 1",
-                "patience = 1\nring_timeout_ms = 20000",
-            ),
-        ],
-    );
-    let (old, new) = (old.display().to_string(), new.display().to_string());
-    let calls = ["--calls", "tests/calls/topic_change_tariff.call"];
-    let problems = dana(&["diff", &old, &new, calls[0], calls[1]], "");
-    assert_eq!(
-        problems.status.code(),
-        Some(2),
-        "two steps lead nowhere now"
-    );
-    let new = bundle(
-        &folder.path().join("newer"),
         &[
             (
                 "prompts/ru.toml",
@@ -187,6 +160,25 @@ fn a_change_is_told_in_words() {
     let same = dana(&["diff", &old, &old, calls[0], calls[1]], "");
     assert_eq!(out(&same), "nothing changes for callers\n");
     assert_eq!(same.status.code(), Some(0));
+}
+
+#[test]
+fn a_candidate_that_is_not_whole_is_refused_with_its_problems() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = bundle(
+        folder.path(),
+        &[("flows/dana.toml", "no = \"declined\"", "no = \"declind\"")],
+    );
+    let new = new.display().to_string();
+    let check = dana(&["check", "--flow", &new], "");
+    assert_eq!(check.status.code(), Some(2));
+    assert!(
+        out(&check).contains("did you mean `declined`?"),
+        "{}",
+        out(&check)
+    );
+    assert_eq!(dana(&["prove", "--flow", &new], "").status.code(), Some(2));
+    assert_eq!(dana(&["diff", ".", &new], "").status.code(), Some(2));
 }
 
 #[test]
