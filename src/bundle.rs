@@ -10,31 +10,39 @@ use crate::audio::library::Library;
 use crate::call::Locale;
 use crate::flow::Flow;
 use crate::flow::load;
+use crate::flow::rules;
+use crate::flow::rules::Rule;
 use crate::problem::{Problems, Source};
 use crate::prompt::catalog::Catalog;
 use crate::understanding::{File, Grammars};
 
 /// The flow's file, below the bundle's folder.
 const FLOW: &str = "flows/dana.toml";
+/// The rules that it must keep.
+const RULES: &str = "flows/dana.rules.toml";
 /// What callers said and what it meant, below the bundle's folder.
 pub const EXAMPLES: &str = "grammars/examples.tsv";
 /// What was learnt from it.
 pub const WEIGHTS: &str = "grammars/weights.bin";
 
 /// What calls, tokens and recordings refer to by its hash. A call keeps its bundle to the end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bundle {
     /// The flow.
-    pub flow: Flow,
+    pub flow: Arc<Flow>,
+    /// The rules of the flow.
+    pub rules: Arc<[Rule]>,
     /// The prompts.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// The grammars.
-    pub grammars: Grammars,
+    pub grammars: Arc<Grammars>,
     /// The audio of the prompts.
-    pub audio: Library,
+    pub audio: Arc<Library>,
     /// What is wrong with the audio. A clip with a problem is played by synthesis from its text, so
     /// that calls go on while a changed text waits for its voice; `dana check` does not pass.
     pub audio_problems: Problems,
+    /// The files of flow and rules, for what points at a place in them.
+    pub sources: [Arc<Source>; 2],
     /// First 16 bytes of the SHA-256 over all files, lower-case hex.
     pub hash: Arc<str>,
 }
@@ -63,7 +71,8 @@ impl Bundle {
     /// problems of all files come at once; those of the flow's names only when the prompts are
     /// whole, as half a catalog would make problems that are none.
     pub fn load(folder: &Path) -> Result<Arc<Self>, BundleError> {
-        let flow = read(folder, FLOW)?;
+        let flow_file = read(folder, FLOW)?;
+        let rules_file = read(folder, RULES)?;
         let prompts = per_locale(folder, "prompts")?;
         let grammar_files = grammars(folder)?;
         let examples = read(folder, EXAMPLES)?;
@@ -77,7 +86,7 @@ impl Bundle {
             Some(catalog) => Library::load(folder, catalog),
             None => Default::default(),
         };
-        let sources = [&flow]
+        let sources = [&flow_file, &rules_file]
             .into_iter()
             .chain(prompts.iter().map(|(_, source)| source))
             .chain(grammar_files.iter().map(|(_, source)| source))
@@ -85,18 +94,25 @@ impl Bundle {
         let sources = sources.map(|source| (source.path.as_str(), source.text.as_bytes()));
         let hash = hash(sources.chain([(WEIGHTS, weights.as_slice())]));
         let flow = if let Some(catalog) = &catalog {
-            load::load(&flow, catalog).map_err(&mut keep).ok()
+            load::load(&flow_file, catalog).map_err(&mut keep).ok()
         } else {
-            keep(load::problems(&flow));
+            keep(load::problems(&flow_file));
             None
         };
-        match (flow, catalog, grammars) {
-            (Some(flow), Some(catalog), Some(grammars)) => Ok(Arc::new(Self {
-                flow,
-                catalog,
-                grammars,
-                audio,
+        let rules = (flow.as_ref().zip(catalog.as_ref())).and_then(|(flow, catalog)| {
+            rules::load(&rules_file, flow, catalog)
+                .map_err(&mut keep)
+                .ok()
+        });
+        match (flow, rules, catalog, grammars) {
+            (Some(flow), Some(rules), Some(catalog), Some(grammars)) => Ok(Arc::new(Self {
+                flow: Arc::new(flow),
+                rules: rules.into(),
+                catalog: Arc::new(catalog),
+                grammars: Arc::new(grammars),
+                audio: Arc::new(audio),
                 audio_problems,
+                sources: [flow_file, rules_file],
                 hash,
             })),
             _ => Err(BundleError::Problems(problems)),

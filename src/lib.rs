@@ -19,6 +19,7 @@
 //! | [`journal`] | what happened, line by line |
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
+//! | [`proof`] | every state that a call can be in, and the rules it must keep |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
 //! | [`clock`] | the one reading of the wall clock |
 //! | [`token`] | the state that rides with the gateway |
@@ -48,6 +49,7 @@ pub mod lookup;
 pub mod network;
 pub mod problem;
 pub mod prompt;
+pub mod proof;
 pub mod script;
 pub mod serve;
 pub mod session;

@@ -35,6 +35,10 @@ const ROOMS: &[(&str, &str)] = &[
         "script",
         "bundle call caller dialog flow journal lookup problem time",
     ),
+    (
+        "proof",
+        "bundle call dialog flow journal lookup problem prompt script time understanding",
+    ),
     ("clock", "time"),
     ("token", "call dialog time"),
     ("fallback", "call dialog time"),
@@ -54,7 +58,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt script serve session time token understanding",
+        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session time token understanding",
     ),
 ];
 
@@ -118,6 +122,7 @@ const PURE: &[&str] = &[
     "dialog",
     "caller",
     "script",
+    "proof",
 ];
 const IMPURE: &[&str] = &["tokio", "tracing", "async", ".await"];
 

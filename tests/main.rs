@@ -12,4 +12,6 @@ mod gateway;
 mod journal;
 mod network;
 mod prompts;
+mod proof;
+mod supervisor;
 mod understanding;

@@ -225,6 +225,11 @@ impl MediaSide {
         }
     }
 
+    /// The recogniser fails.
+    pub fn fail(&mut self) {
+        self.finish(ListenCause::Failed);
+    }
+
     /// The caller hangs up.
     pub fn hang_up(&mut self) {
         self.end(EndedBy::Caller, 0);

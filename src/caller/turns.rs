@@ -43,6 +43,8 @@ pub enum Does {
     Presses(Vec<Digit>),
     /// Nothing.
     KeepsSilent,
+    /// Nothing, and the recogniser fails.
+    Unheard,
     /// Hangs up.
     HangsUp,
 }
@@ -187,6 +189,7 @@ impl ScriptedCaller {
                 }
             }
             Does::KeepsSilent => {}
+            Does::Unheard => self.media.fail(),
             Does::HangsUp => self.media.hang_up(),
         }
     }

@@ -1,4 +1,5 @@
-//! `dana check`: loads a bundle as the service would and tells every problem of its files.
+//! `dana check`: loads a bundle as the service would and tells every problem of its files: flow,
+//! rules, prompts, grammars.
 
 use std::path::PathBuf;
 
@@ -15,8 +16,8 @@ use crate::problem::{Problem, Problems};
 /// Arguments of `dana check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder that holds flows/, grammars/, prompts/ and audio/.
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    /// Folder that holds flows/, grammars/, prompts/ and audio/: ours, or a candidate's.
+    #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
     /// For people, or for machines.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -35,19 +36,21 @@ pub fn run(args: &Args) -> Exit {
 
 fn good(bundle: &Bundle, format: Format) -> Exit {
     let (steps, prompts) = (bundle.flow.steps().count(), bundle.catalog.names().len());
+    let rules = bundle.rules.len();
     let clips: usize = Locale::ALL
         .iter()
         .map(|&locale| bundle.catalog.clips(locale).count())
         .sum();
     match format {
         Format::Text => out::data(&format!(
-            "{}: good, {steps} steps, {prompts} prompts, {clips} clips, bundle {}",
+            "{}: good, {steps} steps, {rules} rules, {prompts} prompts, {clips} clips, bundle {}",
             bundle.flow.name, bundle.hash
         )),
         Format::Json => out::json(&json!({
             "flow": &*bundle.flow.name,
             "hash": &*bundle.hash,
             "steps": steps,
+            "rules": rules,
             "prompts": prompts,
             "clips": clips,
             "problems": [],

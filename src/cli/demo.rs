@@ -325,7 +325,7 @@ async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
     Ok((target, mock))
 }
 
-async fn listen() -> Result<(TcpListener, String), String> {
+pub(super) async fn listen() -> Result<(TcpListener, String), String> {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .map_err(|error| error.to_string())?;
@@ -333,7 +333,7 @@ async fn listen() -> Result<(TcpListener, String), String> {
     Ok((listener, format!("http://{at}")))
 }
 
-fn secret() -> Result<[u8; 32], String> {
+pub(super) fn secret() -> Result<[u8; 32], String> {
     use ring::rand::{SecureRandom, SystemRandom};
     let mut secret = [0; 32];
     SystemRandom::new()

@@ -3,12 +3,18 @@
 //! Exit codes: 0 good, 1 differences or failures found, 2 usage or bad file, 3 environment (a port,
 //! a folder, a back end).
 
+pub mod against;
+mod back_ends;
 pub mod check;
 pub mod config;
 pub mod demo;
+pub mod diff;
+pub mod graph;
 pub mod mock;
+pub mod mutate;
 pub mod out;
 pub mod prompts;
+pub mod prove;
 pub mod serve;
 pub mod speaker;
 pub mod talk;
@@ -35,10 +41,16 @@ struct Cli {
 // A new command is a line here and a line in `main`; its file has `Args` and `run`.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check flow, prompts and grammars; every problem with its place.
+    /// Check flow, rules, prompts and grammars; every problem with its place.
     Check(check::Args),
+    /// Prove the rules of the flow in every call that there can be.
+    Prove(prove::Args),
     /// Run call scripts and show where a conversation differs from its file.
     Test(test::Args),
+    /// What a change does to callers, in words.
+    Diff(diff::Args),
+    /// The flow as a picture.
+    Graph(graph::Args),
     /// What an utterance means and why; or a table of them, scored.
     Understand(understand::Args),
     /// Learn from the examples of the grammars.
@@ -62,7 +74,10 @@ pub fn main() -> ExitCode {
     let exit = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Check(args) => check::run(&args),
+            Command::Prove(args) => prove::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::Diff(args) => diff::run(&args),
+            Command::Graph(args) => graph::run(&args),
             Command::Understand(args) => understand::run(&args),
             Command::Train(args) => train::run(&args),
             Command::Prompts(args) => prompts::run(&args),

@@ -8,29 +8,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use crate::audio::wav;
 use crate::bundle::Bundle;
-use crate::call::{Digit, Locale, PhoneNumber, Said};
+use crate::call::{Digit, Locale, PhoneNumber, Question, Said};
 use crate::caller::MediaSide;
+use crate::cli::back_ends::{Breakable, Http, TICKET};
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::speaker::Speaker;
 use crate::cli::tape::{sound, tape};
 use crate::clock;
 use crate::dialog::action::Action;
-use crate::dialog::event::{Alternative, Event};
+use crate::dialog::event::Alternative;
 use crate::journal::Entry;
-use crate::lookup::Network;
-use crate::network;
-use crate::network::TmForum;
-use crate::network::mock::Mock;
+use crate::lookup::LookupKind;
 use crate::problem::Source;
 use crate::script::run::{BackEnds, Run, offer};
-use crate::script::{RING_MS, Situation, parse, render};
+use crate::script::{RING_MS, Situation, parse, render, write};
 use crate::time::CallTime;
 
 /// Options of `dana talk`.
@@ -59,8 +55,16 @@ pub struct Args {
     bundle: PathBuf,
 }
 
-const HELP: &str = "say something and press Enter; digits, * and # are keys; an empty line is silence; \
-                    /hangup hangs up; /help";
+const HELP: &str = "\
+say something and press Enter; digits, * and # are keys; an empty line is silence
+/over WORDS OR KEYS    over the question, not after it
+/after 4 WORDS OR KEYS after so many seconds
+/break outage          that back end answers no more (subscriber, outage, tickets, line_test, fee, ticket)
+/delay outage 5        it answers after so many seconds
+/back                  takes the last line back
+/wait                  until the next thing happens
+/save FILE.call        what happened so far, as a call script
+/hangup, /help";
 
 /// How long a character takes to say.
 const CHARACTER_MS: u32 = 70;
@@ -68,7 +72,7 @@ const CHARACTER_MS: u32 = 70;
 /// Runs the command.
 pub fn run(args: &Args) -> Exit {
     let speaker = match args.speaker.then(Speaker::open).transpose() {
-        Ok(speaker) => speaker,
+        Ok(speaker) => speaker.map(Arc::new),
         Err(error) => {
             out::talk(&format!(
                 "error: {error}\nhint: --record FILE.wav needs no sound card"
@@ -85,7 +89,7 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
-fn talk(args: &Args, speaker: Option<Speaker>) -> Result<(), String> {
+fn talk(args: &Args, speaker: Option<Arc<Speaker>>) -> Result<(), String> {
     let bundle = Bundle::load(&args.bundle).map_err(|error| error.to_string())?;
     let record = args.record.as_deref();
     let mut situation = situation(args)?;
@@ -137,64 +141,15 @@ fn situation(args: &Args) -> Result<Situation, String> {
     Ok(situation)
 }
 
-/// Real back ends over HTTP, asked one after the other; what they take is the call's time.
-struct Http {
-    runtime: Runtime,
-    network: TmForum,
-}
-
-impl Http {
-    fn new(root: Option<&str>) -> Result<Self, String> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
-        let root = match root {
-            Some(root) => root.to_owned(),
-            None => runtime
-                .block_on(start_mock())
-                .map_err(|error| error.to_string())?,
-        };
-        let network = TmForum::new(network::Settings::new(root)).map_err(|e| e.to_string())?;
-        Ok(Self { runtime, network })
-    }
-}
-
-async fn start_mock() -> io::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let root = format!("http://{}", listener.local_addr()?);
-    let mock = Mock::new(Duration::from_millis(400));
-    tokio::spawn(mock.serve(listener, std::future::pending()));
-    Ok(root)
-}
-
-impl BackEnds for Http {
-    fn answer(&mut self, action: &Action) -> Option<(u32, Event)> {
-        let began = Instant::now();
-        let event = if let Action::LookUp(lookup) = action {
-            Event::Found(self.runtime.block_on(self.network.look_up(lookup.clone())))
-        } else if let Action::CreateTicket(order, attempt) = action {
-            let order = order.as_ref().clone();
-            Event::TicketFinished(
-                self.runtime
-                    .block_on(self.network.create_ticket(order, *attempt)),
-            )
-        } else {
-            return None;
-        };
-        Some((
-            u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
-            event,
-        ))
-    }
-}
+/// How far into a question one speaks over it.
+const OVER_MS: u32 = 600;
 
 /// The conversation, until one side ends it; gives all that happened.
-fn converse<B: BackEnds>(
+fn converse<B: BackEnds + Clone>(
     bundle: &Arc<Bundle>,
     situation: &Situation,
     back_ends: B,
-    speaker: Option<Speaker>,
+    speaker: Option<Arc<Speaker>>,
 ) -> Result<Vec<Entry>, String> {
     let transfer = situation.transfer.as_ref();
     let result = transfer.map(|transfer| transfer.value);
@@ -202,6 +157,7 @@ fn converse<B: BackEnds>(
         result,
         transfer.map_or(RING_MS, |transfer| transfer.after_ms),
     );
+    let back_ends = Breakable::new(back_ends);
     let (run, actions) = Run::begin(bundle, offer(situation), back_ends);
     let mut talk = Talk {
         run,
@@ -209,6 +165,9 @@ fn converse<B: BackEnds>(
         at: CallTime::ZERO,
         shown: 0,
         step: String::new(),
+        question: None,
+        turns: Vec::new(),
+        asked: None,
         heard: speaker.map(|speaker| Heard {
             speaker,
             bundle: Arc::clone(bundle),
@@ -216,20 +175,37 @@ fn converse<B: BackEnds>(
         }),
     };
     talk.apply(&actions);
+    let mut before: Vec<Talk<B>> = Vec::new();
     let mut lines = io::stdin().lock().lines();
-    while !talk.run.dialog.is_over() {
-        if talk.goes_on() {
-            continue;
+    loop {
+        while !talk.run.dialog.is_over() && talk.goes_on() {}
+        if talk.run.dialog.is_over() {
+            break;
         }
-        let asked = Instant::now();
         let line = match lines.next() {
             Some(line) => line.map_err(|error| error.to_string())?,
             None => "/hangup".to_owned(),
         };
-        if let Some(heard) = &mut talk.heard {
-            heard.began += asked.elapsed();
+        talk.resume();
+        let line = line.trim();
+        if line == "/back" {
+            match before.pop() {
+                Some(last) => {
+                    talk = last;
+                    talk.resume();
+                }
+                None => out::talk("there is nothing to take back"),
+            }
+            continue;
         }
-        talk.hear(line.trim());
+        if let Some(file) = line.strip_prefix("/save ") {
+            save(&talk, situation, file.trim());
+            continue;
+        }
+        let now = talk.clone();
+        if talk.hear(line) {
+            before.push(now);
+        }
     }
     if let Some(cdr) = talk.run.cdr() {
         out::data(&render::ending(&cdr));
@@ -241,10 +217,11 @@ fn converse<B: BackEnds>(
 }
 
 /// What makes a talk be heard.
+#[derive(Clone)]
 struct Heard {
-    speaker: Speaker,
+    speaker: Arc<Speaker>,
     bundle: Arc<Bundle>,
-    /// The moment that the call's time is counted from. It moves while the caller types.
+    /// The moment that the call's time is counted from.
     began: Instant,
 }
 
@@ -265,17 +242,34 @@ impl Heard {
     }
 }
 
+/// Writes what happened so far as a script.
+fn save<B: BackEnds>(talk: &Talk<B>, situation: &Situation, file: &str) {
+    let text = write::script(situation, &talk.run.entries, &talk.turns);
+    match std::fs::write(file, text) {
+        Ok(()) => out::talk(&format!(
+            "saved: {file}; `dana test --bless {file}` completes it"
+        )),
+        Err(error) => out::talk(&format!("error: {file}: {error}")),
+    }
+}
+
+#[derive(Clone)]
 struct Talk<B> {
-    run: Run<B>,
+    run: Run<Breakable<B>>,
     media: MediaSide,
     at: CallTime,
     /// Entries that were printed.
     shown: usize,
     step: String,
+    /// The call when the present question began to be said, for what is said over it.
+    question: Option<Box<Self>>,
+    /// What the caller did, as lines of a script.
+    turns: Vec<String>,
+    asked: Option<Question>,
     heard: Option<Heard>,
 }
 
-impl<B: BackEnds> Talk<B> {
+impl<B: BackEnds + Clone> Talk<B> {
     /// Lets time pass to the next thing that happens by itself; `false` when it is the caller's
     /// turn: the question was heard to its end.
     fn goes_on(&mut self) -> bool {
@@ -287,6 +281,16 @@ impl<B: BackEnds> Talk<B> {
         let Some(at) = next else { return false };
         self.pass(at.max(self.at));
         true
+    }
+
+    /// Time goes on from where the call is: what was typed took none, and what is taken back did not
+    /// happen.
+    fn resume(&mut self) {
+        let at = Duration::from_millis(u64::from(self.at.ms()));
+        if let Some(heard) = &mut self.heard {
+            let now = Instant::now();
+            heard.began = now.checked_sub(at).unwrap_or(now);
+        }
     }
 
     fn pass(&mut self, at: CallTime) {
@@ -312,6 +316,13 @@ impl<B: BackEnds> Talk<B> {
             }
         }
         self.show();
+        for action in actions {
+            if let Action::Listen(listen) = action {
+                self.asked = Some(listen.question);
+                self.question = None;
+                self.question = Some(Box::new(self.clone()));
+            }
+        }
     }
 
     fn show(&mut self) {
@@ -328,30 +339,117 @@ impl<B: BackEnds> Talk<B> {
         self.shown = self.run.entries.len();
     }
 
-    /// What the caller does.
-    fn hear(&mut self, line: &str) {
-        let keys: Option<Vec<Digit>> = line.chars().map(Digit::new).collect();
-        match (line, keys) {
-            ("/help", _) => out::talk(HELP),
-            ("/hangup", _) => self.media.hang_up(),
-            (line, None) if line.starts_with('/') && line != "/wait" => {
-                out::talk(&format!("`{line}` is no command; {HELP}"));
+    /// What the caller does; `false` if it was only about the talk.
+    fn hear(&mut self, line: &str) -> bool {
+        let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match command {
+            "/help" => out::talk(HELP),
+            "/hangup" => {
+                self.note("hangs up");
+                self.media.hang_up();
+                self.pass(self.at);
+                return true;
             }
-            ("" | "/wait", _) => {
+            "/break" | "/delay" => self.spoil(rest),
+            "/over" => return self.over(rest.trim()),
+            "/after" => {
+                let (seconds, words) = rest.split_once(' ').unwrap_or((rest, ""));
+                let Ok(seconds) = seconds.parse::<u32>() else {
+                    out::talk("write: /after 4 words");
+                    return false;
+                };
+                let then = self.at.plus(seconds.saturating_mul(1_000));
+                self.until(then);
+                self.does(words.trim(), &format!(" after={seconds}s"));
+                return true;
+            }
+            "" | "/wait" => {
+                if command.is_empty() {
+                    self.note("silent");
+                }
                 let next = self.media.next().unwrap_or(self.at);
                 self.pass(next.max(self.at));
-                return;
+                return true;
             }
-            (_, Some(keys)) => keys.into_iter().for_each(|key| self.media.press(key)),
-            (words, None) => {
-                let heard = Alternative {
-                    text: Said::new(words),
-                    confidence_permille: None,
-                };
-                let letters = u32::try_from(words.chars().count()).unwrap_or(u32::MAX);
-                self.media
-                    .speak(vec![heard], None, letters.saturating_mul(CHARACTER_MS));
+            command if command.starts_with('/') => {
+                out::talk(&format!("`{command}` is no command\n{HELP}"));
             }
+            _ => {
+                self.does(line, "");
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Lets everything happen that happens by then.
+    fn until(&mut self, then: CallTime) {
+        loop {
+            let next = self.media.next().into_iter().chain(self.run.next()).min();
+            match next.filter(|at| *at <= then) {
+                Some(at) if !self.run.dialog.is_over() => self.pass(at.max(self.at)),
+                Some(_) | None => break,
+            }
+        }
+        self.pass(then.max(self.at));
+    }
+
+    /// Goes back to the question's beginning and speaks into it.
+    fn over(&mut self, words: &str) -> bool {
+        let Some(question) = self.question.take() else {
+            out::talk("no question was asked yet");
+            return false;
+        };
+        let turns = std::mem::take(&mut self.turns);
+        *self = *question;
+        self.turns = turns;
+        self.resume();
+        while self.media.hears().is_none() && !self.run.dialog.is_over() {
+            let next = self.media.next().into_iter().chain(self.run.next()).min();
+            let Some(at) = next else { break };
+            self.pass(at.max(self.at));
+        }
+        self.until(self.at.plus(OVER_MS));
+        self.does(words, " over=0.6s");
+        true
+    }
+
+    /// Breaks a back end, or slows it down.
+    fn spoil(&mut self, what: &str) {
+        let (name, seconds) = what.split_once(' ').unwrap_or((what, ""));
+        let known = LookupKind::ALL.iter().map(|kind| kind.as_str());
+        if !known.chain([TICKET]).any(|of| of == name) {
+            out::talk(&format!("`{name}` is no back end\n{HELP}"));
+        } else if let Ok(seconds) = seconds.trim().parse::<u32>() {
+            let delay = seconds.saturating_mul(1_000);
+            self.run.back_ends().delays.insert(name.to_owned(), delay);
+        } else {
+            self.run.back_ends().broken.insert(name.to_owned());
+        }
+    }
+
+    fn note(&mut self, does: &str) {
+        let question = self.asked.map_or("any", Question::as_str);
+        self.turns.push(format!("{question:<15} {does}"));
+    }
+
+    /// Speaks or presses, until it was heard.
+    fn does(&mut self, line: &str, when: &str) {
+        let keys: Option<Vec<Digit>> = line.chars().map(Digit::new).collect();
+        if let Some(keys) = keys.filter(|keys| !keys.is_empty()) {
+            self.note(&format!("presses {line}{when}"));
+            for key in keys {
+                self.media.press(key);
+            }
+        } else {
+            self.note(&format!("says \"{}\"{when}", line.replace('"', "'")));
+            let heard = Alternative {
+                text: Said::new(line),
+                confidence_permille: None,
+            };
+            let letters = u32::try_from(line.chars().count()).unwrap_or(u32::MAX);
+            self.media
+                .speak(vec![heard], None, letters.saturating_mul(CHARACTER_MS));
         }
         self.pass(self.at);
         // Words are heard when they have been said.

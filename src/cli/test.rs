@@ -1,6 +1,7 @@
 //! `dana test`: runs call scripts and shows, line by line, where a conversation differs from what
 //! its file expects. `--bless` rewrites what is expected and nothing else.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,10 +10,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::bundle::Bundle;
+use crate::cli::against;
+use crate::cli::mutate;
+use crate::cli::mutate::Noticed;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::problem::Source;
-use crate::script::{parse, run};
+use crate::proof::{Target, prove, targets};
+use crate::script::{Script, parse, run};
 
 /// Where the scripts are when none are named.
 const SCRIPTS: &str = "tests/calls";
@@ -26,8 +31,23 @@ pub struct Args {
     /// Rewrite the expected conversations.
     #[arg(long)]
     bless: bool,
+    /// Also tell which exits of which steps no script takes.
+    #[arg(long)]
+    coverage: bool,
+    /// Write scripts for the exits that none takes, for a person to review, into `exits/` below the
+    /// first folder.
+    #[arg(long, conflicts_with = "bless")]
+    write_missing: bool,
+    /// Make small mistakes in the flow, one at a time, and tell which of them neither the scripts
+    /// nor the rules notice.
+    #[arg(long, conflicts_with = "bless")]
+    mutate: bool,
+    /// Play the scripts through the gRPC service, in real time: `own`, or `http://host:port`, whose
+    /// back ends have to be as the scripts' situations.
+    #[arg(long, value_name = "SERVICE", conflicts_with_all = ["bless", "coverage", "write_missing", "mutate"])]
+    against: Option<String>,
     /// The folder with flows, prompts and grammars.
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
     /// How to print.
     #[arg(long, value_enum, default_value_t = out::Format::Text)]
@@ -45,6 +65,9 @@ pub struct Outcome {
     pub unreadable: bool,
     /// The differing lines, `-` expected and `+` said now; or the problems of the file.
     pub difference: Vec<String>,
+    /// The exits that it takes.
+    #[serde(skip)]
+    pub exits: BTreeSet<Target>,
 }
 
 /// Runs the command.
@@ -53,6 +76,9 @@ pub fn run(args: &Args) -> Exit {
         Ok(bundle) => bundle,
         Err(error) => return out::bad_file(&error),
     };
+    if let Some(service) = &args.against {
+        return against(&bundle, args, service);
+    }
     let outcomes = match run_all(&bundle, &args.paths, args.bless) {
         Ok(outcomes) => outcomes,
         Err(error) => return out::bad_file(&error),
@@ -82,6 +108,14 @@ pub fn run(args: &Args) -> Exit {
         out::talk("some scripts cannot be read");
         return Exit::BadFile;
     }
+    if (args.coverage || args.write_missing)
+        && let Err(error) = cover(&bundle, args, &outcomes)
+    {
+        return out::bad_file(&error);
+    }
+    if args.mutate && failed == 0 {
+        return mutation(&bundle, args);
+    }
     let word = if args.bless { "rewritten" } else { "different" };
     out::talk(&format!("{} calls, {failed} {word}", outcomes.len()));
     let endless = outcomes.iter().any(|o| {
@@ -96,17 +130,124 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
+/// Plays the scripts through the service.
+fn against(bundle: &Arc<Bundle>, args: &Args, service: &str) -> Exit {
+    let scripts = match scripts(&args.paths) {
+        Ok(scripts) => scripts,
+        Err(error) => return out::bad_file(&error),
+    };
+    let count = scripts.len();
+    out::talk(&format!("{count} calls in real time, against {service}"));
+    let played = match against::play(bundle, scripts, service) {
+        Ok(played) => played,
+        Err(error) => {
+            out::talk(&format!("error: {error}"));
+            return Exit::Environment;
+        }
+    };
+    let differs = played
+        .iter()
+        .filter(|played| played.lines[0] != played.lines[1]);
+    let mut failed = 0;
+    for played in differs {
+        failed += 1;
+        let lines = difference(&played.lines[0], &played.lines[1]);
+        out::data(&format!("{}\n{}\n", played.path, lines.join("\n")));
+    }
+    out::talk(&format!("{count} calls, {failed} different"));
+    if failed == 0 { Exit::Good } else { Exit::Found }
+}
+
+/// Tells which mistakes nobody would notice.
+fn mutation(bundle: &Arc<Bundle>, args: &Args) -> Exit {
+    let scripts = match scripts(&args.paths) {
+        Ok(scripts) => scripts,
+        Err(error) => return out::bad_file(&error),
+    };
+    let tried = mutate::mutate(bundle, &scripts);
+    let count = |by: Noticed| tried.iter().filter(|(_, noticed)| *noticed == by).count();
+    let (script, rule, nobody) = (
+        count(Noticed::Script),
+        count(Noticed::Rule),
+        count(Noticed::Nobody),
+    );
+    out::data(&format!(
+        "{} mistakes: {script} noticed by scripts, {rule} by rules only, {nobody} by nobody",
+        tried.len()
+    ));
+    for (what, _) in tried
+        .iter()
+        .filter(|(_, noticed)| *noticed == Noticed::Nobody)
+    {
+        out::data(&format!("if {what}, nothing would notice"));
+    }
+    if nobody == 0 { Exit::Good } else { Exit::Found }
+}
+
+/// Every script below these paths that can be read, in the order of their names.
+pub fn scripts(paths: &[PathBuf]) -> io::Result<Vec<Script>> {
+    let mut scripts = Vec::new();
+    for file in files(paths)? {
+        let source = Source::new(file.display().to_string(), fs::read_to_string(&file)?);
+        scripts.extend(parse::parse(&source).ok());
+    }
+    Ok(scripts)
+}
+
+/// Tells what no script takes; writes scripts for it.
+fn cover(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> io::Result<()> {
+    let proof = prove(bundle);
+    let taken = outcomes
+        .iter()
+        .flat_map(|outcome| outcome.exits.iter().cloned());
+    let taken: BTreeSet<Target> = taken.collect();
+    let all = proof.exits();
+    let missing: Vec<&Target> = all.iter().filter(|exit| !taken.contains(exit)).collect();
+    out::data(&format!(
+        "{} of {} exits are taken",
+        all.len() - missing.len(),
+        all.len()
+    ));
+    if !args.write_missing {
+        for exit in missing {
+            out::data(&format!("not taken  {exit}"));
+        }
+        return Ok(());
+    }
+    let covered: Vec<Target> = taken.into_iter().collect();
+    let (calls, rest) = proof.missing(&covered);
+    let folder = args
+        .paths
+        .first()
+        .map_or_else(|| SCRIPTS.into(), PathBuf::clone);
+    let folder = folder.join("exits");
+    fs::create_dir_all(&folder)?;
+    for (name, call) in &calls {
+        let path = folder.join(format!("{name}.call"));
+        fs::write(&path, &call.text)?;
+        out::data(&format!("written    {}", path.display()));
+    }
+    for exit in rest {
+        out::data(&format!("by hand    {exit}"));
+    }
+    Ok(())
+}
+
 /// Runs every script below these paths, in the order of their names.
 pub fn run_all(bundle: &Arc<Bundle>, paths: &[PathBuf], bless: bool) -> io::Result<Vec<Outcome>> {
+    files(paths)?
+        .iter()
+        .map(|file| run_file(bundle, file, bless))
+        .collect()
+}
+
+fn files(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         collect(path, &mut files)?;
     }
     files.sort();
-    files
-        .iter()
-        .map(|file| run_file(bundle, file, bless))
-        .collect()
+    Ok(files)
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -138,10 +279,12 @@ fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcom
                 passed: false,
                 unreadable: true,
                 difference,
+                exits: BTreeSet::new(),
             });
         }
     };
-    let said = run::run(bundle, &script);
+    let call = run::play(bundle, &script);
+    let said = run::conversation(&call);
     // A call without end is never what was wanted.
     let passed = said == script.expected && !said.ends_with(run::ENDLESS);
     if bless && !passed && !said.ends_with(run::ENDLESS) {
@@ -150,16 +293,27 @@ fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcom
             format!("{}conversation\n{said}", with_break(&script.head)),
         )?;
     }
-    let difference = if passed {
+    let mut difference = if passed {
         Vec::new()
     } else {
         difference(&script.expected, &said)
     };
+    let elsewhere = if passed {
+        run::other_ways(bundle, &script)
+    } else {
+        Vec::new()
+    };
+    let passed = passed && elsewhere.is_empty();
+    for (words, said) in elsewhere {
+        difference.push(format!("with the words «{words}»:"));
+        difference.extend(said.lines().map(|line| format!("+ {line}")));
+    }
     Ok(Outcome {
         path,
         passed,
         unreadable: false,
         difference,
+        exits: targets(&bundle.flow, &call.passed),
     })
 }
 

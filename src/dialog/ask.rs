@@ -9,6 +9,7 @@ use crate::dialog::event::{Alternative, ListenCause};
 use crate::dialog::hear::{Heard, Hearing, MAX_LOGIN_DIGITS, asks_digits, is_yes_no};
 use crate::dialog::say::{Broken, Cut};
 use crate::dialog::state::{Answer, Phase, ask_of};
+use crate::dialog::trail::Exit;
 use crate::flow::{Ask, MAX_MISSES, Outcome, Step, StepId};
 use crate::lookup::{Line, LookupKind};
 use crate::prompt::PromptId;
@@ -97,6 +98,11 @@ impl Dialog {
             question: ask.question,
         };
         let (heard, understood) = hearing.hear(cause, digits, alternatives);
+        self.meant(ask, heard, understood.or(spoken));
+    }
+
+    /// What the listen gave, understood: from here on texts and scores play no part.
+    pub(super) fn meant(&mut self, ask: &Ask, heard: Heard, spoken: Option<Locale>) {
         if heard == Heard::Nothing {
             return;
         }
@@ -105,7 +111,7 @@ impl Dialog {
         self.ledger.quiet_at = self.ledger.at;
         if !matches!(heard, Heard::Silence | Heard::NoMatch | Heard::Broken) {
             self.core.facts.spoken = true;
-            self.follow(understood.or(spoken));
+            self.follow(spoken);
         }
         self.answered_by(ask, heard);
     }
@@ -134,6 +140,7 @@ impl Dialog {
             }
             ('0', None) if waiting => {
                 self.hush();
+                self.pass(Exit::Operator);
                 self.enter(bundle.flow.always.operator);
             }
             ('*', Some(ask)) => {
@@ -151,6 +158,7 @@ impl Dialog {
             Heard::No => self.no(question),
             Heard::Operator => {
                 self.ledger.note(question, Answer::Operator);
+                self.pass(Exit::Operator);
                 self.go(self.bundle.flow.always.operator);
             }
             Heard::Repeat => self.again(question, Answer::Repeat, self.core.locale),
@@ -229,6 +237,7 @@ impl Dialog {
         let changed = self.core.facts.topic;
         self.core.facts.topic = true;
         self.ledger.topic = Some(topic);
+        self.pass(Exit::Topic);
         if changed && self.spend() {
             return;
         }
@@ -298,6 +307,7 @@ impl Dialog {
     fn spend(&mut self) -> bool {
         self.core.patience = self.core.patience.saturating_sub(1);
         if self.core.patience == 0 {
+            self.pass(Exit::Patience);
             self.go(self.bundle.flow.always.patience);
         }
         self.core.patience == 0
@@ -320,6 +330,11 @@ impl Dialog {
         if self.spend() {
             return;
         }
+        self.pass(if silent {
+            Exit::Silence(self.core.misses)
+        } else {
+            Exit::NotUnderstood(self.core.misses)
+        });
         let reprompts = if silent { &ask.no_input } else { &ask.no_match };
         let reprompt = reprompts[usize::from(self.core.misses > 1)];
         self.put_again(&[reprompt]);
@@ -328,6 +343,11 @@ impl Dialog {
     /// Says what was said since the last answer once more, in `locale`.
     fn again(&mut self, question: Question, answer: Answer, locale: Option<Locale>) {
         self.ledger.note(question, answer);
+        self.pass(if answer == Answer::Repeat {
+            Exit::Repeat
+        } else {
+            Exit::Language
+        });
         self.core.locale = locale;
         if self.spend() {
             return;

@@ -1,9 +1,12 @@
 //! Look-ups: when they start, what a finding is worth, which facts follow from it.
 
+use std::sync::Arc;
+
 use crate::call::{Locale, Said};
 use crate::dialog::Dialog;
 use crate::dialog::action::Action;
 use crate::dialog::state::{Core, Facts, Phase, Slot, Ticket};
+use crate::dialog::trail::Passed;
 use crate::flow::{Fact, Flow, Outcome, StepId};
 use crate::lookup::{
     FeeFinding, Finding, LineTestFinding, Lookup, LookupKind, OpenTicket, OutageFinding,
@@ -103,7 +106,7 @@ impl Dialog {
                     self.bundle.grammars.place(text)
                 };
                 self.ledger.places = addresses.map(place).collect();
-                self.ledger.subscriber = Some(subscriber);
+                self.ledger.subscriber = Some(Arc::new(subscriber));
                 match lines {
                     0 => Outcome::Unknown,
                     1 => {
@@ -171,6 +174,10 @@ impl Dialog {
         let line = self.ledger.line();
         self.core.facts.in_package = line.is_some_and(|line| line.in_package);
         self.core.facts.identified = line.is_some();
+        // From here on it is known who calls, as if he had one line.
+        if self.core.subscriber == Slot::Ready(Outcome::Several) {
+            self.core.subscriber = Slot::Ready(Outcome::One);
+        }
     }
 
     /// The record's language holds until the caller has spoken; never in mid-question.
@@ -214,6 +221,7 @@ impl Dialog {
             let slot = self.core.slot_mut(kind);
             (*slot == Slot::Untold(class)).then(|| {
                 *slot = Slot::Ready(class);
+                self.trail.push(Passed::Late(kind, class));
                 step
             })
         })

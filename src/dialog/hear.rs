@@ -10,25 +10,36 @@ const MAX_ALTERNATIVES: usize = 8;
 
 /// What the caller meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub enum Heard {
+    /// Yes.
     Yes,
+    /// No.
     No,
+    /// The wish for a person.
     Operator,
+    /// To hear it again.
     Repeat,
+    /// Another language.
     Language(Locale),
     /// A subject; `sure` is false in the confirm band.
     Topic {
+        /// Which.
         topic: Topic,
+        /// Whether it needs no confirmation.
         sure: bool,
     },
     /// Digits or keys, where digits are asked.
     Digits(String),
     /// What may be an address, where a line is to be chosen, and the digits in it.
     Place {
+        /// The address.
         place: Place,
+        /// The digits in it.
         digits: String,
     },
+    /// Nothing was said.
     Silence,
+    /// Nothing that answers the question.
     NoMatch,
     /// The recogniser failed: not the caller's doing.
     Broken,
@@ -202,12 +213,4 @@ pub(super) const fn is_yes_no(question: Question) -> bool {
 /// Questions whose answer is digits.
 pub(super) const fn asks_digits(question: Question) -> bool {
     matches!(question, Question::ChooseLogin | Question::AskLogin)
-}
-
-/// Questions that only find out who calls: a late outage is not told before them.
-pub(super) const fn identifies(question: Question) -> bool {
-    matches!(
-        question,
-        Question::Language | Question::ChooseLogin | Question::AskLogin
-    )
 }

@@ -8,13 +8,15 @@
 pub mod action;
 mod ask;
 pub mod event;
+pub mod explore;
 mod findings;
-mod hear;
+pub mod hear;
 mod say;
 mod state;
 mod steps;
 mod ticket;
 mod timer;
+pub mod trail;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -23,6 +25,8 @@ use std::sync::Arc;
 use action::{Action, TransferContext, Turn};
 use event::{ActionFailure, EndedBy, Event, ListenCause, Offer, PlaybackCause, TransferResult};
 use state::{Core, Facts, Ledger, Phase, Slot, Ticket};
+
+use trail::{Exit, Passed};
 
 use crate::bundle::Bundle;
 use crate::call::{Disposition, Locale, Queue};
@@ -41,6 +45,8 @@ pub struct Dialog {
     ledger: Ledger,
     /// The turn in the making; empty between two events.
     actions: Vec<Action>,
+    /// What the last event led through; nothing is ever branched on it.
+    trail: Vec<Passed>,
 }
 
 impl Dialog {
@@ -67,6 +73,7 @@ impl Dialog {
             },
             ledger: ledger(offer),
             actions: vec![Action::Answer],
+            trail: Vec::new(),
             bundle,
         };
         dialog.start_look_ups();
@@ -77,11 +84,16 @@ impl Dialog {
     /// Steps the call. An event that does not fit changes nothing; time that runs backwards stands
     /// still.
     pub fn handle(&mut self, at: CallTime, event: Event) -> Turn {
-        self.ledger.at = self.ledger.at.max(at);
+        self.begin(at);
         if self.core.phase != Phase::Ended {
             self.step_by(event);
         }
         self.turn()
+    }
+
+    fn begin(&mut self, at: CallTime) {
+        self.ledger.at = self.ledger.at.max(at);
+        self.trail.clear();
     }
 
     fn turn(&mut self) -> Turn {
@@ -160,6 +172,9 @@ impl Dialog {
 
     /// The end of the call decides the disposition, unless Dana had decided it before.
     fn ended(&mut self, by: EndedBy) {
+        if by == EndedBy::Caller {
+            self.pass(Exit::HungUp);
+        }
         self.core.ending = Some(
             self.core
                 .ending
@@ -258,6 +273,7 @@ impl Dialog {
             core,
             ledger,
             actions: Vec::new(),
+            trail: Vec::new(),
         })
     }
 }

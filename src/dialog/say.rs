@@ -8,6 +8,7 @@ use crate::dialog::action::{Action, Play, TransferContext};
 use crate::dialog::event::PlaybackCause;
 use crate::dialog::findings::number_of;
 use crate::dialog::state::{Ledger, Phase, Playing};
+use crate::dialog::trail::Exit;
 use crate::flow::Said;
 use crate::prompt::{PromptId, Segment, Slot, Values};
 
@@ -172,6 +173,13 @@ impl Dialog {
         if self.ledger.fillers == 0 && matches!(self.core.phase, Phase::Finding(_)) {
             self.ledger.waits_from = self.ledger.quiet_at;
         }
+        let cut = matches!(
+            cause,
+            PlaybackCause::BargeInDtmf | PlaybackCause::BargeInSpeech
+        );
+        if cut && self.core.phase == Phase::Asking {
+            self.pass(Exit::BargedIn);
+        }
         if cause == PlaybackCause::Failed {
             self.broken();
         }
@@ -199,6 +207,7 @@ impl Dialog {
         );
         if self.core.failures == MAX_FAILURES && busy {
             self.hush();
+            self.pass(Exit::Trouble);
             self.enter(self.bundle.flow.always.trouble);
         }
     }
@@ -224,4 +233,4 @@ impl Dialog {
 }
 
 /// One playback or listen may fail by accident; three are a broken media side.
-const MAX_FAILURES: u8 = 3;
+pub(super) const MAX_FAILURES: u8 = 3;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -167,7 +168,7 @@ pub(super) struct Ledger {
     /// When the dialog was last stepped.
     pub(super) at: CallTime,
     pub(super) last_id: u32,
-    pub(super) subscriber: Option<Subscriber>,
+    pub(super) subscriber: Option<Arc<Subscriber>>,
     /// What the addresses of his lines are recognised by, until one is chosen; the texts are not kept.
     pub(super) places: Vec<Place>,
     /// Index of the identified line.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::call::{Disposition, OtherReason, Queue, TransferReason};
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Transfer};
-use crate::dialog::hear::identifies;
 use crate::dialog::say::{Broken, Cut};
 use crate::dialog::state::{Phase, Ticket, ask_of};
+use crate::dialog::trail::{Exit, Passed};
+use crate::flow::rules::identifies;
 use crate::flow::{Body, Flow, Outcome, Step, StepId};
 
 /// Normal call clearing, Q.850.
@@ -20,6 +21,7 @@ const TEMPORARY_FAILURE: u32 = 41;
 impl Dialog {
     /// Leaves the current step by an outcome.
     pub(super) fn leave_by(&mut self, outcome: Outcome) {
+        self.pass(Exit::By(outcome));
         let bundle = Arc::clone(&self.bundle);
         match bundle.flow.step(self.core.step).on.get(&outcome) {
             Some(&next) => self.enter(next),
@@ -32,12 +34,14 @@ impl Dialog {
     pub(super) fn enter(&mut self, step: StepId) {
         let bundle = Arc::clone(&self.bundle);
         if self.walk(&bundle.flow, step).is_err() {
+            self.broke();
             self.give_to_operator(&bundle.flow);
         }
     }
 
     fn give_to_operator(&mut self, flow: &Flow) {
         if self.walk(flow, flow.always.trouble).is_err() {
+            self.broke();
             self.hang_up(Disposition::Failed, TEMPORARY_FAILURE);
         }
     }
@@ -65,6 +69,7 @@ impl Dialog {
             return Ok(Some(aside));
         }
         self.core.step = id;
+        self.trail.push(Passed::Entered(id));
         self.core.misses = 0;
         self.ledger.fillers = 0;
         self.ledger.waits_from = self.ledger.quiet_at.max(self.ledger.at);
@@ -73,6 +78,9 @@ impl Dialog {
             self.achieve(outcome);
         }
         let outcome = self.act(step)?;
+        if let Some(outcome) = outcome {
+            self.pass(Exit::By(outcome));
+        }
         outcome
             .map(|outcome| step.on.get(&outcome).copied().ok_or(Broken))
             .transpose()

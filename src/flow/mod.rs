@@ -73,7 +73,8 @@
 pub mod check;
 mod graph;
 pub mod load;
-mod values;
+pub mod rules;
+pub(crate) mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,7 +90,7 @@ use crate::prompt::PromptId;
 pub struct StepId(pub(crate) u16);
 
 /// A flow whose every outcome is wired. Built by [`load::load`] only.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Flow {
     /// Its name.
     pub name: Arc<str>,
@@ -117,6 +118,37 @@ impl Flow {
     /// All steps with their ids, in the order of the file.
     pub fn steps(&self) -> impl Iterator<Item = (StepId, &Step)> {
         (0u16..).map(StepId).zip(&self.steps)
+    }
+
+    /// The same flow with some steps changed; what is read after each of them is found anew.
+    #[must_use]
+    pub fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
+        let mut flow = self.clone();
+        change(&mut flow);
+        graph::set_live(&mut flow);
+        flow
+    }
+
+    /// The step with that id, to be changed within [`Self::with`].
+    pub fn step_mut(&mut self, id: StepId) -> &mut Step {
+        &mut self.steps[usize::from(id.0)]
+    }
+
+    /// What leads to a step from everywhere: subjects, late findings, what is wired once.
+    pub fn always_leads(&self, id: StepId) -> Vec<String> {
+        let always = [
+            ("operator", self.always.operator),
+            ("patience", self.always.patience),
+            ("trouble", self.always.trouble),
+        ];
+        let always = always.into_iter().filter(|(_, to)| *to == id);
+        let topics = self.topics.iter().filter(|(_, to)| **to == id);
+        let late = self.late.iter().filter(|(_, to)| **to == id);
+        always
+            .map(|(name, _)| name.to_owned())
+            .chain(topics.map(|(topic, _)| topic.to_string()))
+            .chain(late.map(|((kind, class), _)| format!("late {kind} {class}")))
+            .collect()
     }
 
     /// Where a call can be after this step, other than by hanging up.
@@ -206,7 +238,7 @@ impl Default for Limits {
 pub const MAX_MISSES: u8 = 3;
 
 /// A step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// Its name in the file.
     pub name: Arc<str>,
@@ -236,7 +268,7 @@ pub enum Said {
 }
 
 /// What a step does, by kind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Body {
     /// Says, and goes on.
     Say,
@@ -260,7 +292,7 @@ pub enum Body {
 }
 
 /// A question.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ask {
     /// Which one.
     pub question: Question,
@@ -377,6 +409,19 @@ named! {
 }
 
 impl Body {
+    /// The kind of step, as it is written.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Say => "say",
+            Self::Ask(_) => "ask",
+            Self::LookUp(_) => "look_up",
+            Self::CreateTicket => "create_ticket",
+            Self::When(_) => "when",
+            Self::Transfer { .. } => "transfer",
+            Self::HangUp(_) => "hang_up",
+        }
+    }
+
     /// The closed set of outcomes that a flow must wire, and no others.
     pub const fn outcomes(&self) -> &'static [Outcome] {
         use Outcome as O;

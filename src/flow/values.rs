@@ -10,20 +10,20 @@ use toml::de::{DeTable, DeValue};
 use crate::problem::{Problems, Source, did_you_mean};
 
 /// A value and where it stands.
-pub(super) type At<T> = (Range<usize>, T);
+pub(crate) type At<T> = (Range<usize>, T);
 
 /// A file being read, and its problems so far.
-pub(super) struct Reader<'a> {
-    pub(super) source: &'a Arc<Source>,
-    pub(super) problems: Problems,
+pub(crate) struct Reader<'a> {
+    pub(crate) source: &'a Arc<Source>,
+    pub(crate) problems: Problems,
 }
 
 /// What a table holds, by key with its place.
-pub(super) type Pairs<'t> = Vec<(At<String>, toml::Spanned<DeValue<'t>>)>;
+pub(crate) type Pairs<'t> = Vec<(At<String>, toml::Spanned<DeValue<'t>>)>;
 
 /// Reading of single values, each with its own problem.
 impl Reader<'_> {
-    pub(super) fn wrong(
+    pub(crate) fn wrong(
         &mut self,
         span: Range<usize>,
         title: impl Into<String>,
@@ -34,7 +34,7 @@ impl Reader<'_> {
     }
 
     /// The entries of a sub-table, in the order of the file; none if it is not there.
-    pub(super) fn table<'t>(&mut self, table: &DeTable<'t>, name: &str) -> Pairs<'t> {
+    pub(crate) fn table<'t>(&mut self, table: &DeTable<'t>, name: &str) -> Pairs<'t> {
         let Some(value) = table.get(name) else {
             return Vec::new();
         };
@@ -55,7 +55,7 @@ impl Reader<'_> {
         pairs
     }
 
-    pub(super) fn required<'v, 't>(
+    pub(crate) fn required<'v, 't>(
         &mut self,
         table: &'v DeTable<'t>,
         key: &str,
@@ -72,7 +72,7 @@ impl Reader<'_> {
         value
     }
 
-    pub(super) fn text(&mut self, value: &toml::Spanned<DeValue<'_>>) -> Option<At<String>> {
+    pub(crate) fn text(&mut self, value: &toml::Spanned<DeValue<'_>>) -> Option<At<String>> {
         if let DeValue::String(text) = value.get_ref() {
             return Some((value.span(), text.to_string()));
         }
@@ -84,7 +84,7 @@ impl Reader<'_> {
         None
     }
 
-    pub(super) fn texts(&mut self, value: &toml::Spanned<DeValue<'_>>) -> Vec<At<String>> {
+    pub(crate) fn texts(&mut self, value: &toml::Spanned<DeValue<'_>>) -> Vec<At<String>> {
         let DeValue::Array(items) = value.get_ref() else {
             self.wrong(
                 value.span(),
@@ -96,7 +96,7 @@ impl Reader<'_> {
         items.iter().filter_map(|item| self.text(item)).collect()
     }
 
-    pub(super) fn number(
+    pub(crate) fn number(
         &mut self,
         value: &toml::Spanned<DeValue<'_>>,
         range: (u32, u32),
@@ -115,7 +115,7 @@ impl Reader<'_> {
         number
     }
 
-    pub(super) fn named<T>(
+    pub(crate) fn named<T>(
         &mut self,
         value: &toml::Spanned<DeValue<'_>>,
         all: &[T],
@@ -128,7 +128,7 @@ impl Reader<'_> {
         self.parse(&text, all, what)
     }
 
-    pub(super) fn parse<T: FromStr + Display>(
+    pub(crate) fn parse<T: FromStr + Display>(
         &mut self,
         text: &At<String>,
         all: &[T],
@@ -142,7 +142,7 @@ impl Reader<'_> {
         parsed
     }
 
-    pub(super) fn unknown<'n>(
+    pub(crate) fn unknown<'n>(
         &mut self,
         (span, text): &At<String>,
         names: impl Iterator<Item = &'n str> + Clone,
@@ -158,14 +158,14 @@ impl Reader<'_> {
     }
 
     /// A key of a closed set.
-    pub(super) fn known(&mut self, key: &At<String>, known: &[&str], place: &str) {
+    pub(crate) fn known(&mut self, key: &At<String>, known: &[&str], place: &str) {
         if !known.contains(&key.1.as_str()) {
             self.unknown(key, known.iter().copied(), &format!("key {place}"));
         }
     }
 
     /// No key but these.
-    pub(super) fn only(&mut self, table: &DeTable<'_>, keys: &[&str], what: &str) {
+    pub(crate) fn only(&mut self, table: &DeTable<'_>, keys: &[&str], what: &str) {
         for key in table.keys() {
             let at = (key.span(), key.get_ref().to_string());
             self.known(&at, keys, &format!("of {what}"));

@@ -16,6 +16,8 @@
 //!   transfer    connected after=5s          # busy · no_answer · declined · failed
 //! caller
 //!   open            says "нет интернета"    # after=1.5s  over=1s  confidence=450  or="…"
+//!   confirm_home    says "да" "ага" "угу"   # each of them has to lead the same way
+//!   open            unheard                 # the recogniser fails
 //!   confirm_home    presses 1
 //!   confirm_ticket  hangs up over=1.5s
 //!   any             silent
@@ -24,15 +26,17 @@
 //!   …                                       # rewritten by --bless, like all that follows
 //! ```
 
+mod ordinary;
 pub mod parse;
 pub mod render;
 pub mod run;
 mod words;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::call::{Locale, PhoneNumber};
+use crate::call::{Locale, PhoneNumber, Said};
 use crate::caller::turns::Turn;
 use crate::dialog::event::TransferResult;
 use crate::lookup::{Finding, LookupKind, TicketResult};
@@ -48,6 +52,8 @@ pub struct Script {
     pub situation: Situation,
     /// What the caller does.
     pub turns: Vec<Turn>,
+    /// Other words of a turn, by its number: the call has to go the same way with each of them.
+    pub others: Vec<(usize, Said)>,
     /// The conversation that is expected, and its ending, as they stand in the file.
     pub expected: String,
     /// Everything before that: what a bless keeps.

@@ -5,28 +5,41 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::call::{Digit, Locale, Login, PhoneNumber, Question, Said};
+use crate::call::{Digit, PhoneNumber, Question, Said};
 use crate::caller::turns::{Does, REACTION_MS, Turn, When};
 use crate::dialog::event::{Alternative, TransferResult};
 use crate::lookup::{
-    Access, FeeFinding, Finding, Line, LineTestFinding, LookupKind, OpenTicket, OutageFinding,
-    Subscriber, SubscriberFinding, TicketResult, TicketsFinding,
+    FeeFinding, Finding, LineTestFinding, LookupKind, OpenTicket, OutageFinding, SubscriberFinding,
+    TicketResult, TicketsFinding,
 };
 use crate::problem::{Problems, Source, did_you_mean};
+use crate::script::ordinary::{ordinary, subscriber};
 use crate::script::words::{Word, words};
 use crate::script::{BACK_END_MS, Delayed, RING_MS, Script, Situation};
 use crate::time::{CallTime, WallTime};
+
+/// Largest script. A long call has 10 KiB.
+const MAX_BYTES: usize = 1 << 20;
+/// Most turns. A caller of more has no patience left by far.
+const MAX_TURNS: usize = 1_000;
 
 /// Reads a script.
 pub fn parse(source: &Arc<Source>) -> Result<Script, Problems> {
     let mut parser = Parser {
         source,
         problems: Problems::default(),
+        others: Vec::new(),
     };
+    if source.text.len() > MAX_BYTES {
+        let title = format!("the script is larger than {MAX_BYTES} bytes");
+        parser.wrong(&(0..0), title, "keep one call in it");
+        return Err(parser.problems);
+    }
     let mut script = Script {
         source: Arc::clone(source),
         situation: ordinary(),
         turns: Vec::new(),
+        others: Vec::new(),
         expected: String::new(),
         head: source.text.clone(),
     };
@@ -38,9 +51,22 @@ pub fn parse(source: &Arc<Source>) -> Result<Script, Problems> {
         let words = words(line, start);
         let Some(first) = words.first() else { continue };
         if line.starts_with(' ') {
+            if script.turns.len() > MAX_TURNS {
+                parser.wrong(
+                    &first.span,
+                    format!("more than {MAX_TURNS} turns"),
+                    "split the call",
+                );
+                break;
+            }
             match section {
                 "situation" => parser.situation(&words, &mut script.situation),
-                "caller" => script.turns.extend(parser.turn(&words)),
+                "caller" => {
+                    script.turns.extend(parser.turn(&words));
+                    let turn = script.turns.len().saturating_sub(1);
+                    let others = parser.others.drain(..).map(|words| (turn, words));
+                    script.others.extend(others);
+                }
                 _ => parser.wrong(&first.span, "this line belongs to no section", SECTIONS),
             }
             continue;
@@ -72,80 +98,11 @@ pub fn parse(source: &Arc<Source>) -> Result<Script, Problems> {
 
 const SECTIONS: &str = "there are: situation, caller, conversation; their lines are indented";
 
-/// A subscriber with one line, back ends that answer at once and find nothing.
-fn ordinary() -> Situation {
-    let delayed = |finding: Finding| {
-        (
-            finding.kind(),
-            Delayed {
-                after_ms: BACK_END_MS,
-                value: finding,
-            },
-        )
-    };
-    let findings = [
-        Finding::Subscriber(subscriber(1, None, false, false)),
-        Finding::Outage(OutageFinding::None),
-        Finding::Tickets(TicketsFinding::None),
-        Finding::LineTest(LineTestFinding::NoFault),
-        Finding::Fee(FeeFinding::Paid),
-    ];
-    let created = TicketResult::Created {
-        id: "TT-900345".to_owned(),
-    };
-    Situation {
-        now: WallTime::from_rfc3339("2025-10-14T11:00:00+05:00")
-            .unwrap_or(WallTime::from_unix_ms(0)),
-        number: PhoneNumber::parse("+77770000101"),
-        locale: None,
-        findings: findings.into_iter().map(delayed).collect(),
-        ticket: Some(Delayed {
-            after_ms: BACK_END_MS,
-            value: created,
-        }),
-        transfer: Some(Delayed {
-            after_ms: RING_MS,
-            value: TransferResult::Connected,
-        }),
-    }
-}
-
-/// The addresses of a scripted subscriber's lines, in the form of TM Forum `place.name`.
-const ADDRESSES: [&str; 3] = [
-    "г. Алматы, пр. Абая, д. 10, кв. 25",
-    "г. Алматы, ул. Гоголя, д. 15, кв. 20",
-    "г. Алматы, ул. Сатпаева, д. 10, кв. 7",
-];
-
-fn subscriber(
-    lines: usize,
-    language: Option<Locale>,
-    package: bool,
-    suspended: bool,
-) -> SubscriberFinding {
-    let line = |at: usize| {
-        Login::new(&format!("077000{:02}{:02}", at * 11, at * 7)).map(|login| Line {
-            login,
-            house: Some("HOUSE-1".to_owned()),
-            address: ADDRESSES.get(at - 1).map(|address| Said::new(address)),
-            resource: None,
-            account: Some("BA-1".to_owned()),
-            access: Access::Fttb,
-            suspended,
-            in_package: package,
-        })
-    };
-    let lines = (1..=lines).filter_map(line).collect();
-    SubscriberFinding::Known(Subscriber {
-        customer: "C-1".to_owned(),
-        language,
-        lines,
-    })
-}
-
 struct Parser<'a> {
     source: &'a Arc<Source>,
     problems: Problems,
+    /// Other words of the turn that was read last.
+    others: Vec<Said>,
 }
 
 /// `key=value` words of a line.
@@ -426,7 +383,7 @@ impl Parser<'_> {
 
     fn does<'w>(&mut self, first: &Word, rest: &'w [Word]) -> Option<(Does, Options<'w>)> {
         let known = ["after", "over", "confidence", "or", "locale"];
-        let verbs = ["says", "presses", "silent", "hangs up"];
+        let verbs = ["says", "presses", "silent", "unheard", "hangs up"];
         let Some((verb, rest)) = rest.split_first() else {
             self.wrong(
                 &first.span,
@@ -437,6 +394,7 @@ impl Parser<'_> {
         };
         match verb.text.as_str() {
             "silent" => Some((Does::KeepsSilent, self.options(rest, &known))),
+            "unheard" => Some((Does::Unheard, self.options(rest, &known))),
             "hangs" => Some((
                 Does::HangsUp,
                 self.options(rest.get(1..).unwrap_or(&[]), &known),
@@ -451,6 +409,11 @@ impl Parser<'_> {
             }
             "says" => {
                 let (text, rest) = rest.split_first()?;
+                // Other words for the same: each is tried in a run of its own.
+                let count = rest.iter().take_while(|word| word.quoted).count();
+                let (others, rest) = rest.split_at(count);
+                let others = others.iter().map(|word| Said::new(&word.text));
+                self.others.extend(others);
                 let options = self.options(rest, &known);
                 let confidence = options
                     .get("confidence")

@@ -45,6 +45,15 @@ pub fn line(entry: &Entry) -> Option<String> {
     Some(format!("{at:>8}  {who:<7} {text}"))
 }
 
+/// The lines of Dana, without their times: what a conversation comes to when the clock is left out.
+pub fn dana(conversation: &str) -> String {
+    let lines = conversation.lines().filter_map(|line| {
+        let (_, said) = line.trim_start().split_once("  ")?;
+        said.starts_with("Dana").then(|| format!("{said}\n"))
+    });
+    lines.collect()
+}
+
 /// The last line: how the call ended, in figures.
 pub fn ending(cdr: &Cdr) -> String {
     let disposition = cdr

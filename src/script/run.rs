@@ -6,12 +6,15 @@ use std::sync::Arc;
 use crate::bundle::Bundle;
 use crate::call::CallId;
 use crate::caller::MediaSide;
-use crate::caller::turns::ScriptedCaller;
+use crate::caller::turns::{Does, ScriptedCaller, Turn};
 use crate::dialog::Dialog;
-use crate::dialog::action::{Action, Turn};
+use crate::dialog::action::{Action, Turn as Done};
 use crate::dialog::event::{Capabilities, Event, Offer};
+use crate::dialog::explore::Waits;
+use crate::dialog::trail::Passed;
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::{Entry, FORMAT, Header};
+use crate::script::render::dana;
 use crate::script::{Script, Situation, render};
 use crate::time::CallTime;
 
@@ -43,11 +46,16 @@ impl BackEnds for Situation {
 }
 
 /// A call on virtual time.
+#[derive(Clone)]
 pub struct Run<B> {
     /// The dialog.
     pub dialog: Dialog,
     /// What happened and was done.
     pub entries: Vec<Entry>,
+    /// What it led through in the flow.
+    pub passed: Vec<Passed>,
+    /// What the call waited for, each with the time from which on it did.
+    pub waited: Vec<(CallTime, Waits)>,
     back_ends: B,
     /// What is on its way from the back ends.
     coming: Vec<(CallTime, Event)>,
@@ -70,6 +78,8 @@ impl<B: BackEnds> Run<B> {
         let mut run = Self {
             dialog,
             entries: vec![Entry::Header(Box::new(header))],
+            passed: Vec::new(),
+            waited: Vec::new(),
             back_ends,
             coming: Vec::new(),
             wake_at: None,
@@ -77,6 +87,11 @@ impl<B: BackEnds> Run<B> {
         };
         let actions = run.take(turn);
         (run, actions)
+    }
+
+    /// What answers its look-ups.
+    pub const fn back_ends(&mut self) -> &mut B {
+        &mut self.back_ends
     }
 
     /// When the dialog or a back end goes on by itself.
@@ -113,6 +128,16 @@ impl<B: BackEnds> Run<B> {
             event: event.clone(),
         });
         let turn = self.dialog.handle(at, event);
+        self.passed.extend_from_slice(self.dialog.trail());
+        let waits = self.dialog.waits();
+        if turn
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::Listen(_)))
+            || self.waited.last().is_none_or(|(_, last)| *last != waits)
+        {
+            self.waited.push((at, waits));
+        }
         let actions = self.take(turn);
         if let Some(disposition) = self.dialog.disposition() {
             self.entries.push(Entry::Ended { at, disposition });
@@ -125,7 +150,7 @@ impl<B: BackEnds> Run<B> {
         fold(&self.entries)
     }
 
-    fn take(&mut self, turn: Turn) -> Vec<Action> {
+    fn take(&mut self, turn: Done) -> Vec<Action> {
         self.wake_at = turn.wake_at;
         for action in &turn.actions {
             self.entries.push(Entry::Action {
@@ -160,13 +185,41 @@ pub fn offer(situation: &Situation) -> Offer {
 
 /// Runs a script to its end; gives the conversation as it would stand in the file.
 pub fn run(bundle: &Arc<Bundle>, script: &Script) -> String {
-    let transfer = script.situation.transfer.as_ref();
+    conversation(&play(bundle, script))
+}
+
+/// Runs the script once more with each of the other words of its turns; gives the words that lead
+/// elsewhere, with what was said then: lines of Dana, without times.
+pub fn other_ways(bundle: &Arc<Bundle>, script: &Script) -> Vec<(String, String)> {
+    let mut elsewhere = Vec::new();
+    for (turn, words) in &script.others {
+        let mut turns = script.turns.clone();
+        if let Some(Does::Says(alternatives, _)) = turns.get_mut(*turn).map(|turn| &mut turn.does)
+            && let Some(best) = alternatives.first_mut()
+        {
+            best.text = words.clone();
+        }
+        let said = conversation(&played(bundle, &script.situation, turns));
+        if dana(&said) != dana(&script.expected) {
+            elsewhere.push((words.reveal().to_owned(), dana(&said)));
+        }
+    }
+    elsewhere
+}
+
+/// Runs a script to its end.
+pub fn play(bundle: &Arc<Bundle>, script: &Script) -> Run<Situation> {
+    played(bundle, &script.situation, script.turns.clone())
+}
+
+fn played(bundle: &Arc<Bundle>, situation: &Situation, turns: Vec<Turn>) -> Run<Situation> {
+    let transfer = situation.transfer.as_ref();
     let media = MediaSide::new(
         transfer.map(|transfer| transfer.value),
         transfer.map_or(0, |transfer| transfer.after_ms),
     );
-    let mut caller = ScriptedCaller::new(media, script.turns.clone());
-    let (mut run, actions) = Run::begin(bundle, offer(&script.situation), script.situation.clone());
+    let mut caller = ScriptedCaller::new(media, turns);
+    let (mut run, actions) = Run::begin(bundle, offer(situation), situation.clone());
     apply(&mut caller, CallTime::ZERO, &actions);
     for _ in 0..MAX_EVENTS {
         let Some(at) = caller.next().into_iter().chain(run.next()).min() else {
@@ -186,7 +239,7 @@ pub fn run(bundle: &Arc<Bundle>, script: &Script) -> String {
             apply(&mut caller, at, &actions);
         }
     }
-    conversation(&run)
+    run
 }
 
 fn apply(caller: &mut ScriptedCaller, at: CallTime, actions: &[Action]) {
@@ -195,7 +248,8 @@ fn apply(caller: &mut ScriptedCaller, at: CallTime, actions: &[Action]) {
     }
 }
 
-fn conversation<B: BackEnds>(run: &Run<B>) -> String {
+/// The conversation, line by line, with its ending.
+pub fn conversation<B: BackEnds>(run: &Run<B>) -> String {
     let mut text: String = run
         .entries
         .iter()

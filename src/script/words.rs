@@ -6,6 +6,8 @@ use std::ops::Range;
 pub(super) struct Word {
     pub(super) span: Range<usize>,
     pub(super) text: String,
+    /// It begins with a quote.
+    pub(super) quoted: bool,
 }
 
 /// Splits a line at spaces, outside of quotes; a `#` begins a comment.
@@ -27,6 +29,7 @@ pub(super) fn words(line: &str, start: usize) -> Vec<Word> {
             words.push(Word {
                 span: span.clone(),
                 text: String::new(),
+                quoted: c == '"',
             });
             open = true;
         }
