@@ -106,7 +106,7 @@ pub(super) const fn tolerance(sounds: usize) -> usize {
 /// Most sounds of an ending behind a root that was heard wrong.
 const MOST_ENDING: usize = 5;
 
-/// A search for the words within a number of wrong sounds. The first sound must be right.
+/// A search for the words within a number of wrong sounds. The first two sounds must be right.
 pub(super) struct Search<'a> {
     pub(super) tree: &'a Tree,
     pub(super) sounds: &'a [char],
@@ -145,7 +145,7 @@ impl Search<'_> {
             self.take(at, tokens);
         }
         let next = self.sounds.get(at.used);
-        let may_err = at.wrong > 0 && at.depth > 0;
+        let may_err = at.wrong > 0 && at.depth > 1;
         for &(c, node) in &self.tree.children[self::at(at.node)] {
             let on = Reached {
                 node,
