@@ -221,7 +221,8 @@ impl Tokens {
 }
 
 impl Lexicon {
-    /// Reads the words that come most often in texts, once and for all.
+    /// Reads the words that come most often in texts, once and for all. One that no phrase has is not
+    /// taken for a misheard one either.
     pub(super) fn remember<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
         let mut times = BTreeMap::new();
         for text in texts {
@@ -237,9 +238,7 @@ impl Lexicon {
         for (word, _) in times.into_iter().filter(|(_, times)| *times >= OFTEN) {
             let mut tokens = Vec::new();
             self.spelt(&word, None, &mut tokens);
-            if !tokens.is_empty() {
-                self.common.insert(word.into(), tokens.into());
-            }
+            self.common.insert(word.into(), tokens.into());
         }
     }
 
@@ -320,7 +319,7 @@ impl Lexicon {
 }
 
 /// How often a word comes among the examples to be one of the common ones.
-const OFTEN: usize = 8;
+const OFTEN: usize = 4;
 /// Most sounds of a word that may be wrong.
 const MOST_WRONG: usize = 1;
 /// Letters of the longest particle that runs together with the next word.

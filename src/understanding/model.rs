@@ -17,7 +17,7 @@ pub(super) const LANES_YES_NO: usize = 8;
 /// Most features of an utterance that count: the sum of so many weights is still an `i16`.
 const MAX_FEATURES: u16 = 256;
 /// The first bytes of a file of weights: what it is, and the version of its form and of the features.
-const MAGIC: &[u8; 16] = b"dana weights 1\n\n";
+const MAGIC: &[u8; 16] = b"dana weights 2\n\n";
 /// Bytes of the digest of the examples that the weights were learnt from.
 const DIGEST: usize = 32;
 
@@ -191,8 +191,8 @@ fn sum<const N: usize>(table: &Table<N>, question: Question, words: &Words) -> L
 }
 
 /// The features of an utterance, each as the word where it begins, a row, and whether it is one of that
-/// question only; how many there are. They are its words, its pairs of neighbours, their letters by threes
-/// and fours; words and pairs once more for the question that they answer.
+/// question only; how many there are. They are its words, its pairs of neighbours, their letters by fours;
+/// words and pairs once more for the question that they answer.
 pub(super) fn features(
     question: Question,
     words: &Words,
@@ -208,7 +208,7 @@ pub(super) fn features(
                 take(at, row(hash), own);
             }
         };
-        // ^word$ in windows of three and four letters.
+        // ^word$ in windows of four letters.
         let mut window = BOUNDARY;
         let mut this = WORD;
         for letter in word.chars().map(u64::from) {
@@ -239,12 +239,9 @@ pub(super) fn features(
     count
 }
 
-/// The windows of three and of four letters that end with a letter, if they are full.
+/// The window of four letters that ends with a letter, if it is full.
 fn letters(window: u64, letter: u64, feature: &mut impl FnMut(u64, bool)) {
     let window = (window << 16) | letter;
-    if window >> 32 != 0 {
-        feature(mix(window & 0xFFFF_FFFF_FFFF), false);
-    }
     if window >> 48 != 0 {
         feature(mix(window), false);
     }

@@ -142,6 +142,8 @@ struct Node {
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
     phrase: u32,
+    /// The only question that it answers: most do not answer the one that was asked.
+    question: Option<Question>,
     /// How many words it has in this spelling.
     words: u16,
     /// The next that ends there; 0 is none.
@@ -208,6 +210,7 @@ impl Phrases {
             let reached = &mut self.nodes[at(node)];
             let end = End {
                 phrase: place(self.all.len()),
+                question: phrase.question,
                 words: u16::try_from(symbols.len()).unwrap_or(u16::MAX),
                 next: reached.end,
             };
@@ -322,10 +325,12 @@ impl Find<'_, '_> {
         while place > 0 {
             let end = self.phrases.ends[at(place)];
             place = end.next;
+            if end.question.is_some_and(|of| of != self.question) {
+                continue;
+            }
             let phrase = &self.phrases.all[at(end.phrase)];
             let alone = first == 0 && last + 1 == self.tokens.len();
-            let fits =
-                phrase.question.is_none_or(|of| of == self.question) && (alone || !phrase.alone);
+            let fits = alone || !phrase.alone;
             if fits && gap <= phrase.gap {
                 let meaning = phrase.meaning(denied);
                 self.marks.push(Mark {
