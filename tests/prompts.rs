@@ -409,6 +409,21 @@ fn other_words_are_there_for_the_second_time() {
 }
 
 #[test]
+fn a_file_of_prompts_that_nobody_wrote_is_refused_by_its_size() {
+    let huge = "hello = \"да\"\n".repeat(20_000);
+    let files = Locale::ALL
+        .iter()
+        .map(|of| (*of, Source::new(format!("{of}.toml"), huge.as_str())));
+    let files: Vec<_> = files.collect();
+    let problems = Catalog::load(&files).expect_err("it is too large");
+    let titles: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.title().to_owned())
+        .collect();
+    assert_eq!(titles, ["the file is larger than 262144 bytes"; 2]);
+}
+
+#[test]
 fn a_broken_file_of_prompts_is_told_all_that_is_wrong_with_it() {
     let long = "а".repeat(601);
     let russian = format!(

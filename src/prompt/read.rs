@@ -55,8 +55,16 @@ pub(super) struct Drafts {
     pub(super) pronounce: Pronounce,
 }
 
+/// Largest file of prompts: ten times what Dana says.
+const MAX_BYTES: usize = 1 << 18;
+
 /// Reads one file as far as it can be read.
 pub(super) fn read(source: &Arc<Source>, problems: &mut Problems) -> Drafts {
+    if source.text.len() > MAX_BYTES {
+        let title = format!("the file is larger than {MAX_BYTES} bytes");
+        problems.push(source.problem(0..0, title).hint("keep it to what is said"));
+        return Drafts::default();
+    }
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in errors {
         problems.push(source.problem(error.span().unwrap_or(0..0), error.message()));
