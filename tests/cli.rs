@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-fn dana(args: &[&str], input: &str) -> Output {
+pub(crate) fn dana(args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dana"))
         .args(args)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -19,7 +19,7 @@ fn dana(args: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
-fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 

@@ -12,17 +12,14 @@ use tokio::task::JoinSet;
 use crate::bundle::Bundle;
 use crate::call::CallId;
 use crate::caller::MediaSide;
-use crate::cli::demo::{listen, secret};
+use crate::cli::demo;
 use crate::client;
 use crate::client::Plan;
 use crate::clock;
-use crate::gateway::{Gateway, Settings};
-use crate::journal::recorder::Recorder;
 use crate::lookup::{Attempt, Finding, Lookup, Network, TicketOrder, TicketResult};
 use crate::script::render::dana;
 use crate::script::{Script, Situation, render};
-use crate::session::{ClockSource, Shared};
-use crate::token::{MasterKey, TokenKeys};
+use crate::session::ClockSource;
 
 /// The service of this process.
 const OWN: &str = "own";
@@ -84,7 +81,7 @@ async fn one(
 ) -> Result<Played, String> {
     let situation = &script.situation;
     let target = if target == OWN {
-        serve(bundle, situation.clone()).await?
+        demo::serve(bundle, Stage(situation.clone()), ClockSource::Gateway).await?
     } else {
         target
     };
@@ -112,24 +109,6 @@ async fn one(
         path: script.source.path.clone(),
         lines: [dana(&script.expected), dana(&said.join("\n"))],
     })
-}
-
-/// A service on loopback whose back ends are the situation.
-async fn serve(bundle: Arc<Bundle>, situation: Situation) -> Result<String, String> {
-    let shared = Shared {
-        network: Arc::new(Stage(situation)),
-        recorder: Recorder::nowhere(),
-        clock: ClockSource::Gateway,
-    };
-    let key = MasterKey {
-        id: 1,
-        secret: secret()?,
-    };
-    let keys = TokenKeys::new(vec![key]).ok_or("no key")?;
-    let gateway = Gateway::new(Settings::default(), bundle, shared, keys);
-    let (listener, target) = listen().await?;
-    tokio::spawn(gateway.serve(listener, std::future::pending()));
-    Ok(target)
 }
 
 /// A situation as back ends.

@@ -2,20 +2,22 @@
 //! or around a script's situation, what can be broken and slowed down.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
+use crate::cli::demo;
 use crate::dialog::action::Action;
 use crate::dialog::event::Event;
 use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
-use crate::network::mock::Mock;
 use crate::script::run::BackEnds;
+
+/// How long a mocked line test takes.
+const LINE_TEST: Duration = Duration::from_millis(400);
 
 /// Real back ends over HTTP, asked one after the other; what they take is the call's time.
 #[derive(Clone)]
@@ -32,9 +34,7 @@ impl Http {
         let runtime = runtime.map_err(|error| error.to_string())?;
         let root = match root {
             Some(root) => root.to_owned(),
-            None => runtime
-                .block_on(start_mock())
-                .map_err(|error| error.to_string())?,
+            None => runtime.block_on(demo::mock(LINE_TEST))?.0,
         };
         let network = TmForum::new(network::Settings::new(root)).map_err(|e| e.to_string())?;
         Ok(Self {
@@ -42,14 +42,6 @@ impl Http {
             network: Arc::new(network),
         })
     }
-}
-
-async fn start_mock() -> io::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let root = format!("http://{}", listener.local_addr()?);
-    let mock = Mock::new(std::time::Duration::from_millis(400));
-    tokio::spawn(mock.serve(listener, std::future::pending()));
-    Ok(root)
 }
 
 impl BackEnds for Http {

@@ -21,6 +21,7 @@ use crate::gateway::{Gateway, Settings};
 use crate::journal::Entry;
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::recorder::Recorder;
+use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
 use crate::network::mock::Mock;
@@ -303,16 +304,31 @@ const LINE_TEST: Duration = Duration::from_millis(600);
 /// Mock and service, on free ports.
 async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
     let bundle = Bundle::load(&args.bundle).map_err(|error| error.to_string())?;
-    let (listener, root) = listen().await?;
-    let mock = Mock::new(LINE_TEST);
-    tokio::spawn(Arc::clone(&mock).serve(listener, std::future::pending()));
+    let (root, mock) = mock(LINE_TEST).await?;
     let back_ends =
         TmForum::new(network::Settings::new(root)).map_err(|error| error.to_string())?;
-    let (network, recorder) = (Arc::new(back_ends), Recorder::nowhere());
+    let target = serve(bundle, back_ends, ClockSource::Server).await?;
+    Ok((target, mock))
+}
+
+/// The mocked back ends in this process, on a free port, until the process ends; where they are.
+pub(super) async fn mock(line_test: Duration) -> Result<(String, Arc<Mock>), String> {
+    let (listener, root) = listen().await?;
+    let mock = Mock::new(line_test);
+    tokio::spawn(Arc::clone(&mock).serve(listener, std::future::pending()));
+    Ok((root, mock))
+}
+
+/// A service in this process, on a free port, until the process ends; where it is.
+pub(super) async fn serve<N: Network + 'static>(
+    bundle: Arc<Bundle>,
+    network: N,
+    clock: ClockSource,
+) -> Result<String, String> {
     let shared = Shared {
-        network,
-        recorder,
-        clock: ClockSource::Server,
+        network: Arc::new(network),
+        recorder: Recorder::nowhere(),
+        clock,
     };
     let key = MasterKey {
         id: 1,
@@ -322,10 +338,10 @@ async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
     let gateway = Gateway::new(Settings::default(), bundle, shared, keys);
     let (listener, target) = listen().await?;
     tokio::spawn(gateway.serve(listener, std::future::pending()));
-    Ok((target, mock))
+    Ok(target)
 }
 
-pub(super) async fn listen() -> Result<(TcpListener, String), String> {
+async fn listen() -> Result<(TcpListener, String), String> {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .map_err(|error| error.to_string())?;
@@ -333,7 +349,7 @@ pub(super) async fn listen() -> Result<(TcpListener, String), String> {
     Ok((listener, format!("http://{at}")))
 }
 
-pub(super) fn secret() -> Result<[u8; 32], String> {
+fn secret() -> Result<[u8; 32], String> {
     use ring::rand::{SecureRandom, SystemRandom};
     let mut secret = [0; 32];
     SystemRandom::new()

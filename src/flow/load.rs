@@ -33,20 +33,8 @@ pub fn problems(source: &Arc<Source>) -> Problems {
 
 /// The draft and its problems so far; only the problems where nothing can be made of the file.
 fn draft(source: &Arc<Source>) -> Result<(Draft, Problems), Problems> {
-    let mut reader = Reader {
-        source,
-        problems: Problems::default(),
-    };
-    if source.text.len() > MAX_BYTES {
-        let title = format!("the file is larger than {MAX_BYTES} bytes");
-        reader.problems.push(source.problem(0..0, title));
-        return Err(reader.problems);
-    }
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        reader.problems.push(source.problem(span, error.message()));
-    }
+    let (mut reader, table) = Reader::open(source, MAX_BYTES)?;
+    let broken = !reader.problems.is_empty();
     let steps = reader.table(table.get_ref(), "steps").len();
     if steps > MAX_STEPS {
         reader.wrong(
@@ -55,7 +43,7 @@ fn draft(source: &Arc<Source>) -> Result<(Draft, Problems), Problems> {
             "split the flow",
         );
     }
-    if !errors.is_empty() || steps > MAX_STEPS {
+    if broken || steps > MAX_STEPS {
         return Err(reader.problems);
     }
     let draft = reader.draft(table.get_ref());

@@ -150,22 +150,9 @@ pub enum Condition {
 
 /// Reads the rules of a flow, or tells every problem of the file.
 pub fn load(source: &Arc<Source>, flow: &Flow, catalog: &Catalog) -> Result<Vec<Rule>, Problems> {
-    let mut reader = Reader {
-        source,
-        problems: Problems::default(),
-    };
-    if source.text.len() > MAX_BYTES {
-        let title = format!("the file is larger than {MAX_BYTES} bytes");
-        reader.problems.push(source.problem(0..0, title));
-        return Err(reader.problems);
-    }
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        reader.problems.push(source.problem(span, error.message()));
-    }
+    let (mut reader, table) = Reader::open(source, MAX_BYTES)?;
     let mut rules = Vec::new();
-    if errors.is_empty() {
+    if reader.problems.is_empty() {
         reader.only(table.get_ref(), &["rules"], "the rules");
         let mut loader = Loader {
             reader,

@@ -21,6 +21,27 @@ pub(crate) struct Reader<'a> {
 /// What a table holds, by key with its place.
 pub(crate) type Pairs<'t> = Vec<(At<String>, toml::Spanned<DeValue<'t>>)>;
 
+impl<'a> Reader<'a> {
+    /// Begins with a file, and keeps what is wrong with its form; one that is too large is not read.
+    pub(crate) fn open(
+        source: &'a Arc<Source>,
+        most_bytes: usize,
+    ) -> Result<(Self, toml::Spanned<DeTable<'a>>), Problems> {
+        let mut problems = Problems::default();
+        if source.text.len() > most_bytes {
+            let title = format!("the file is larger than {most_bytes} bytes");
+            problems.push(source.problem(0..0, title));
+            return Err(problems);
+        }
+        let (table, errors) = DeTable::parse_recoverable(&source.text);
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            problems.push(source.problem(span, error.message()));
+        }
+        Ok((Self { source, problems }, table))
+    }
+}
+
 /// Reading of single values, each with its own problem.
 impl Reader<'_> {
     pub(crate) fn wrong(

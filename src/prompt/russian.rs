@@ -87,32 +87,18 @@ const ONES_MASCULINE: [&str; 10] = [
     "восемь",
     "девять",
 ];
+/// One and two alone have a gender.
+const fn ones(all: [&'static str; 10], [one, two]: [&'static str; 2]) -> [&'static str; 10] {
+    let mut all = all;
+    all[1] = one;
+    all[2] = two;
+    all
+}
+
 /// Accusative.
-const ONES_FEMININE: [&str; 10] = [
-    "ноль",
-    "одну",
-    "две",
-    "три",
-    "четыре",
-    "пять",
-    "шесть",
-    "семь",
-    "восемь",
-    "девять",
-];
+const ONES_FEMININE: [&str; 10] = ones(ONES_MASCULINE, ["одну", "две"]);
 /// Nominative, feminine.
-const ONES_COUNTING: [&str; 10] = [
-    "ноль",
-    "одна",
-    "две",
-    "три",
-    "четыре",
-    "пять",
-    "шесть",
-    "семь",
-    "восемь",
-    "девять",
-];
+const ONES_COUNTING: [&str; 10] = ones(ONES_MASCULINE, ["одна", "две"]);
 const ONES_GENITIVE: [&str; 10] = [
     "нуля",
     "одного",
@@ -125,18 +111,7 @@ const ONES_GENITIVE: [&str; 10] = [
     "восьми",
     "девяти",
 ];
-const ONES_GENITIVE_FEMININE: [&str; 10] = [
-    "нуля",
-    "одной",
-    "двух",
-    "трёх",
-    "четырёх",
-    "пяти",
-    "шести",
-    "семи",
-    "восьми",
-    "девяти",
-];
+const ONES_GENITIVE_FEMININE: [&str; 10] = ones(ONES_GENITIVE, ["одной", "двух"]);
 const TEENS: [&str; 10] = [
     "десять",
     "одиннадцать",

@@ -1,5 +1,6 @@
 //! From phrases and likelihoods to a decision. The rules speak first; beside the examples their word
-//! weighs a fixed sum, and where an error costs most (a person, a ticket) they have the last word.
+//! weighs a fixed sum. Where an error costs most, limits of their own decide: a person is granted on
+//! little, consent needs nearly everything.
 
 use crate::call::{Locale, Question, Topic};
 use crate::understanding::Intent;
@@ -71,7 +72,7 @@ pub(super) fn decide<'m>(
     }
     match logits {
         Some((kind, logits)) => weigh(question, kind, logits, ruled),
-        _ => by_rules(ruled),
+        None => by_rules(ruled),
     }
 }
 
@@ -117,14 +118,13 @@ fn weigh(
         Kind::YesNo => LEAST_YES_NO,
     };
     let stands = likely[first] >= least || first == person;
-    let agreed = question != Question::ConfirmTicket
-        || labels[first] != Intent::Yes
-        || likely[first]
-            >= if rule == Some(first) {
-                CONSENT
-            } else {
-                CONSENT_UNHEARD
-            };
+    let enough = if rule == Some(first) {
+        CONSENT
+    } else {
+        CONSENT_UNHEARD
+    };
+    let consent = question == Question::ConfirmTicket && labels[first] == Intent::Yes;
+    let agreed = !consent || likely[first] >= enough;
     if !(stands && agreed) && first != unclear {
         [first, second] = [unclear, first];
     }

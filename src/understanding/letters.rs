@@ -61,11 +61,6 @@ impl Tree {
         *first = place(self.ends.len() - 1);
     }
 
-    /// How large it is.
-    pub(super) const fn size(&self) -> usize {
-        self.nodes.len()
-    }
-
     pub(super) fn child(&self, node: u32, c: char) -> Option<u32> {
         self.ways.get(&(node, c)).copied()
     }
@@ -82,12 +77,12 @@ impl Tree {
 }
 
 /// The place of a node or an end.
-fn at(place: u32) -> usize {
+pub(super) fn at(place: u32) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 /// There are fewer of them than a `u32` holds: see the loader's limits.
-fn place(at: usize) -> u32 {
+pub(super) fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
@@ -98,8 +93,7 @@ pub(super) const FEWEST_SOUNDS: usize = 4;
 pub(super) const fn tolerance(sounds: usize) -> usize {
     match sounds {
         0..=4 => 0,
-        5..=7 => 1,
-        _ => 2,
+        _ => 1,
     }
 }
 

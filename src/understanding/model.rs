@@ -1,6 +1,5 @@
 //! What utterances like this one meant: a linear model over the words of an utterance and the letters
-//! in them. It knows what no phrase says; the rules vote in it, and keep the last word where an error
-//! costs most.
+//! in them. It knows what no phrase says.
 //!
 //! Everything here is whole numbers or exact floating-point operations: the same on every machine.
 
@@ -225,14 +224,8 @@ pub(super) fn features(
         if question != 0 {
             feature(mix(pair ^ question), true);
             // Behind the last word: the question itself.
-            feature(
-                mix(if word.is_empty() {
-                    question
-                } else {
-                    this ^ question
-                }),
-                true,
-            );
+            let word = if word.is_empty() { 0 } else { this };
+            feature(mix(word ^ question), true);
         }
         before = this;
     }
@@ -296,7 +289,7 @@ pub(super) fn likelihoods(labels: usize, logits: &Logits) -> Logits {
 
 /// e to the power of a number that is not above 0, by additions and multiplications alone, which are
 /// exact on every machine: (1 + x/1024)^1024.
-pub(super) fn exp(x: f64) -> f64 {
+fn exp(x: f64) -> f64 {
     let base = (1.0 + x / 1024.0).max(0.0);
     (0..10).fold(base, |power, _| power * power)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::call::{Locale, Question, Topic};
 use hashbrown::HashMap;
 
+use crate::understanding::letters::{at, place};
 use crate::understanding::lexicon::{Mask, Symbol, Tokens};
 
 /// What a phrase means.
@@ -148,16 +149,6 @@ struct End {
     words: u16,
     /// The next that ends there; 0 is none.
     next: u32,
-}
-
-/// The place of a node, an end or a phrase.
-fn at(place: u32) -> usize {
-    usize::try_from(place).unwrap_or(usize::MAX)
-}
-
-/// There are fewer of them than a `u32` holds: see the loader's limits.
-fn place(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 impl Default for Phrases {
