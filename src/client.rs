@@ -261,6 +261,8 @@ impl Gateway<'_> {
             let next = self.caller.next().map(|at| self.moment(at));
             let wake = next.unwrap_or(alive).min(alive);
             tokio::select! {
+                // On virtual time a call is the same every time.
+                biased;
                 turn = line.turns.message() => match turn? {
                     Some(turn) => self.take(turn, tell),
                     None => return Err(Status::unavailable("the stream ended before the call")),
