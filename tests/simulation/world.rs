@@ -40,7 +40,7 @@ const FAILS_ONE_IN: usize = 25;
 /// One answer of the ticket system in so many is lost on its way.
 const LOST_ONE_IN: usize = 4;
 /// No call of these callers lasts longer.
-const LONGEST: Duration = Duration::from_secs(45 * 60);
+const LONGEST: Duration = Duration::from_mins(45);
 
 static BUNDLE: LazyLock<Arc<Bundle>> =
     LazyLock::new(|| Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle"));
@@ -392,7 +392,10 @@ impl Network for BackEnds {
                 }
                 TicketResult::Created { id: ticket.id }
             }
-            other => other,
+            as_planned @ (TicketResult::AlreadyOpen
+            | TicketResult::Unconfirmed
+            | TicketResult::Refused
+            | TicketResult::Unavailable) => as_planned,
         };
         after(u64::from(planned.after_ms)).await;
         if self.dice(|dice| dice.roll(LOST_ONE_IN)) == 0 {
