@@ -22,6 +22,7 @@
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
 //! | [`clock`] | the one reading of the wall clock |
+//! | [`metrics`] | what the service counts |
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
 //! | [`session`] | one live call, the only clock |
@@ -46,6 +47,7 @@ pub mod flow;
 pub mod gateway;
 pub mod journal;
 pub mod lookup;
+pub mod metrics;
 pub mod network;
 pub mod problem;
 pub mod prompt;

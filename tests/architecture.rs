@@ -42,19 +42,20 @@ const ROOMS: &[(&str, &str)] = &[
     ("clock", "time"),
     ("token", "call dialog time"),
     ("fallback", "call dialog time"),
-    ("network", "call clock lookup time"),
+    ("metrics", ""),
+    ("network", "call clock lookup metrics time"),
     (
         "session",
         "bundle dialog fallback journal lookup time token",
     ),
     (
         "gateway",
-        "audio bundle call clock dialog lookup prompt session time token",
+        "audio bundle call clock dialog lookup metrics prompt session time token",
     ),
     ("client", "call caller dialog gateway journal time"),
     (
         "serve",
-        "bundle call gateway journal lookup network problem session token",
+        "bundle call gateway journal lookup metrics network problem session token",
     ),
     (
         "cli",
@@ -69,6 +70,15 @@ const DOORS: &[(&[&str], &[&str])] = &[
         &["src/gateway/", "src/client.rs"],
     ),
     (&["reqwest"], &["src/network/"]),
+    (&["prometheus_client"], &["src/metrics.rs"]),
+    (
+        &["rustls::", "webpki"],
+        &[
+            "src/gateway/tls.rs",
+            "src/gateway/accept.rs",
+            "src/network/http.rs",
+        ],
+    ),
     (
         &[
             "rubato",

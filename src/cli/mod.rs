@@ -17,6 +17,7 @@ pub mod prompts;
 pub mod prove;
 pub mod serve;
 pub mod speaker;
+pub mod status;
 pub mod talk;
 pub mod tape;
 pub mod test;
@@ -63,6 +64,8 @@ enum Command {
     Demo(demo::Args),
     /// The service.
     Serve(serve::Args),
+    /// What a running service says of itself.
+    Status(status::Args),
     /// The mocked back ends.
     Mock(mock::Args),
     /// Print the effective configuration, each setting with what it is.
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Serve(args) => serve::run(&args),
+            Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Config(args) => config::run(&args),
         },
