@@ -150,12 +150,18 @@ pub async fn make(
     };
     let from = plan.from.as_ref();
     let offer = wire::pb_offer(&plan.call, from, plan.locale, plan.at);
-    let mut line = gateway.dial(vec![offer]).await?;
+    let taken_by = Instant::now() + REDIAL;
+    let mut line = gateway.dial(vec![offer.clone()]).await?;
     loop {
         match gateway.serve(&mut line, &mut tell).await {
             Ok(()) => return Ok(gateway.entries),
             Err(status) if is_lost(&status) && !gateway.token.is_empty() => {
                 line = gateway.resume(&plan.call).await?;
+            }
+            // A turn that never came never happened: the offer is made again.
+            Err(status) if is_lost(&status) && Instant::now() < taken_by => {
+                tokio::time::sleep(REDIAL_EVERY).await;
+                line = gateway.dial(vec![offer.clone()]).await?;
             }
             Err(status) => return Err(CallFailure::Refused(Box::new(status))),
         }

@@ -11,6 +11,7 @@ mod flow;
 mod gateway;
 mod journal;
 mod network;
+mod operations;
 mod prompts;
 mod proof;
 mod simulation;

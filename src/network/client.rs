@@ -15,7 +15,7 @@ use crate::lookup::{
 };
 use crate::network::Settings;
 use crate::network::answers::Answers;
-use crate::network::http::{Failure, Http};
+use crate::network::http::{Failure, Http, SetUpError};
 use crate::network::ticket;
 use crate::network::verdict;
 use crate::network::wire::{
@@ -35,7 +35,7 @@ pub struct TmForum {
 
 impl TmForum {
     /// Fails if TLS cannot be set up on this machine, or the authorities are none.
-    pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
+    pub fn new(settings: Settings) -> Result<Self, SetUpError> {
         Ok(Self {
             http: Http::new(&settings)?,
             outages: Arc::default(),

@@ -18,6 +18,17 @@ const MAX_BODY: usize = 256 * 1024;
 /// A back end's machine that does not even answer the connection is down.
 const CONNECT: Duration = Duration::from_secs(1);
 
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// TLS cannot be set up.
+    #[error("{0}")]
+    Tls(#[from] reqwest::Error),
+    /// A text that should hold certificates holds none.
+    #[error("there is no certificate among the authorities of the back ends")]
+    NoAuthority,
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -50,7 +61,7 @@ pub(super) struct Http {
 
 impl Http {
     /// Fails if TLS cannot be set up on this machine, or the authorities are none.
-    pub(super) fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, SetUpError> {
         // A second installation is refused and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder()
@@ -58,7 +69,11 @@ impl Http {
             .no_proxy()
             .connect_timeout(CONNECT);
         if let Some(authorities) = &settings.authorities {
-            client = client.tls_certs_only(Certificate::from_pem_bundle(authorities)?);
+            let authorities = Certificate::from_pem_bundle(authorities)?;
+            if authorities.is_empty() {
+                return Err(SetUpError::NoAuthority);
+            }
+            client = client.tls_certs_only(authorities);
         }
         let guard = |path| Guard::new(path, settings.at_once, settings.metrics.clone());
         Ok(Self {

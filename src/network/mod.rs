@@ -14,6 +14,7 @@ mod wire;
 use std::time::Duration;
 
 pub use client::TmForum;
+pub use http::SetUpError;
 
 use crate::metrics::Metrics;
 

@@ -58,7 +58,7 @@ pub enum ServeError {
     Credentials(#[from] CredentialError),
     /// HTTP towards the back ends.
     #[error("cannot set up HTTP to the back ends: {0}")]
-    Http(String),
+    Http(#[from] network::SetUpError),
     /// A folder or a port.
     #[error("{what}: {source}")]
     Io {
@@ -100,8 +100,7 @@ impl Service {
             folder.display()
         )))?;
         let metrics = Metrics::default();
-        let network = TmForum::new(back_ends(config, &metrics)?);
-        let network = Arc::new(network.map_err(|error| ServeError::Http(error.to_string()))?);
+        let network = Arc::new(TmForum::new(back_ends(config, &metrics)?)?);
         let (credentials, made) = Credentials::load(config, &network)?;
         let max_calls = usize::try_from(config.call_limit.get()).unwrap_or(usize::MAX);
         let settings = gateway::Settings {
