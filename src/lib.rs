@@ -28,6 +28,7 @@
 //! | [`session`] | one live call, the only clock |
 //! | [`gateway`] | the gRPC service |
 //! | [`client`] | a scripted gateway client |
+//! | [`load`] | calls by the thousand, measured |
 //! | [`serve`] | configuration and wiring |
 //! | [`cli`] | the commands |
 //!
@@ -46,6 +47,7 @@ pub mod fallback;
 pub mod flow;
 pub mod gateway;
 pub mod journal;
+pub mod load;
 pub mod lookup;
 pub mod metrics;
 pub mod network;

@@ -53,13 +53,14 @@ const ROOMS: &[(&str, &str)] = &[
         "audio bundle call clock dialog lookup metrics prompt session time token",
     ),
     ("client", "call caller dialog gateway journal time"),
+    ("load", "call caller clock dialog gateway script"),
     (
         "serve",
         "bundle call gateway journal lookup metrics network problem session token",
     ),
     (
         "cli",
-        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session time token understanding",
+        "audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof script serve session time token understanding",
     ),
 ];
 
@@ -67,7 +68,7 @@ const ROOMS: &[(&str, &str)] = &[
 const DOORS: &[(&[&str], &[&str])] = &[
     (
         &["pb::", "include_proto!"],
-        &["src/gateway/", "src/client.rs"],
+        &["src/gateway/", "src/client.rs", "src/load/"],
     ),
     (&["reqwest"], &["src/network/"]),
     (&["prometheus_client"], &["src/metrics.rs"]),
@@ -110,6 +111,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
             "src/gateway/",
             "src/network/",
             "src/client.rs",
+            "src/load/",
             "src/cli/",
         ],
     ),

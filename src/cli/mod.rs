@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod diff;
 pub mod graph;
+pub mod load;
 pub mod mock;
 pub mod mutate;
 pub mod out;
@@ -62,6 +63,8 @@ enum Command {
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
     Demo(demo::Args),
+    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
+    Load(load::Args),
     /// The service.
     Serve(serve::Args),
     /// What a running service says of itself.
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
             Command::Prompts(args) => prompts::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
+            Command::Load(args) => load::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
