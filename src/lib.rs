@@ -20,6 +20,7 @@
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
+//! | [`replay`] | recorded calls held against the engine of today, or against a candidate |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
 //! | [`clock`] | the one reading of the wall clock |
 //! | [`token`] | the state that rides with the gateway |
@@ -50,6 +51,7 @@ pub mod network;
 pub mod problem;
 pub mod prompt;
 pub mod proof;
+pub mod replay;
 pub mod script;
 pub mod serve;
 pub mod session;

@@ -3,6 +3,7 @@
 //! call scripts, the terminal talk and the live client drive the same model. It never decides what
 //! a caller does: see [`turns`].
 
+mod relay;
 pub mod turns;
 
 use std::collections::VecDeque;
@@ -33,6 +34,8 @@ pub struct MediaSide {
     listen: Option<Listen>,
     listening_since: CallTime,
     speech: Option<Speech>,
+    /// The caller is at it, as a real media side told: this is no silence.
+    relayed: bool,
     /// Keys collected for the listen, and when the last one came.
     keys: String,
     last_key_at: CallTime,
@@ -95,6 +98,7 @@ impl MediaSide {
                 }
                 self.keys.clear();
                 self.speech = None;
+                self.relayed = false;
                 self.listen = Some(listen.clone());
             }
             Action::StopListening => self.finish(ListenCause::Stopped),
@@ -303,7 +307,8 @@ impl MediaSide {
     }
 
     fn listen_ends(&self) -> Option<CallTime> {
-        let listen = self.listen.as_ref().filter(|_| self.speech.is_none())?;
+        let acting = self.speech.is_some() || self.relayed;
+        let listen = self.listen.as_ref().filter(|_| !acting)?;
         if !self.keys.is_empty() {
             return Some(self.last_key_at.plus(listen.inter_digit_ms));
         }
@@ -364,6 +369,7 @@ impl MediaSide {
         let alternatives = words.map(|speech| speech.alternatives).unwrap_or_default();
         let listen = listen.id;
         self.keys.clear();
+        self.relayed = false;
         self.out.push(Event::ListenFinished {
             listen,
             cause,
