@@ -20,7 +20,7 @@ use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::gateway::wire::gateway as wire;
 use crate::gateway::wire::pb::call_gateway_client::CallGatewayClient;
 use crate::gateway::wire::pb::{CallEvent, CallTurn, ListPromptsRequest};
-use crate::journal::{Entry, FORMAT, Header};
+use crate::journal::{Entry, Header};
 use crate::time::{CallTime, WallTime};
 
 /// How long a lost service is dialled again before the call is given up.
@@ -129,25 +129,19 @@ pub async fn make(
 }
 
 fn header(plan: &Plan) -> Header {
-    Header {
-        format: FORMAT,
-        build: env!("CARGO_PKG_VERSION").to_owned(),
-        bundle: String::new(),
-        resume: 0,
-        skew_ms: 0,
-        offer: Offer {
-            call: plan.call.clone(),
-            call_key: plan.call.to_string(),
-            from: plan.from.clone(),
-            to: "3131".to_owned(),
-            locale: plan.locale,
-            capabilities: Capabilities {
-                recognizer: true,
-                transfer: true,
-            },
-            began: plan.at,
+    let offer = Offer {
+        call: plan.call.clone(),
+        call_key: plan.call.to_string(),
+        from: plan.from.clone(),
+        to: "3131".to_owned(),
+        locale: plan.locale,
+        capabilities: Capabilities {
+            recognizer: true,
+            transfer: true,
         },
-    }
+        began: plan.at,
+    };
+    Header::new(String::new(), 0, 0, offer)
 }
 
 /// A stream that broke, or a service that went down: the call goes on elsewhere.

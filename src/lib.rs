@@ -17,6 +17,7 @@
 //! | [`bundle`] | flow, grammars, prompts and audio under one hash |
 //! | [`dialog`] | the pure engine: an event in, a turn out |
 //! | [`journal`] | what happened, line by line |
+//! | [`archive`] | recordings by the hundred thousand |
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
@@ -34,6 +35,7 @@
 //! Deliberately absent: a session database, a lock on a call's way, a clock or an `await` below
 //! [`session`], expressions in flows.
 
+pub mod archive;
 pub mod audio;
 pub mod bundle;
 pub mod call;

@@ -30,6 +30,7 @@ const ROOMS: &[(&str, &str)] = &[
         "bundle call flow lookup prompt time understanding",
     ),
     ("journal", "call dialog lookup time"),
+    ("archive", "journal"),
     ("caller", "call dialog time"),
     (
         "script",
@@ -78,6 +79,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
         ],
         &["src/audio/"],
     ),
+    (&["zstd"], &["src/archive/"]),
     (&["rodio"], &["src/cli/speaker.rs"]),
     (&["std::env"], &["src/serve/config.rs"]),
     (

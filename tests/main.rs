@@ -1,6 +1,7 @@
 //! One integration-test binary: each module is a subject.
 
 mod architecture;
+mod archive;
 mod audio;
 mod caller;
 mod calls;

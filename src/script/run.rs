@@ -13,7 +13,7 @@ use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::dialog::explore::Waits;
 use crate::dialog::trail::Passed;
 use crate::journal::cdr::{Cdr, fold};
-use crate::journal::{Entry, FORMAT, Header};
+use crate::journal::{Entry, Header};
 use crate::script::render::dana;
 use crate::script::{Script, Situation, render};
 use crate::time::CallTime;
@@ -66,14 +66,7 @@ pub struct Run<B> {
 impl<B: BackEnds> Run<B> {
     /// Offers the call; gives what is to be done at the media side.
     pub fn begin(bundle: &Arc<Bundle>, offer: Offer, back_ends: B) -> (Self, Vec<Action>) {
-        let header = Header {
-            format: FORMAT,
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            bundle: bundle.hash.to_string(),
-            resume: 0,
-            skew_ms: 0,
-            offer: offer.clone(),
-        };
+        let header = Header::new(bundle.hash.to_string(), 0, 0, offer.clone());
         let (dialog, turn) = Dialog::answer(Arc::clone(bundle), offer);
         let mut run = Self {
             dialog,

@@ -1,8 +1,10 @@
-//! The keys that seal resume tokens: a file that only we can read, made at the first start, so
-//! that a service that starts again goes on with its calls. Never shows a key.
+//! The keys that seal resume tokens, and those that seal journals: files that only we can read,
+//! made at the first start, so that a service that starts again goes on with its calls. Never shows
+//! a key.
 //!
 //! One key a line, `<id> <64 hex digits>`; the first seals, all of them open. To rotate, put a new
-//! line on top and take the old one away an hour later.
+//! line on top. Of the old lines, a token's may go an hour later; a journal's when the last
+//! recording that it sealed is gone.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -17,6 +19,8 @@ use std::path::Path;
 
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
+
+use crate::journal::seal::Keys;
 
 /// A master key and its name in tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,12 +64,18 @@ pub fn load_or_create(path: &Path) -> Result<Vec<Key>, KeyError> {
         path: path.display().to_string(),
         source,
     };
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)
-            .and_then(|()| fs::read_to_string(path))
-            .map_err(unusable)?,
-        read => read.map_err(unusable)?,
-    };
+    if !path.exists() {
+        create(path).map_err(unusable)?;
+    }
+    load(path)
+}
+
+/// The keys in the file, at least one.
+pub fn load(path: &Path) -> Result<Vec<Key>, KeyError> {
+    let text = fs::read_to_string(path).map_err(|source| KeyError::Unusable {
+        path: path.display().to_string(),
+        source,
+    })?;
     let mut keys: Vec<Key> = Vec::new();
     let bad = |line| KeyError::Bad {
         path: path.display().to_string(),
@@ -121,6 +131,11 @@ fn create(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         Err(_) | Ok(()) => Ok(()),
     }
+}
+
+/// The keys of recordings.
+pub fn of_recordings(keys: Vec<Key>) -> Keys {
+    Keys::new(keys.into_iter().map(|key| (key.id, key.secret)))
 }
 
 fn parse(line: &str) -> Option<Key> {

@@ -36,7 +36,7 @@ pub enum ServeError {
     /// The bundle.
     #[error("{0}")]
     Bundle(#[from] BundleError),
-    /// The keys of resume tokens.
+    /// The keys of resume tokens or of journals.
     #[error("{0}")]
     Keys(#[from] KeyError),
     /// There is no key.
@@ -82,10 +82,12 @@ impl Service {
         let keys = TokenKeys::new(keys.collect()).ok_or(ServeError::NoKey)?;
         let io = |what: String| move |source| ServeError::Io { what, source };
         let folder = config.journal();
-        let recorder = Recorder::to_folder(folder).map_err(io(format!(
-            "cannot write to the journal's folder `{}`",
-            folder.display()
-        )))?;
+        let sealing = keys::of_recordings(keys::load_or_create(&config.journal_keys())?);
+        let recorder =
+            Recorder::to_folder(folder, sealing, config.retention()).map_err(io(format!(
+                "cannot write to the journal's folder `{}`",
+                folder.display()
+            )))?;
         let network =
             TmForum::new(back_ends(config)).map_err(|e| ServeError::Http(e.to_string()))?;
         let max_calls = usize::try_from(config.call_limit.get()).unwrap_or(usize::MAX);
