@@ -1,5 +1,7 @@
 //! Recorded calls replayed. The recordings are those of the call scripts: every exit of the flow.
 
+mod regressions;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -8,6 +10,7 @@ use dana::cli::test::scripts;
 use dana::flow::Flow;
 use dana::journal::Entry;
 use dana::replay::again::{Again, again};
+use dana::replay::report::Report;
 use dana::replay::verdict::{Candidate, Compared, Verdict, changes, compare};
 use dana::script::run;
 
@@ -37,6 +40,15 @@ fn with(change: impl FnOnce(&mut Flow)) -> Candidate {
         ..Bundle::clone(&BUNDLE)
     };
     Candidate::new(Arc::new(bundle), Some(&BUNDLE))
+}
+
+fn report(candidate: &Candidate) -> Report {
+    let mut report = Report::default();
+    for (_, entries) in RECORDINGS.iter() {
+        let call = compare(candidate, entries).expect("a header");
+        report.count(entries, &call);
+    }
+    report
 }
 
 fn compared(candidate: &Candidate) -> Vec<(&'static str, Compared)> {

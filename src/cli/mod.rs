@@ -15,6 +15,9 @@ pub mod mutate;
 pub mod out;
 pub mod prompts;
 pub mod prove;
+mod progress;
+mod recordings;
+mod replay;
 pub mod serve;
 pub mod speaker;
 pub mod talk;
@@ -63,6 +66,8 @@ enum Command {
     Demo(demo::Args),
     /// The service.
     Serve(serve::Args),
+    /// Replay recorded calls: which would end otherwise?
+    Replay(replay::Args),
     /// The mocked back ends.
     Mock(mock::Args),
     /// Print the effective configuration, each setting with what it is.
@@ -85,6 +90,7 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Mock(args) => mock::run(&args),
+            Command::Replay(args) => replay::run(&args),
             Command::Config(args) => config::run(&args),
         },
         // `--help` and `--version` come as errors too, with exit code 0.

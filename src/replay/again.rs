@@ -1,6 +1,7 @@
 //! The same build and bundle again: every action has to come out as it was recorded, to the byte.
 //! Tokens and keep-alives are not recorded and not compared.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -22,6 +23,8 @@ pub enum Again {
     Identical,
     /// To the byte, as far as it is recorded: to a gap, or without its end.
     AsFarAsItGoes,
+    /// Its beginning is missing: there is nothing to go on from.
+    Headless,
     /// Not: a fault of ours, or another build.
     Differs(Difference),
     /// It was recorded on another bundle, which is named: it says nothing to replay it on this one.
@@ -46,6 +49,9 @@ pub fn again(bundle: &Arc<Bundle>, entries: &[Entry]) -> Option<Again> {
     };
     if header.bundle != *bundle.hash {
         return Some(Again::OtherBundle(header.bundle.clone()));
+    }
+    if header.resume > 0 {
+        return Some(Again::Headless);
     }
     let mut followed = follow(bundle, header, entries);
     let mut without = None;
@@ -191,5 +197,74 @@ fn shown(value: &Value) -> String {
         Value::Object(_) => "a structure".to_owned(),
         Value::Array(items) => format!("a list of {}", items.len()),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// Differences that are told one by one; the rest are counted.
+const TOLD: usize = 20;
+
+/// What the replay of many calls on their own bundle comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repeats {
+    /// To the byte.
+    pub identical: u64,
+    /// To the byte, as far as they are recorded.
+    pub as_far_as_they_go: u64,
+    /// Without their beginning: not replayed.
+    pub headless: u64,
+    /// Not to the byte.
+    pub differing: u64,
+    /// The first of those, with their keys.
+    pub differences: Vec<(String, Difference)>,
+    /// Recorded on another bundle, by it: not replayed.
+    pub other_bundles: BTreeMap<String, u64>,
+    /// By the build that recorded them.
+    pub builds: BTreeMap<String, u64>,
+}
+
+impl Repeats {
+    /// Counts one call.
+    pub fn count(&mut self, entries: &[Entry], call: Option<Again>) {
+        let Some(Entry::Header(header)) = entries.first() else {
+            return;
+        };
+        *self.builds.entry(header.build.clone()).or_default() += 1;
+        match call {
+            Some(Again::Identical) => self.identical += 1,
+            Some(Again::AsFarAsItGoes) => self.as_far_as_they_go += 1,
+            Some(Again::Headless) | None => self.headless += 1,
+            Some(Again::Differs(difference)) => {
+                self.differing += 1;
+                if self.differences.len() < TOLD {
+                    let key = header.offer.call_key.clone();
+                    self.differences.push((key, difference));
+                }
+            }
+            Some(Again::OtherBundle(bundle)) => {
+                *self.other_bundles.entry(bundle).or_default() += 1;
+            }
+        }
+    }
+
+    /// Adds what comes next in the archive.
+    pub fn add(&mut self, next: Self) {
+        self.identical += next.identical;
+        self.as_far_as_they_go += next.as_far_as_they_go;
+        self.headless += next.headless;
+        self.differing += next.differing;
+        let room = TOLD.saturating_sub(self.differences.len());
+        self.differences
+            .extend(next.differences.into_iter().take(room));
+        for (bundle, calls) in next.other_bundles {
+            *self.other_bundles.entry(bundle).or_default() += calls;
+        }
+        for (build, calls) in next.builds {
+            *self.builds.entry(build).or_default() += calls;
+        }
+    }
+
+    /// Calls that were replayed.
+    pub const fn replayed(&self) -> u64 {
+        self.identical + self.as_far_as_they_go + self.differing
     }
 }

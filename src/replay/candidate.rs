@@ -15,6 +15,7 @@ use crate::replay::caller::RecordedCaller;
 use crate::replay::follow::{By, Parted};
 use crate::replay::testimony::{Asked, Testimony};
 use crate::replay::told::{Course, Facts};
+use crate::replay::way::Way;
 use crate::replay::unknown::{Stimulus, Unknown, Why};
 use crate::time::CallTime;
 
@@ -30,7 +31,7 @@ pub(super) struct Held {
     pub(super) entries: Vec<Entry>,
     /// What it came to for the caller.
     pub(super) course: Course,
-    /// The step that each thing in the course was done from.
+    /// The step that led to each thing in the course.
     pub(super) steps: Vec<StepId>,
     /// An answer was carried over to a question in other words.
     pub(super) reworded: bool,
@@ -72,12 +73,13 @@ pub(super) fn hold(
     let before = recorded.get(..parted.index).unwrap_or_default();
     let mut caller = RecordedCaller::new(Arc::clone(facts), Arc::clone(testimony));
     caller.follow(before);
+    let steps = vec![parted.step; caller.course.items.len()];
     let mut candidate = Candidate {
         dialog: parted.dialog,
         caller,
         testimony: Arc::clone(testimony),
         entries: before.to_vec(),
-        steps: Vec::new(),
+        steps,
         coming: Vec::new(),
         used: Vec::new(),
         wake_at: None,
@@ -188,9 +190,11 @@ impl Candidate {
             self.ask(at, &action);
             self.entries.push(Entry::Action { at, action });
         }
-        let items = self.caller.course.items.len();
-        let before = self.steps.len();
-        self.steps.resize(before.max(items), step);
+        let items = self.caller.course.items.get(self.steps.len()..);
+        let mut way = Way::new(self.dialog.bundle(), step, self.dialog.trail());
+        for item in items.unwrap_or_default() {
+            self.steps.push(way.led_to(item));
+        }
         let ended = matches!(self.entries.last(), Some(Entry::Ended { .. }));
         if let Some(disposition) = self.dialog.disposition().filter(|_| !ended) {
             self.entries.push(Entry::Ended { at, disposition });

@@ -16,8 +16,8 @@ use crate::prompt::spoken::Series;
 /// The name of a prompt that tells something.
 pub type Fact = Arc<str>;
 
-/// Which prompts tell something: those of `say` steps, and of questions that inform before they ask.
-/// Not what opens a call before anything is known of it, nor fillers, questions, reprompts, and what
+/// Which prompts tell something: those of `say` steps, and what a question says before it asks. Not
+/// what opens a call before anything is known of it, nor fillers, questions, reprompts, and what
 /// is said before a transfer or the end: those endings speak for themselves.
 #[derive(Debug, Default)]
 pub struct Facts {
@@ -65,8 +65,9 @@ fn telling(flow: &Flow) -> impl Iterator<Item = &Said> {
         let told = match &step.body {
             Body::Say if opening.contains(&id) => 0,
             Body::Say | Body::LookUp(_) | Body::When(_) | Body::CreateTicket => step.say.len(),
-            Body::Ask(_) if step.outcome.is_some() => step.say.len().saturating_sub(1),
-            Body::Ask(_) | Body::Transfer { .. } | Body::HangUp(_) => 0,
+            // Last comes the question.
+            Body::Ask(_) => step.say.len().saturating_sub(1),
+            Body::Transfer { .. } | Body::HangUp(_) => 0,
         };
         step.say.iter().take(told)
     })

@@ -74,6 +74,8 @@ named! {
         GatewayFailed = "gateway_failed",
         /// Entries of the recording are lost.
         Gap = "gap",
+        /// The recording does not hold the call's beginning.
+        NoBegin = "no_begin",
         /// The recording does not hold the call's end.
         NoEnd = "no_end",
         /// The candidate never ends the call.
@@ -96,6 +98,7 @@ impl Why {
             Self::Sooner => "comes sooner than what the caller did before it",
             Self::GatewayFailed => "is where the gateway failed",
             Self::Gap => "has a gap in its recording",
+            Self::NoBegin => "is recorded without its beginning",
             Self::NoEnd => "is recorded without its end",
             Self::Endless => "would never end",
         }

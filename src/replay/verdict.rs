@@ -145,7 +145,10 @@ fn whole(entries: &[Entry]) -> Result<(), Unknown> {
     let stimulus = Stimulus::Call;
     let at = CallTime::ZERO;
     let gap = |entry: &Entry| matches!(entry, Entry::Gap { .. });
-    let why = if entries.iter().any(gap) {
+    let headless = |entry: &Entry| matches!(entry, Entry::Header(header) if header.resume > 0);
+    let why = if entries.first().is_some_and(headless) {
+        Why::NoBegin
+    } else if entries.iter().any(gap) {
         Why::Gap
     } else if entries.iter().any(|e| matches!(e, Entry::Ended { .. })) {
         return Ok(());
