@@ -37,6 +37,10 @@ const ROOMS: &[(&str, &str)] = &[
         "bundle call caller dialog flow journal lookup problem time",
     ),
     (
+        "traffic",
+        "bundle call caller dialog journal lookup script time",
+    ),
+    (
         "proof",
         "bundle call dialog flow journal lookup problem prompt script time understanding",
     ),
@@ -59,7 +63,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session time token understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session time token traffic understanding",
     ),
 ];
 
@@ -124,6 +128,7 @@ const PURE: &[&str] = &[
     "dialog",
     "caller",
     "script",
+    "traffic",
     "proof",
 ];
 const IMPURE: &[&str] = &["tokio", "tracing", "async", ".await"];
