@@ -20,6 +20,7 @@
 //! | [`archive`] | recordings by the hundred thousand |
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
+//! | [`traffic`] | calls that could have been, by a seed |
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
 //! | [`replay`] | recorded calls held against the engine of today, or against a candidate |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
@@ -59,4 +60,5 @@ pub mod serve;
 pub mod session;
 pub mod time;
 pub mod token;
+pub mod traffic;
 pub mod understanding;

@@ -37,8 +37,16 @@ const ROOMS: &[(&str, &str)] = &[
         "bundle call caller dialog flow journal lookup problem time",
     ),
     (
+        "traffic",
+        "bundle call caller dialog journal lookup script time",
+    ),
+    (
         "proof",
         "bundle call dialog flow journal lookup problem prompt script time understanding",
+    ),
+    (
+        "replay",
+        "bundle call caller dialog flow journal lookup prompt time",
     ),
     ("clock", "time"),
     ("token", "call dialog time"),
@@ -59,7 +67,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session time token understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof replay script serve session time token traffic understanding",
     ),
 ];
 
@@ -124,7 +132,9 @@ const PURE: &[&str] = &[
     "dialog",
     "caller",
     "script",
+    "traffic",
     "proof",
+    "replay",
 ];
 const IMPURE: &[&str] = &["tokio", "tracing", "async", ".await"];
 

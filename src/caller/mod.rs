@@ -22,6 +22,18 @@ const RELEASE_MS: u32 = 1_000;
 /// Most keys kept for a later question.
 const MAX_TYPE_AHEAD: usize = 32;
 
+/// A caller at the media side of a gateway, on virtual time.
+pub trait Caller: std::fmt::Debug + Send + Sync {
+    /// Does what the backend asks.
+    fn apply(&mut self, at: CallTime, action: &Action);
+    /// When something happens by itself.
+    fn next(&self) -> Option<CallTime>;
+    /// What has happened by `at`, in order.
+    fn advance(&mut self, at: CallTime) -> Vec<Event>;
+    /// Whether the call is over.
+    fn has_ended(&self) -> bool;
+}
+
 /// The media side of one call.
 #[derive(Clone, Debug, Default)]
 pub struct MediaSide {

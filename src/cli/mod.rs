@@ -4,6 +4,7 @@
 //! a folder, a back end).
 
 pub mod against;
+pub mod archive;
 mod back_ends;
 pub mod check;
 pub mod config;
@@ -13,11 +14,11 @@ pub mod graph;
 pub mod mock;
 pub mod mutate;
 pub mod out;
+pub mod progress;
 pub mod prompts;
 pub mod prove;
-mod progress;
-mod recordings;
-mod replay;
+pub mod recordings;
+pub mod replay;
 pub mod serve;
 pub mod speaker;
 pub mod talk;
@@ -64,6 +65,8 @@ enum Command {
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
     Demo(demo::Args),
+    /// Packed files of recordings: pack what a service wrote, make what could have been.
+    Archive(archive::Args),
     /// The service.
     Serve(serve::Args),
     /// Replay recorded calls: which would end otherwise?
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
             Command::Prompts(args) => prompts::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
+            Command::Archive(args) => archive::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Replay(args) => replay::run(&args),

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use crate::call::Said;
 use crate::dialog::action::Listen;
-use crate::dialog::event::{Event, ListenCause};
-use crate::replay::testimony::{Act, Stretch};
+use crate::dialog::event::{Event, ListenCause, PlaybackCause};
+use crate::replay::testimony::{Act, Stretch, always_acts};
 use crate::replay::unknown::Why;
 
 /// What the caller does at the question as it is asked now.
@@ -23,7 +23,7 @@ pub(super) fn adapted(stretch: &Stretch, was: &Listen, now: &Listen) -> Result<V
             Ok(VecDeque::new())
         };
     }
-    if stretch.acts.is_empty() {
+    if !stretch.acts.iter().any(|act| is_end(&act.event)) {
         return Err(Why::NoAnswer);
     }
     let mut acts: VecDeque<Act> = stretch.acts.iter().cloned().collect();
@@ -49,6 +49,16 @@ pub(super) fn adapted(stretch: &Stretch, was: &Listen, now: &Listen) -> Result<V
         | ListenCause::Failed => {}
     }
     Ok(acts)
+}
+
+/// Whether a question is over by it.
+fn is_end(event: &Event) -> bool {
+    match event {
+        Event::DtmfReceived { digit, .. } => always_acts(*digit),
+        Event::PlaybackFinished { cause, .. } => *cause == PlaybackCause::Failed,
+        Event::ListenFinished { .. } | Event::CallEnded { .. } | Event::ActionFailed { .. } => true,
+        _ => false,
+    }
 }
 
 /// Speech that lasts longer than it now may is cut off.

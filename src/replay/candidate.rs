@@ -15,8 +15,8 @@ use crate::replay::caller::RecordedCaller;
 use crate::replay::follow::{By, Parted};
 use crate::replay::testimony::{Asked, Testimony};
 use crate::replay::told::{Course, Facts};
-use crate::replay::way::Way;
 use crate::replay::unknown::{Stimulus, Unknown, Why};
+use crate::replay::way::Way;
 use crate::time::CallTime;
 
 /// A call longer than this has no end.

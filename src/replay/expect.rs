@@ -33,7 +33,8 @@ impl Expected {
 
     /// The list that a report comes to, for a person to review.
     pub fn of(report: &Report) -> String {
-        let mut text = "# Differences that are expected: a line each, reviewed by a person.\n".to_owned();
+        let mut text =
+            "# Differences that are expected: a line each, reviewed by a person.\n".to_owned();
         for (line, calls) in differences(report) {
             let _ = write!(text, "\n# {calls} calls\n{line}\n");
         }
@@ -45,7 +46,12 @@ impl Expected {
         let found: Vec<_> = differences(report).collect();
         let is_there = |line: &&String| found.iter().any(|(found, _)| found == *line);
         Review {
-            missing: self.lines.iter().filter(|line| !is_there(line)).cloned().collect(),
+            missing: self
+                .lines
+                .iter()
+                .filter(|line| !is_there(line))
+                .cloned()
+                .collect(),
             unexpected: found
                 .iter()
                 .filter(|(line, _)| !self.lines.contains(line))

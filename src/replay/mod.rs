@@ -13,6 +13,7 @@ mod candidate;
 pub mod expect;
 mod follow;
 pub mod report;
+pub mod stage;
 mod testimony;
 pub mod told;
 pub mod unknown;

@@ -40,6 +40,10 @@ impl Candidate {
             facts: Arc::new(facts),
         }
     }
+
+    pub(super) fn facts(&self) -> Arc<Facts> {
+        Arc::clone(&self.facts)
+    }
 }
 
 /// How a recorded call would end now.

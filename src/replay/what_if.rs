@@ -23,7 +23,9 @@ pub fn what_if(bundle: &Bundle, change: &str) -> Result<Bundle, String> {
             let found = bundle.flow.steps().find(|(_, known)| *known.name == **step);
             let (id, _) = found.ok_or_else(|| format!("no step is called `{step}`"))?;
             let ms = number(value, "ms")?;
-            bundle.flow.with(|flow| flow.step_mut(id).barge_in_after_ms = ms)
+            bundle
+                .flow
+                .with(|flow| flow.step_mut(id).barge_in_after_ms = ms)
         }
         _ => {
             let names = names(&bundle.flow.limits).join(", limits.");
@@ -59,7 +61,10 @@ fn limits(limits: &Limits, wanted: &str, value: &str) -> Result<Limits, String> 
     let changed: Limits =
         serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
     if changed.contradict() {
-        return Err(format!("{value} contradicts another limit: {}", Limits::ORDER));
+        return Err(format!(
+            "{value} contradicts another limit: {}",
+            Limits::ORDER
+        ));
     }
     Ok(changed)
 }

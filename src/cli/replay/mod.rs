@@ -182,7 +182,11 @@ fn beside(args: &Args) -> Result<Exit, Exit> {
         None if report.different > 0 => Exit::Found,
         None => Exit::Good,
     };
-    Ok(if reviewed == Exit::Good { read } else { reviewed })
+    Ok(if reviewed == Exit::Good {
+        read
+    } else {
+        reviewed
+    })
 }
 
 fn review(path: &Path, report: &Report, bless: bool) -> Result<Exit, Exit> {

@@ -91,7 +91,10 @@ pub(super) fn report(report: &Report, candidate: &Candidate) {
         thousands(report.another_way)
     );
     out::data(&same);
-    out::data(&format!("{:>9}  end differently", thousands(report.different)));
+    out::data(&format!(
+        "{:>9}  end differently",
+        thousands(report.different)
+    ));
     out::data(&format!(
         "{:>9}  cannot be known, {}",
         thousands(report.cannot_know),
@@ -104,8 +107,16 @@ pub(super) fn report(report: &Report, candidate: &Candidate) {
         ));
     }
     figures(report);
-    groups(report, Kind::Different, "\nEnd differently, by the step where they part");
-    groups(report, Kind::CannotKnow, "\nCannot be known, by the step from where on");
+    groups(
+        report,
+        Kind::Different,
+        "\nEnd differently, by the step where they part",
+    );
+    groups(
+        report,
+        Kind::CannotKnow,
+        "\nCannot be known, by the step from where on",
+    );
     groups(report, Kind::AnotherWay, "\nAnother way, the same ending");
     builds(report.builds.iter());
 }
@@ -141,7 +152,10 @@ fn figures(report: &Report) {
 /// The figures by name, as recorded and now.
 pub(super) fn rows(recorded: &Figures, now: &Figures) -> Vec<(String, [u64; 2])> {
     let mut rows = vec![
-        ("tickets created".to_owned(), [recorded.tickets, now.tickets]),
+        (
+            "tickets created".to_owned(),
+            [recorded.tickets, now.tickets],
+        ),
         (
             "transfers".to_owned(),
             [recorded.all_transfers(), now.all_transfers()],
@@ -160,7 +174,10 @@ pub(super) fn rows(recorded: &Figures, now: &Figures) -> Vec<(String, [u64; 2])>
             .collect::<Vec<_>>()
     };
     rows.extend(named([&recorded.transfers, &now.transfers]));
-    rows.push(("talk, seconds".to_owned(), [recorded.talk_ms, now.talk_ms].map(|ms| ms / 1000)));
+    rows.push((
+        "talk, seconds".to_owned(),
+        [recorded.talk_ms, now.talk_ms].map(|ms| ms / 1000),
+    ));
     rows.push((
         "dead air, seconds".to_owned(),
         [recorded.dead_air_ms, now.dead_air_ms].map(|ms| ms / 1000),
@@ -215,7 +232,11 @@ pub(super) fn moved(group: &Group) -> String {
         ("tickets", was.tickets, now.tickets),
         ("transfers", was.all_transfers(), now.all_transfers()),
         ("talk seconds", was.talk_ms / 1000, now.talk_ms / 1000),
-        ("dead air seconds", was.dead_air_ms / 1000, now.dead_air_ms / 1000),
+        (
+            "dead air seconds",
+            was.dead_air_ms / 1000,
+            now.dead_air_ms / 1000,
+        ),
     ];
     let mut text = String::new();
     for (name, was, now) in figures {

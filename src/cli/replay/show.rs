@@ -100,7 +100,8 @@ fn beside<'l>(was: &'l [Line], now: &'l [Line]) -> Vec<Row<'l>> {
         let same = left
             .zip(right)
             .is_some_and(|(left, right)| left.said == right.said);
-        let takes_left = same || (left.is_some() && (right.is_none() || common[i + 1][j] >= common[i][j + 1]));
+        let takes_left =
+            same || (left.is_some() && (right.is_none() || common[i + 1][j] >= common[i][j + 1]));
         let takes_right = same || !takes_left;
         let text = |line: Option<&'l Line>, takes: bool| {
             line.filter(|_| takes).map_or("", |line| line.text.as_str())
