@@ -30,14 +30,23 @@ const ROOMS: &[(&str, &str)] = &[
         "bundle call flow lookup prompt time understanding",
     ),
     ("journal", "call dialog lookup time"),
+    ("archive", "journal"),
     ("caller", "call dialog time"),
     (
         "script",
         "bundle call caller dialog flow journal lookup problem time",
     ),
     (
+        "traffic",
+        "bundle call caller dialog journal lookup script time",
+    ),
+    (
         "proof",
         "bundle call dialog flow journal lookup problem prompt script time understanding",
+    ),
+    (
+        "replay",
+        "bundle call caller dialog flow journal lookup prompt time",
     ),
     ("clock", "time"),
     ("token", "call dialog time"),
@@ -60,7 +69,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof script serve session time token understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof replay script serve session time token traffic understanding",
     ),
 ];
 
@@ -89,6 +98,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
         ],
         &["src/audio/"],
     ),
+    (&["zstd"], &["src/archive/"]),
     (&["rodio"], &["src/cli/speaker.rs"]),
     (&["std::env"], &["src/serve/config.rs"]),
     (
@@ -134,7 +144,9 @@ const PURE: &[&str] = &[
     "dialog",
     "caller",
     "script",
+    "traffic",
     "proof",
+    "replay",
 ];
 const IMPURE: &[&str] = &["tokio", "tracing", "async", ".await"];
 
