@@ -13,7 +13,7 @@ use dana::dialog::event::{Capabilities, Offer};
 use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
 use dana::journal::recorder::Recorder;
-use dana::journal::retention::Retention;
+use dana::journal::Retention;
 use dana::journal::seal::Keys;
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
