@@ -14,5 +14,6 @@ mod network;
 mod operations;
 mod prompts;
 mod proof;
+mod simulation;
 mod supervisor;
 mod understanding;

@@ -102,6 +102,11 @@ impl Door {
         })
     }
 
+    /// Who a gateway without a certificate is.
+    pub(super) fn plain(&self) -> Arc<str> {
+        Arc::clone(&self.plain)
+    }
+
     /// Accepts until the receiver is dropped.
     pub(super) fn connections(
         self: Arc<Self>,

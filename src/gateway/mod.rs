@@ -12,11 +12,15 @@ pub mod tls;
 pub mod wire;
 
 use std::future::Future;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tonic::transport::Server;
+use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::bundle::Bundle;
@@ -177,18 +181,30 @@ impl<N: Network> Gateway<N> {
         self.inner.bundle().hash.to_string()
     }
 
-    /// Serves until `shutdown`; then drains: health off, offers refused, every stream ended with
-    /// UNAVAILABLE so that its gateway resumes elsewhere, and back within five seconds even if a
-    /// connection hangs.
+    /// Serves what dials in at a port; see [`serve_on`](Self::serve_on).
     pub async fn serve(
-        mut self,
+        self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), tonic::transport::Error> {
+        let connections = Arc::clone(&self.inner.door).connections(listener);
+        self.serve_on(connections, shutdown).await
+    }
+
+    /// Serves connections until `shutdown`; then drains: health off, offers refused, every stream
+    /// ended with UNAVAILABLE so that its gateway resumes elsewhere, and back within five seconds
+    /// even if a connection hangs.
+    pub async fn serve_on<C>(
+        mut self,
+        connections: impl Stream<Item = io::Result<C>> + Send + 'static,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), tonic::transport::Error>
+    where
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter.set_serving::<CallGatewayServer<Self>>().await;
         let inner = Arc::clone(&self.inner);
-        let connections = Arc::clone(&inner.door).connections(listener);
         // Each worker serves with a clone and has a loop of its own.
         self.lag = Arc::default();
         let settings = &inner.settings;
@@ -236,9 +252,10 @@ impl<N: Network> CallGateway for Gateway<N> {
         &self,
         request: Request<Streaming<pb::CallEvent>>,
     ) -> Result<Response<Self::ConverseStream>, Status> {
-        // Every connection of ours has a peer.
+        // What comes through the door has a peer; what is in this process needs none.
         let peer = request.extensions().get::<Peer>();
-        let gateway = Arc::clone(&peer.ok_or_else(|| Status::internal("no peer"))?.gateway);
+        let gateway =
+            peer.map_or_else(|| self.inner.door.plain(), |peer| Arc::clone(&peer.gateway));
         Ok(Response::new(Converse::new(
             Arc::clone(&self.inner),
             gateway,
