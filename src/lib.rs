@@ -23,16 +23,19 @@
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
 //! | [`traffic`] | calls that could have been, by a seed |
+//! | [`transcript`] | sound and a transcript as a recording |
 //! | [`retrace`] | a recorded call through the dialog once more |
 //! | [`redact`] | recordings that may leave the house |
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
 //! | [`clock`] | the one reading of the wall clock |
+//! | [`metrics`] | what the service counts |
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
 //! | [`session`] | one live call, the only clock |
 //! | [`gateway`] | the gRPC service |
 //! | [`client`] | a scripted gateway client |
+//! | [`load`] | calls by the thousand, measured |
 //! | [`serve`] | configuration and wiring |
 //! | [`cli`] | the commands |
 //!
@@ -52,7 +55,9 @@ pub mod fallback;
 pub mod flow;
 pub mod gateway;
 pub mod journal;
+pub mod load;
 pub mod lookup;
+pub mod metrics;
 pub mod network;
 pub mod page;
 pub mod problem;
@@ -67,4 +72,5 @@ pub mod session;
 pub mod time;
 pub mod token;
 pub mod traffic;
+pub mod transcript;
 pub mod understanding;

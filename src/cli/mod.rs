@@ -12,6 +12,7 @@ pub mod config;
 pub mod demo;
 pub mod diff;
 pub mod graph;
+pub mod load;
 pub mod mock;
 pub mod mutate;
 pub mod out;
@@ -22,11 +23,13 @@ pub mod recordings;
 pub mod report;
 pub mod serve;
 pub mod speaker;
+pub mod status;
 pub mod talk;
 pub mod tape;
 pub mod test;
 pub mod train;
 pub mod understand;
+pub mod weight;
 
 use std::process::ExitCode;
 
@@ -72,8 +75,12 @@ enum Command {
     Report(report::Args),
     /// Packed files of recordings: pack what a service wrote, make what could have been.
     Archive(archive::Args),
+    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
+    Load(load::Args),
     /// The service.
     Serve(serve::Args),
+    /// What a running service says of itself.
+    Status(status::Args),
     /// The mocked back ends.
     Mock(mock::Args),
     /// Print the effective configuration, each setting with what it is.
@@ -97,7 +104,9 @@ pub fn main() -> ExitCode {
             Command::Calls(args) => calls::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Archive(args) => archive::run(&args),
+            Command::Load(args) => load::run(&args),
             Command::Serve(args) => serve::run(&args),
+            Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Config(args) => config::run(&args),
         },

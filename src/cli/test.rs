@@ -1,7 +1,7 @@
 //! `dana test`: runs call scripts and shows, line by line, where a conversation differs from what
 //! its file expects. `--bless` rewrites what is expected and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,9 @@ use crate::cli::mutate;
 use crate::cli::mutate::Noticed;
 use crate::cli::out;
 use crate::cli::out::Exit;
-use crate::problem::Source;
+use crate::cli::recordings::Sealed;
+use crate::cli::weight;
+use crate::problem::{Problems, Source};
 use crate::proof::{Target, prove, targets};
 use crate::script::{Script, parse, run};
 
@@ -34,6 +36,17 @@ pub struct Args {
     /// Also tell which exits of which steps no script takes.
     #[arg(long)]
     coverage: bool,
+    /// Weigh the coverage by recorded traffic: the share of calls that take each exit, and how many
+    /// scripts do.
+    #[arg(
+        long,
+        value_name = "ARCHIVE",
+        requires = "coverage",
+        conflicts_with = "write_missing"
+    )]
+    weight: Vec<PathBuf>,
+    #[command(flatten)]
+    sealed: Sealed,
     /// Write scripts for the exits that none takes, for a person to review, into `exits/` below the
     /// first folder.
     #[arg(long, conflicts_with = "bless")]
@@ -42,8 +55,8 @@ pub struct Args {
     /// nor the rules notice.
     #[arg(long, conflicts_with = "bless")]
     mutate: bool,
-    /// Play the scripts through the gRPC service, in real time: `own`, or `http://host:port`, whose
-    /// back ends have to be as the scripts' situations.
+    /// Play the scripts through the gRPC service: `own`, on virtual time, or in real time one at
+    /// `http://host:port`, whose back ends have to be as the scripts' situations.
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["bless", "coverage", "write_missing", "mutate"])]
     against: Option<String>,
     /// The folder with flows, prompts and grammars.
@@ -108,7 +121,12 @@ pub fn run(args: &Args) -> Exit {
         out::talk("some scripts cannot be read");
         return Exit::BadFile;
     }
-    if (args.coverage || args.write_missing)
+    if !args.weight.is_empty() {
+        let weighed = weigh(&bundle, args, &outcomes);
+        if weighed != Exit::Good || failed == 0 {
+            return weighed;
+        }
+    } else if (args.coverage || args.write_missing)
         && let Err(error) = cover(&bundle, args, &outcomes)
     {
         return out::bad_file(&error);
@@ -137,7 +155,9 @@ fn against(bundle: &Arc<Bundle>, args: &Args, service: &str) -> Exit {
         Err(error) => return out::bad_file(&error),
     };
     let count = scripts.len();
-    out::talk(&format!("{count} calls in real time, against {service}"));
+    if service != against::OWN {
+        out::talk(&format!("{count} calls in real time, against {service}"));
+    }
     let played = match against::play(bundle, scripts, service) {
         Ok(played) => played,
         Err(error) => {
@@ -184,14 +204,24 @@ fn mutation(bundle: &Arc<Bundle>, args: &Args) -> Exit {
     if nobody == 0 { Exit::Good } else { Exit::Found }
 }
 
-/// Every script below these paths that can be read, in the order of their names.
+/// Every script below these paths, in the order of their names.
 pub fn scripts(paths: &[PathBuf]) -> io::Result<Vec<Script>> {
-    let mut scripts = Vec::new();
-    for file in files(paths)? {
-        let source = Source::new(file.display().to_string(), fs::read_to_string(&file)?);
-        scripts.extend(parse::parse(&source).ok());
+    let read = |file: &PathBuf| {
+        let source = Source::new(file.display().to_string(), fs::read_to_string(file)?);
+        let bad = |problems: Problems| io::Error::other(problems.to_string());
+        parse::parse(&source).map_err(bad)
+    };
+    files(paths)?.iter().map(read).collect()
+}
+
+/// Tells what traffic takes and scripts do not.
+fn weigh(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> Exit {
+    let mut scripts: BTreeMap<Target, usize> = BTreeMap::new();
+    for target in outcomes.iter().flat_map(|outcome| &outcome.exits) {
+        *scripts.entry(target.clone()).or_default() += 1;
     }
-    Ok(scripts)
+    let all = prove(bundle).exits();
+    weight::weigh(bundle, &args.weight, &args.sealed, &all, &scripts).unwrap_or_else(|exit| exit)
 }
 
 /// Tells what no script takes; writes scripts for it.
