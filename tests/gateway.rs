@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod crowd;
+mod load;
 mod prompts;
 mod round_trip;
 mod whole_calls;
