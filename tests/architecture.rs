@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("time", ""),
     ("call", ""),
     ("problem", ""),
+    ("page", ""),
     ("lookup", "call time"),
     ("prompt", "call problem time"),
     ("audio", "call problem prompt"),
@@ -31,6 +32,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     ("journal", "call dialog lookup time"),
     ("archive", "journal"),
+    ("report", "call dialog journal lookup page time"),
     ("caller", "call dialog time"),
     (
         "script",
@@ -39,6 +41,11 @@ const ROOMS: &[(&str, &str)] = &[
     (
         "traffic",
         "bundle call caller dialog journal lookup script time",
+    ),
+    ("retrace", "bundle dialog journal time"),
+    (
+        "redact",
+        "bundle call dialog journal lookup retrace traffic understanding",
     ),
     (
         "proof",
@@ -67,7 +74,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof replay script serve session time token traffic understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal lookup network page problem prompt proof redact replay report retrace script serve session time token traffic understanding",
     ),
 ];
 

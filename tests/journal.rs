@@ -230,6 +230,7 @@ fn whole_record() -> Cdr {
         duration_ms: 20_400,
         bundle: "b0".to_owned(),
         disposition: Some(Disposition::TransferredOperator),
+        left_at: None,
         transfers: vec![TransferRecord {
             queue: Queue::Operator,
             reason: TransferReason::Other(OtherReason::TicketStatusUnknown),

@@ -6,6 +6,7 @@
 pub mod against;
 pub mod archive;
 mod back_ends;
+pub mod calls;
 pub mod check;
 pub mod config;
 pub mod demo;
@@ -19,6 +20,7 @@ pub mod prompts;
 pub mod prove;
 pub mod recordings;
 pub mod replay;
+pub mod report;
 pub mod serve;
 pub mod speaker;
 pub mod talk;
@@ -65,6 +67,10 @@ enum Command {
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
     Demo(demo::Args),
+    /// Recorded calls: list, show, export, verify, prune.
+    Calls(calls::Args),
+    /// What a stretch of traffic came to: containment, reasons, back ends, silences.
+    Report(report::Args),
     /// Packed files of recordings: pack what a service wrote, make what could have been.
     Archive(archive::Args),
     /// The service.
@@ -91,6 +97,8 @@ pub fn main() -> ExitCode {
             Command::Prompts(args) => prompts::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
+            Command::Calls(args) => calls::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Archive(args) => archive::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Mock(args) => mock::run(&args),
