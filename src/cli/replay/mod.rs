@@ -2,9 +2,7 @@
 //! candidate (`--flow`, `--what-if`), with a verdict for each: same, different, cannot know; or
 //! through a service, as a gateway would (`--against`).
 
-mod against;
 mod html;
-mod people;
 mod print;
 mod show;
 
@@ -48,8 +46,6 @@ pub struct Args {
     /// Write that list as it would have to be, for a person to review.
     #[arg(long, requires = "expect")]
     bless: bool,
-    #[command(flatten)]
-    through: against::Options,
     /// Write the report as a page that can be mailed.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -60,9 +56,7 @@ pub struct Args {
 
 /// Runs the command: 0 when all is the same, 1 when something is different or could not be read.
 pub fn run(args: &Args) -> Exit {
-    let done = if let Some(service) = &args.through.against {
-        against::against(args, service)
-    } else if args.show.is_some() || args.flow.is_some() || !args.what_if.is_empty() {
+    let done = if args.show.is_some() || args.flow.is_some() || !args.what_if.is_empty() {
         beside(args)
     } else {
         repeat(args)
@@ -190,6 +184,14 @@ fn beside(args: &Args) -> Result<Exit, Exit> {
         fs::write(path, html::html(&report, &candidate))
             .map_err(|error| unwritten(path, &error))?;
         out::talk(&format!("written: {}", path.display()));
+    }
+    let base = recorded.as_ref().filter(|_| args.flow.is_none());
+    if let Some(base) = base.filter(|base| report.bundles.keys().any(|hash| *hash != *base.hash)) {
+        out::talk(&format!(
+            "some calls were not recorded on {}, which is changed here: not every difference is the \
+             change's",
+            base.hash
+        ));
     }
     let read = faults.exit();
     let reviewed = match &args.expect {
