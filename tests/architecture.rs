@@ -80,7 +80,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof redact replay report retrace script serve session time token traffic transcript understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof redact replay report retrace script serve session time token traffic transcript understanding",
     ),
 ];
 

@@ -1,5 +1,6 @@
 //! Recorded calls replayed. The recordings are those of the call scripts: every exit of the flow.
 
+mod command;
 mod known;
 mod regressions;
 

@@ -106,8 +106,10 @@ pub struct Compared {
     pub step: Arc<str>,
     /// The ending that is recorded, and the one now as far as it is known.
     pub endings: [Ending; 2],
-    /// The recorded call's record, and the one now.
-    pub records: [Option<Cdr>; 2],
+    /// The recorded call's record.
+    pub recorded: Option<Cdr>,
+    /// The record of the candidate's call, where that is not the recorded one to the letter.
+    pub now: Option<Cdr>,
     /// An answer was carried over to a question in other words.
     pub reworded: bool,
     /// The candidate's call, where it is not the recorded one to the letter.
@@ -127,7 +129,8 @@ pub fn compare(candidate: &Candidate, entries: &[Entry]) -> Option<Compared> {
         turning: None,
         step,
         endings: Default::default(),
-        records: [record.clone(), record.clone()],
+        recorded: record.clone(),
+        now: None,
         reworded: false,
         held: None,
     };
@@ -194,7 +197,8 @@ fn apart(
         turning,
         step: Arc::clone(&flow.step(held.step).name),
         endings,
-        records: [record, now],
+        recorded: record,
+        now,
         reworded: held.reworded,
         held: Some(held.entries),
     }
