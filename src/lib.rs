@@ -29,11 +29,13 @@
 //! | [`replay`] | recorded calls held against the engine of today, or against a candidate |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
 //! | [`clock`] | the one reading of the wall clock |
+//! | [`metrics`] | what the service counts |
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
 //! | [`session`] | one live call, the only clock |
 //! | [`gateway`] | the gRPC service |
 //! | [`client`] | a scripted gateway client |
+//! | [`load`] | calls by the thousand, measured |
 //! | [`serve`] | configuration and wiring |
 //! | [`cli`] | the commands |
 //!
@@ -53,7 +55,9 @@ pub mod fallback;
 pub mod flow;
 pub mod gateway;
 pub mod journal;
+pub mod load;
 pub mod lookup;
+pub mod metrics;
 pub mod network;
 pub mod page;
 pub mod problem;

@@ -53,28 +53,30 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "replay",
-        "bundle call caller dialog flow journal lookup prompt time",
+        "bundle call caller dialog flow journal lookup prompt retrace time",
     ),
     ("clock", "time"),
     ("token", "call dialog time"),
     ("fallback", "call dialog time"),
-    ("network", "call clock lookup time"),
+    ("metrics", ""),
+    ("network", "call clock lookup metrics time"),
     (
         "session",
         "bundle dialog fallback journal lookup time token",
     ),
     (
         "gateway",
-        "audio bundle call clock dialog lookup prompt session time token",
+        "audio bundle call clock dialog lookup metrics prompt session time token",
     ),
     ("client", "call caller dialog gateway journal time"),
+    ("load", "call caller clock dialog gateway script"),
     (
         "serve",
-        "bundle call gateway journal lookup network problem session token",
+        "bundle call gateway journal lookup metrics network problem session token",
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal lookup network page problem prompt proof redact replay report retrace script serve session time token traffic understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof redact replay report retrace script serve session time token traffic understanding",
     ),
 ];
 
@@ -82,9 +84,18 @@ const ROOMS: &[(&str, &str)] = &[
 const DOORS: &[(&[&str], &[&str])] = &[
     (
         &["pb::", "include_proto!"],
-        &["src/gateway/", "src/client.rs"],
+        &["src/gateway/", "src/client.rs", "src/load/"],
     ),
     (&["reqwest"], &["src/network/"]),
+    (&["prometheus_client"], &["src/metrics.rs"]),
+    (
+        &["rustls::", "webpki"],
+        &[
+            "src/gateway/tls.rs",
+            "src/gateway/accept.rs",
+            "src/network/http.rs",
+        ],
+    ),
     (
         &[
             "rubato",
@@ -117,6 +128,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
             "src/gateway/",
             "src/network/",
             "src/client.rs",
+            "src/load/",
             "src/cli/",
         ],
     ),

@@ -14,20 +14,21 @@ use crate::caller::MediaSide;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::client;
-use crate::client::Plan;
+use crate::client::{Plan, Target};
 use crate::clock;
 use crate::dialog::event::TransferResult;
 use crate::gateway::{Gateway, Settings};
 use crate::journal::Entry;
+use crate::journal::Retention;
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::recorder::Recorder;
+use crate::journal::seal::Keys;
 use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
 use crate::network::mock::Mock;
-use crate::problem::Source;
-use crate::script::parse;
-use crate::script::render;
+use crate::problem::{Problems, Source};
+use crate::script::{Script, parse, render};
 use crate::session::{ClockSource, Shared};
 use crate::token::{MasterKey, TokenKeys};
 
@@ -43,25 +44,42 @@ pub struct Args {
     /// Only the caller of that name.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Record the calls into this folder, plain, as a service does: for `dana calls` and `dana replay`.
+    #[arg(long, value_name = "DIR", conflicts_with = "against")]
+    record: Option<PathBuf>,
     /// The folder with flows, prompts and grammars.
     #[arg(long, value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
 }
 
-/// A caller of the demo: name, number, language hint, what he does, how it has to end, tickets.
-struct Caller {
-    name: &'static str,
-    number: &'static str,
-    locale: Option<Locale>,
-    does: &'static str,
-    ends: Disposition,
-    tickets: usize,
+/// A caller: name, number, language hint, what he does, how it has to end, tickets.
+pub(super) struct Caller {
+    pub(super) name: &'static str,
+    pub(super) number: &'static str,
+    pub(super) locale: Option<Locale>,
+    pub(super) does: &'static str,
+    pub(super) ends: Disposition,
+    pub(super) tickets: usize,
+}
+
+impl Caller {
+    /// What he does, as a script.
+    pub(super) fn script(&self) -> Result<Script, Problems> {
+        let mut text = "caller\n".to_owned();
+        for line in self.does.lines() {
+            text.push_str("  ");
+            text.push_str(line);
+            text.push('\n');
+        }
+        parse::parse(&Source::new(self.name, text))
+    }
 }
 
 const RU: Option<Locale> = Some(Locale::Ru);
 const KK: Option<Locale> = Some(Locale::Kk);
 
-const CALLERS: &[Caller] = &[
+/// The callers of the demo, each on a subscriber of the mock.
+pub(super) const CALLERS: &[Caller] = &[
     Caller {
         name: "cable, Russian",
         number: "+77770000101",
@@ -179,11 +197,29 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
+/// How long recordings may take to be written.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+
 async fn demo(args: &Args) -> Result<bool, String> {
+    let recorder = match &args.record {
+        Some(folder) => Recorder::to_folder(folder, Keys::none(), Retention::FOR_EVER)
+            .map_err(|error| format!("{}: {error}", folder.display()))?,
+        None => Recorder::nowhere(),
+    };
+    let good = call_all(args, recorder.clone()).await?;
+    let written = tokio::task::spawn_blocking(move || recorder.flush(WRITTEN_WITHIN)).await;
+    if written.is_ok_and(|written| written) {
+        Ok(good)
+    } else {
+        Err("the recordings could not be written in time".to_owned())
+    }
+}
+
+async fn call_all(args: &Args, recorder: Recorder) -> Result<bool, String> {
     let (target, mock) = if let Some(target) = &args.against {
         (target.clone(), None)
     } else {
-        let (target, mock) = start(args).await?;
+        let (target, mock) = start(args, recorder).await?;
         (target, Some(mock))
     };
     let wanted = |caller: &&Caller| args.only.as_deref().is_none_or(|only| only == caller.name);
@@ -195,6 +231,7 @@ async fn demo(args: &Args) -> Result<bool, String> {
             names.join(", ")
         ));
     }
+    let target = Target::At(target);
     let lengths = client::lengths(&target).await.map_err(|e| e.to_string())?;
     let lengths = Arc::new(lengths);
     let mut calls = JoinSet::new();
@@ -277,14 +314,7 @@ fn plan(
     speed: u32,
     lengths: &Arc<client::Lengths>,
 ) -> Result<Plan, String> {
-    let mut text = "caller\n".to_owned();
-    for line in caller.does.lines() {
-        text.push_str("  ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    let source = Source::new(caller.name, text);
-    let script = parse::parse(&source).map_err(|problems| problems.to_string())?;
+    let script = caller.script().map_err(|problems| problems.to_string())?;
     let id = format!("demo-{at}-{}", clock::now().unix_ms());
     Ok(Plan {
         call: CallId::new(&id).ok_or("a call id")?,
@@ -302,13 +332,19 @@ fn plan(
 const LINE_TEST: Duration = Duration::from_millis(600);
 
 /// Mock and service, on free ports.
-async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
+async fn start(args: &Args, recorder: Recorder) -> Result<(String, Arc<Mock>), String> {
     let bundle = Bundle::load(&args.bundle).map_err(|error| error.to_string())?;
     let (root, mock) = mock(LINE_TEST).await?;
     let back_ends =
         TmForum::new(network::Settings::new(root)).map_err(|error| error.to_string())?;
-    let target = serve(bundle, back_ends, ClockSource::Server).await?;
-    Ok((target, mock))
+    let shared = Shared {
+        network: Arc::new(back_ends),
+        recorder,
+        clock: ClockSource::Server,
+    };
+    let (listener, url) = listen().await?;
+    tokio::spawn(service(bundle, shared)?.serve(listener, std::future::pending()));
+    Ok((url, mock))
 }
 
 /// The mocked back ends in this process, on a free port, until the process ends; where they are.
@@ -319,26 +355,17 @@ pub(super) async fn mock(line_test: Duration) -> Result<(String, Arc<Mock>), Str
     Ok((root, mock))
 }
 
-/// A service in this process, on a free port, until the process ends; where it is.
-pub(super) async fn serve<N: Network + 'static>(
+/// A service of this process, with a key of its own.
+pub(super) fn service<N: Network>(
     bundle: Arc<Bundle>,
-    network: N,
-    clock: ClockSource,
-) -> Result<String, String> {
-    let shared = Shared {
-        network: Arc::new(network),
-        recorder: Recorder::nowhere(),
-        clock,
-    };
+    shared: Shared<N>,
+) -> Result<Gateway<N>, String> {
     let key = MasterKey {
         id: 1,
         secret: secret()?,
     };
     let keys = TokenKeys::new(vec![key]).ok_or("no key")?;
-    let gateway = Gateway::new(Settings::default(), bundle, shared, keys);
-    let (listener, target) = listen().await?;
-    tokio::spawn(gateway.serve(listener, std::future::pending()));
-    Ok(target)
+    Ok(Gateway::new(Settings::default(), bundle, shared, keys))
 }
 
 async fn listen() -> Result<(TcpListener, String), String> {

@@ -12,6 +12,7 @@ pub mod config;
 pub mod demo;
 pub mod diff;
 pub mod graph;
+pub mod load;
 pub mod mock;
 pub mod mutate;
 pub mod out;
@@ -23,6 +24,7 @@ pub mod replay;
 pub mod report;
 pub mod serve;
 pub mod speaker;
+pub mod status;
 pub mod talk;
 pub mod tape;
 pub mod test;
@@ -71,12 +73,16 @@ enum Command {
     Calls(calls::Args),
     /// What a stretch of traffic came to: containment, reasons, back ends, silences.
     Report(report::Args),
+    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
+    Load(load::Args),
     /// Packed files of recordings: pack what a service wrote, make what could have been.
     Archive(archive::Args),
-    /// The service.
-    Serve(serve::Args),
     /// Replay recorded calls: which would end otherwise?
     Replay(replay::Args),
+    /// The service.
+    Serve(serve::Args),
+    /// What a running service says of itself.
+    Status(status::Args),
     /// The mocked back ends.
     Mock(mock::Args),
     /// Print the effective configuration, each setting with what it is.
@@ -99,8 +105,10 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(&args),
             Command::Calls(args) => calls::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Load(args) => load::run(&args),
             Command::Archive(args) => archive::run(&args),
             Command::Serve(args) => serve::run(&args),
+            Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Config(args) => config::run(&args),
