@@ -27,6 +27,7 @@
 //! | [`retrace`] | a recorded call through the dialog once more |
 //! | [`redact`] | recordings that may leave the house |
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
+//! | [`replay`] | recorded calls held against the engine of today, or against a candidate |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
 //! | [`clock`] | the one reading of the wall clock |
 //! | [`metrics`] | what the service counts |
@@ -64,6 +65,7 @@ pub mod problem;
 pub mod prompt;
 pub mod proof;
 pub mod redact;
+pub mod replay;
 pub mod report;
 pub mod retrace;
 pub mod script;

@@ -55,6 +55,10 @@ const ROOMS: &[(&str, &str)] = &[
         "proof",
         "bundle call dialog flow journal lookup problem prompt script time understanding",
     ),
+    (
+        "replay",
+        "bundle call caller dialog flow journal lookup prompt time",
+    ),
     ("clock", "time"),
     ("token", "call dialog time"),
     ("fallback", "call dialog time"),
@@ -76,7 +80,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof redact report retrace script serve session time token traffic transcript understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof redact replay report retrace script serve session time token traffic transcript understanding",
     ),
 ];
 
@@ -153,6 +157,7 @@ const PURE: &[&str] = &[
     "script",
     "traffic",
     "proof",
+    "replay",
 ];
 const IMPURE: &[&str] = &["tokio", "tracing", "async", ".await"];
 

@@ -16,6 +16,7 @@ mod operations;
 mod prompts;
 mod proof;
 mod recordings;
+mod replay;
 mod simulation;
 mod supervisor;
 mod understanding;

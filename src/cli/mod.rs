@@ -20,6 +20,7 @@ pub mod progress;
 pub mod prompts;
 pub mod prove;
 pub mod recordings;
+pub mod replay;
 pub mod report;
 pub mod serve;
 pub mod speaker;
@@ -75,6 +76,8 @@ enum Command {
     Report(report::Args),
     /// Packed files of recordings: pack what a service wrote, make what could have been.
     Archive(archive::Args),
+    /// Replay recorded calls: which would end otherwise?
+    Replay(replay::Args),
     /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
     Load(load::Args),
     /// The service.
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
             Command::Serve(args) => serve::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
+            Command::Replay(args) => replay::run(&args),
             Command::Config(args) => config::run(&args),
         },
         // `--help` and `--version` come as errors too, with exit code 0.

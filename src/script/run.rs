@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::bundle::Bundle;
 use crate::call::CallId;
-use crate::caller::MediaSide;
 use crate::caller::turns::{Does, ScriptedCaller, Turn};
+use crate::caller::{Caller, MediaSide};
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Turn as Done};
 use crate::dialog::event::{Capabilities, Event, Offer};

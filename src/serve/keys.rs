@@ -4,8 +4,8 @@
 //!
 //! One key a line, `<id> <64 hex digits>`; the first seals, all of them open, and the file is read
 //! again when it changes. To rotate the keys of several replicas: add a new line at the end, of all
-//! of them; then move it to the top, of all of them; an hour later take the old one away: of a
-//! journal's, when the last recording that it sealed is gone.
+//! of them; then move it to the top, of all of them; an hour later take the old one away. A
+//! journal's old key may go when the last recording that it sealed is gone.
 
 use std::fmt;
 use std::fmt::Write as _;

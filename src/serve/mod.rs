@@ -100,8 +100,9 @@ impl Service {
             days: u32::from(config.keep_days),
             bytes: u64::from(config.keep_mb.get()) * 1_000_000,
         };
-        let sealing = keys::load_or_create(&config.journal_keys());
-        let sealing = keys::of_recordings(sealing.map_err(CredentialError::Keys)?);
+        let sealing = keys::load_or_create(&config.journal_keys())
+            .map(keys::of_recordings)
+            .map_err(CredentialError::from)?;
         let recorder = Recorder::to_folder(folder, sealing, retention).map_err(io(format!(
             "cannot write to the journal's folder `{}`",
             folder.display()

@@ -12,8 +12,9 @@ use dana::dialog::action::Action;
 use dana::dialog::event::{Capabilities, Offer};
 use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
+use dana::journal::Retention;
 use dana::journal::recorder::Recorder;
-use dana::journal::{Retention, seal};
+use dana::journal::seal::Keys;
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
 use dana::lookup::{
@@ -41,7 +42,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Floor, Self::Untuned, Self::Dana];
+    pub(crate) const ALL: [Self; 3] = [Self::Untuned, Self::Floor, Self::Dana];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -178,8 +179,8 @@ fn dana(bundle: Arc<Bundle>, folder: &Path) -> Gateway<BackEnds> {
         max_connections: 10_000,
         ..Settings::default()
     };
-    // Sealed, as a service writes.
-    let sealing = seal::Keys::new([(1, [1; 32])]);
+    // Sealed, as the service writes them.
+    let sealing = Keys::new([(1, [9; 32])]);
     let recorder = Recorder::to_folder(folder, sealing, Retention::FOR_EVER).expect("a folder");
     Gateway::new(settings, bundle, shared(recorder), keys())
 }
