@@ -143,18 +143,18 @@ impl Iterator for Pieces<'_> {
     fn next(&mut self) -> Option<Inner> {
         let mut piece: Vec<Result<Line, ReadError>> =
             self.next.take().map(Ok).into_iter().collect();
-        let (mut calls, mut bytes) = (0, 0);
+        let (mut calls, mut bytes) = (piece.len(), 0);
         let mut last_failed = false;
         for line in self.lines.by_ref() {
             match line {
                 Ok(line) if line.is_header() => {
-                    calls += 1;
                     // A resume goes on with the call before it.
                     let whole = calls >= CALLS_IN_PART || bytes >= BYTES_IN_PART;
                     if whole && line.begins_call() {
                         self.next = Some(line);
                         break;
                     }
+                    calls += usize::from(line.begins_call());
                     piece.push(Ok(line));
                     last_failed = false;
                 }
