@@ -30,14 +30,23 @@ const ROOMS: &[(&str, &str)] = &[
         "bundle call flow lookup prompt time understanding",
     ),
     ("journal", "call dialog lookup time"),
+    ("archive", "journal"),
     ("caller", "call dialog time"),
     (
         "script",
         "bundle call caller dialog flow journal lookup problem time",
     ),
     (
+        "traffic",
+        "bundle call caller dialog journal lookup script time",
+    ),
+    (
         "proof",
         "bundle call dialog flow journal lookup problem prompt script time understanding",
+    ),
+    (
+        "replay",
+        "bundle call caller dialog flow journal lookup prompt time",
     ),
     ("clock", "time"),
     ("token", "call dialog time"),
@@ -53,13 +62,14 @@ const ROOMS: &[(&str, &str)] = &[
         "audio bundle call clock dialog lookup metrics prompt session time token",
     ),
     ("client", "call caller dialog gateway journal time"),
+    ("load", "call caller clock dialog gateway script"),
     (
         "serve",
         "bundle call gateway journal lookup metrics network problem session token",
     ),
     (
         "cli",
-        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session time token understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof replay script serve session time token traffic understanding",
     ),
 ];
 
@@ -67,7 +77,7 @@ const ROOMS: &[(&str, &str)] = &[
 const DOORS: &[(&[&str], &[&str])] = &[
     (
         &["pb::", "include_proto!"],
-        &["src/gateway/", "src/client.rs"],
+        &["src/gateway/", "src/client.rs", "src/load/"],
     ),
     (&["reqwest"], &["src/network/"]),
     (&["prometheus_client"], &["src/metrics.rs"]),
@@ -88,6 +98,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
         ],
         &["src/audio/"],
     ),
+    (&["zstd"], &["src/archive/"]),
     (&["rodio"], &["src/cli/speaker.rs"]),
     (&["std::env"], &["src/serve/config.rs"]),
     (
@@ -110,6 +121,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
             "src/gateway/",
             "src/network/",
             "src/client.rs",
+            "src/load/",
             "src/cli/",
         ],
     ),
@@ -132,7 +144,9 @@ const PURE: &[&str] = &[
     "dialog",
     "caller",
     "script",
+    "traffic",
     "proof",
+    "replay",
 ];
 const IMPURE: &[&str] = &["tokio", "tracing", "async", ".await"];
 

@@ -1,6 +1,7 @@
 //! One integration-test binary: each module is a subject.
 
 mod architecture;
+mod archive;
 mod audio;
 mod caller;
 mod calls;
@@ -14,6 +15,7 @@ mod network;
 mod operations;
 mod prompts;
 mod proof;
+mod replay;
 mod simulation;
 mod supervisor;
 mod understanding;

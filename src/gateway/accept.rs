@@ -102,9 +102,9 @@ impl Door {
         })
     }
 
-    /// Who a gateway without a certificate is.
-    pub(super) fn plain(&self) -> Arc<str> {
-        Arc::clone(&self.plain)
+    /// Who dials in without a certificate, where none is asked for.
+    pub(super) fn plain(&self) -> Option<Arc<str>> {
+        self.tls.is_none().then(|| Arc::clone(&self.plain))
     }
 
     /// Accepts until the receiver is dropped.

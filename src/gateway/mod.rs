@@ -252,10 +252,11 @@ impl<N: Network> CallGateway for Gateway<N> {
         &self,
         request: Request<Streaming<pb::CallEvent>>,
     ) -> Result<Response<Self::ConverseStream>, Status> {
-        // What comes through the door has a peer; what is in this process needs none.
+        // Every connection of a port has a peer; a pipe of this process comes as a plain one.
         let peer = request.extensions().get::<Peer>();
-        let gateway =
-            peer.map_or_else(|| self.inner.door.plain(), |peer| Arc::clone(&peer.gateway));
+        let gateway = peer.map(|peer| Arc::clone(&peer.gateway));
+        let gateway = gateway.or_else(|| self.inner.door.plain());
+        let gateway = gateway.ok_or_else(|| Status::internal("no peer"))?;
         Ok(Response::new(Converse::new(
             Arc::clone(&self.inner),
             gateway,

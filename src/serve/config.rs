@@ -18,6 +18,7 @@ use toml::de::DeTable;
 use toml::de::DeValue;
 
 use crate::call::named;
+use crate::journal::Retention;
 use crate::problem::Problems;
 use crate::problem::Source;
 use crate::problem::did_you_mean;
@@ -94,6 +95,12 @@ settings! {
         "folder that holds flows/, grammars/ and prompts/";
     journal: Optional<PathBuf> = "journal.folder", "",
         "folder of journals and call records; empty is the state folder";
+    journal_keys: Optional<PathBuf> = "journal.keys", "",
+        "file of the keys that seal journals; empty is journal.keys in the state folder";
+    keep_days: u16 = "journal.keep_days", "90",
+        "days that journals and call records are kept, today not counted";
+    keep_mb: NonZeroU32 = "journal.keep_mb", "100000",
+        "megabytes of journals that are kept; beyond it the oldest go, but none of today";
     root: Root = "network.root", "http://127.0.0.1:8621",
         "root URL of the back ends";
     authorities: Optional<PathBuf> = "network.authorities", "",
@@ -224,6 +231,22 @@ impl Config {
     /// The folder of journals and call records.
     pub fn journal(&self) -> &Path {
         self.journal.0.as_deref().unwrap_or(&self.state)
+    }
+
+    /// The file of the keys that seal journals.
+    pub fn journal_keys(&self) -> PathBuf {
+        self.journal_keys
+            .0
+            .clone()
+            .unwrap_or_else(|| self.state.join("journal.keys"))
+    }
+
+    /// What is kept of journals.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            days: u32::from(self.keep_days),
+            bytes: u64::from(self.keep_mb.get()) * 1_000_000,
+        }
     }
 
     /// As a configuration file, each setting with what it is; passwords in URLs hidden.

@@ -1,9 +1,11 @@
-//! The keys that seal resume tokens: a file that only we can read, made at the first start, so
-//! that a service that starts again goes on with its calls. Never shows a key.
+//! The keys that seal resume tokens, and those that seal journals: files that only we can read,
+//! made at the first start, so that a service that starts again goes on with its calls. Never shows
+//! a key.
 //!
 //! One key a line, `<id> <64 hex digits>`; the first seals, all of them open, and the file is read
 //! again when it changes. To rotate the keys of several replicas: add a new line at the end, of all
-//! of them; then move it to the top, of all of them; an hour later take the old one away.
+//! of them; then move it to the top, of all of them; an hour later take the old one away. A
+//! journal's old key may go when the last recording that it sealed is gone.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -19,6 +21,7 @@ use std::path::Path;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 
+use crate::journal::seal::Keys;
 use crate::serve::secret;
 use crate::serve::secret::SecretError;
 
@@ -131,6 +134,11 @@ fn create(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         Err(_) | Ok(()) => Ok(()),
     }
+}
+
+/// The keys of recordings.
+pub fn of_recordings(keys: Vec<Key>) -> Keys {
+    Keys::new(keys.into_iter().map(|key| (key.id, key.secret)))
 }
 
 fn parse(line: &str) -> Option<Key> {

@@ -95,10 +95,14 @@ impl Service {
         }
         let io = |what: String| move |source| ServeError::Io { what, source };
         let folder = config.journal();
-        let recorder = Recorder::to_folder(folder).map_err(io(format!(
-            "cannot write to the journal's folder `{}`",
-            folder.display()
-        )))?;
+        let sealing = keys::load_or_create(&config.journal_keys())
+            .map(keys::of_recordings)
+            .map_err(CredentialError::from)?;
+        let recorder =
+            Recorder::to_folder(folder, sealing, config.retention()).map_err(io(format!(
+                "cannot write to the journal's folder `{}`",
+                folder.display()
+            )))?;
         let metrics = Metrics::default();
         let network = Arc::new(TmForum::new(back_ends(config, &metrics)?)?);
         let (credentials, made) = Credentials::load(config, &network)?;
