@@ -5,6 +5,7 @@ mod personal;
 mod rolling;
 mod start;
 mod status;
+mod subject;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};

@@ -23,6 +23,7 @@ pub mod replay;
 pub mod serve;
 pub mod speaker;
 pub mod status;
+pub mod subject;
 pub mod talk;
 pub mod tape;
 pub mod test;
@@ -75,6 +76,10 @@ enum Command {
     Replay(replay::Args),
     /// The service.
     Serve(serve::Args),
+    /// Every recorded call from a number, whole.
+    ExportSubject(subject::ExportArgs),
+    /// Erase every recorded call from a number.
+    EraseSubject(subject::EraseArgs),
     /// What a running service says of itself.
     Status(status::Args),
     /// The mocked back ends.
@@ -100,6 +105,8 @@ pub fn main() -> ExitCode {
             Command::Load(args) => load::run(&args),
             Command::Archive(args) => archive::run(&args),
             Command::Serve(args) => serve::run(&args),
+            Command::ExportSubject(args) => subject::export(&args),
+            Command::EraseSubject(args) => subject::erase(&args),
             Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Replay(args) => replay::run(&args),

@@ -109,7 +109,7 @@ async fn x6_x7_nothing_of_a_caller_is_in_any_output() {
         let at = service.status();
         let (_, table, _) = dana(&["status", "--at", &at]);
         let (_, json, _) = dana(&["status", "--at", &at, "--format", "json"]);
-        let metrics = super::status::get(&at, "/metrics").expect("an answer");
+        let metrics = status::get(&at, "/metrics").expect("an answer");
         service.signal("TERM");
         assert_eq!(service.ended(), Some(0));
         let log = service.log();
