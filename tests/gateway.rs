@@ -5,6 +5,7 @@ mod authority;
 mod bad_input;
 mod certificates;
 mod crowd;
+mod load;
 mod odd_callers;
 mod overload;
 mod prompts;

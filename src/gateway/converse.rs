@@ -40,6 +40,8 @@ pub struct Converse<N: Network> {
     /// Of the call: what is logged on its way carries its name.
     span: Span,
     call: Option<Live<N>>,
+    /// When the last message came.
+    heard: Instant,
     silence: Pin<Box<Sleep>>,
     finished: bool,
 }
@@ -82,6 +84,7 @@ impl<N: Network> Converse<N> {
             events,
             span: Span::none(),
             call: None,
+            heard: Instant::now(),
             silence,
             finished: false,
         }
@@ -217,7 +220,7 @@ impl<N: Network> Converse<N> {
             Some(live) => Self::event(live, event)?,
             None => Some(self.begin(&event)?),
         };
-        self.silence.as_mut().reset(Instant::now() + IDLE);
+        self.heard = Instant::now();
         self.finished = self
             .call
             .as_ref()
@@ -286,13 +289,16 @@ impl<N: Network> Stream for Converse<N> {
             this.finished = live.session.is_over();
             return this.give(turn(reply));
         }
-        if this.silence.as_mut().poll(cx).is_ready() {
-            let idle = this.call.is_some();
-            return this.end(if idle {
-                Refused::Idle
-            } else {
-                Refused::NoFirstMessage
-            });
+        // It is not set anew for each message: when it rings, it is asked how long ago the last was.
+        while this.silence.as_mut().poll(cx).is_ready() {
+            if this.call.is_none() {
+                return this.end(Refused::NoFirstMessage);
+            }
+            let until = this.heard + IDLE;
+            if until <= Instant::now() {
+                return this.end(Refused::Idle);
+            }
+            this.silence.as_mut().reset(until);
         }
         Poll::Pending
     }

@@ -27,8 +27,8 @@ impl Lag {
     }
 
     /// Ticks on this worker until it is dropped. Ticks that were missed are made up for, each with
-    /// its own lateness: a loop that stood still for a second was late all of that second.
-    /// Without a limit nothing ticks.
+    /// its own lateness: a loop that stood still for a second was late all of that second. Without
+    /// a limit there is nothing to watch: on virtual time nothing is ever late.
     pub(super) async fn watch(self: Arc<Self>, limit: Option<Duration>, metrics: Metrics) {
         let Some(limit) = limit else {
             return std::future::pending().await;
