@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, Stream};
 use tokio::time::{Instant, Sleep};
+use tracing::Instrument;
 
 use crate::bundle::Bundle;
 use crate::dialog::Dialog;
@@ -320,7 +321,8 @@ impl<N: Network> Session<N> {
             let attempt = if again { Attempt::Resumed } else { attempt };
             // A caller who hangs up does not undo what he agreed to: the order outlives his call,
             // for as long as the adapter's own deadline.
-            let sent = tokio::spawn(async move { network.create_ticket(*order, attempt).await });
+            let sent = async move { network.create_ticket(*order, attempt).await };
+            let sent = tokio::spawn(sent.in_current_span());
             self.running.push(Box::pin(async move {
                 Event::TicketFinished(sent.await.unwrap_or(TicketResult::Unconfirmed))
             }));

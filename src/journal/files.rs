@@ -17,6 +17,7 @@ use std::io;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -132,6 +133,29 @@ impl LineFile {
     /// Its size.
     pub(super) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Appends one line to the file at `path`, if that is still this one; an erasure puts another
+    /// in its place.
+    pub(super) fn append_at(&mut self, path: &Path, line: &[u8]) -> io::Result<bool> {
+        // Where a file system has no locks, nothing is erased meanwhile either.
+        let locked = self.file.lock().is_ok();
+        let own = self.file.metadata()?.ino();
+        let is_still = fs::metadata(path).is_ok_and(|there| there.ino() == own);
+        let done = if is_still {
+            self.append(line.to_vec())
+        } else {
+            Ok(())
+        };
+        if locked {
+            self.file.unlock()?;
+        }
+        done.map(|()| is_still)
+    }
+
+    /// To the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
     }
 
     /// Appends one line in one write, or nothing of it.

@@ -188,13 +188,17 @@ impl Writer {
     }
 
     fn append_record(&mut self, path: &Path, record: &cdr::Cdr) -> io::Result<()> {
-        let mut file = match self.records.take() {
-            Some((open, file)) if open == path => file,
-            Some(_) | None => LineFile::open(path, &self.place.keys)?,
-        };
-        file.append(serde_json::to_vec(record)?)?;
-        self.records = Some((path.to_owned(), file));
-        Ok(())
+        let line = serde_json::to_vec(record)?;
+        loop {
+            let mut file = match self.records.take() {
+                Some((open, file)) if open == path => file,
+                Some(_) | None => LineFile::open(path, &self.place.keys)?,
+            };
+            if file.append_at(path, &line)? {
+                self.records = Some((path.to_owned(), file));
+                return Ok(());
+            }
+        }
     }
 
     /// Once an hour, beside the writing: a folder of a day may hold many files.
