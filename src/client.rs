@@ -3,24 +3,29 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Uri};
 use tonic::{Code, Status, Streaming};
+use tower::service_fn;
 
 use crate::call::{CallId, Locale, PhoneNumber};
-use crate::caller::MediaSide;
 use crate::caller::turns::{ScriptedCaller, Turn};
+use crate::caller::{Caller, MediaSide};
 use crate::dialog::action::Action;
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::gateway::wire::gateway as wire;
 use crate::gateway::wire::pb::call_gateway_client::CallGatewayClient;
 use crate::gateway::wire::pb::{CallEvent, CallTurn, ListPromptsRequest};
-use crate::journal::{Entry, FORMAT, Header};
+use crate::journal::{Entry, Header};
 use crate::time::{CallTime, WallTime};
 
 /// How long a lost service is dialled again before the call is given up.
@@ -33,6 +38,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 const QUEUE: usize = 512;
 /// How long the service may take to finish the stream after the call.
 const FINISH: Duration = Duration::from_secs(5);
+/// Bytes on the way in a pipe: some hundred turns.
+const PIPE: usize = 64 * 1024;
 
 /// A call to be made.
 #[derive(Clone, Debug)]
@@ -55,13 +62,40 @@ pub struct Plan {
     pub lengths: Arc<Lengths>,
 }
 
+/// Where a service is.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// At a URL, `http://host:port`.
+    At(String),
+    /// In this process, without a port: on virtual time nothing is left to the machine.
+    Pipe(Pipe),
+}
+
+/// Connections to a service of this process; dropped, it is not to be reached any more.
+pub type Pipe = mpsc::Sender<io::Result<DuplexStream>>;
+
+/// A pipe, and the connections for [`Gateway::serve_on`](crate::gateway::Gateway::serve_on).
+pub fn pipe() -> (Pipe, ReceiverStream<io::Result<DuplexStream>>) {
+    let (pipe, connections) = mpsc::channel(1);
+    (pipe, ReceiverStream::new(connections))
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(url) => f.write_str(url),
+            Self::Pipe(_) => f.write_str("the service of this process"),
+        }
+    }
+}
+
 /// How long clips are in milliseconds, by their hash.
 pub type Lengths = BTreeMap<String, u32>;
 
 /// Asks a service at `target` how long its clips are, as a gateway that fetches them would know.
-pub async fn lengths(target: &str) -> Result<Lengths, CallFailure> {
+pub async fn lengths(target: &Target) -> Result<Lengths, CallFailure> {
     let unreachable = || CallFailure::Unreachable {
-        target: target.to_owned(),
+        target: target.to_string(),
     };
     let channel = channel(target).await.ok_or_else(unreachable)?;
     let mut client = CallGatewayClient::new(channel);
@@ -94,10 +128,81 @@ pub enum CallFailure {
     Refused(Box<Status>),
 }
 
-/// Makes the call at `target` (`http://host:port`); tells each entry as it happens and gives all.
+/// What goes wrong between the gateway and the service, in thousandths of the events sent. The same
+/// seed gives the same faults. None of them may change a call.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Where the chances begin.
+    pub seed: u64,
+    /// An event is sent twice.
+    pub duplicate: u16,
+    /// An event is sent [`DELAY`] late, and all behind it.
+    pub delay: u16,
+    /// An event is sent behind the next one.
+    pub reorder: u16,
+    /// An event is not sent.
+    pub drop: u16,
+    /// The stream breaks behind an event.
+    pub reconnect: u16,
+}
+
+/// How late a delayed event is.
+pub const DELAY: Duration = Duration::from_millis(60);
+/// Streams that one call may lose to faults.
+const MAX_RESUMES: u32 = 100;
+
+/// What happens to one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Duplicate,
+    Delay,
+    Reorder,
+    Drop,
+    Reconnect,
+}
+
+impl Faults {
+    /// The fault of the next event: splitmix64.
+    fn next(&mut self) -> Fault {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.seed;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mut chance = u16::try_from((x ^ (x >> 31)) % 1000).unwrap_or(0);
+        let kinds = [
+            (self.duplicate, Fault::Duplicate),
+            (self.delay, Fault::Delay),
+            (self.reorder, Fault::Reorder),
+            (self.drop, Fault::Drop),
+            (self.reconnect, Fault::Reconnect),
+        ];
+        for (share, fault) in kinds {
+            if chance < share {
+                return fault;
+            }
+            chance -= share;
+        }
+        Fault::None
+    }
+}
+
+/// Makes the call at `target`; tells each entry as it happens and gives all.
 pub async fn make(
-    target: &str,
+    target: &Target,
     plan: Plan,
+    tell: impl FnMut(&Entry),
+) -> Result<Vec<Entry>, CallFailure> {
+    let caller = ScriptedCaller::new(plan.media.clone(), plan.turns.clone());
+    make_as(target, plan, Box::new(caller), Faults::default(), tell).await
+}
+
+/// The same with another caller than the plan's turns, and with faults on the way.
+pub async fn make_as(
+    target: &Target,
+    plan: Plan,
+    caller: Box<dyn Caller>,
+    faults: Faults,
     mut tell: impl FnMut(&Entry),
 ) -> Result<Vec<Entry>, CallFailure> {
     let header = Entry::Header(Box::new(header(&plan)));
@@ -107,7 +212,9 @@ pub async fn make(
         began: Instant::now(),
         speed: plan.speed.max(1),
         lengths: Arc::clone(&plan.lengths),
-        caller: ScriptedCaller::new(plan.media.clone(), plan.turns.clone()),
+        caller,
+        faults,
+        held: None,
         seq: 1,
         token: Vec::new(),
         kept: VecDeque::new(),
@@ -116,12 +223,23 @@ pub async fn make(
     };
     let from = plan.from.as_ref();
     let offer = wire::pb_offer(&plan.call, from, plan.locale, plan.at);
-    let mut line = gateway.dial(vec![offer]).await?;
+    let taken_by = Instant::now() + REDIAL;
+    let mut line = gateway.dial(vec![offer.clone()]).await?;
     loop {
         match gateway.serve(&mut line, &mut tell).await {
             Ok(()) => return Ok(gateway.entries),
-            Err(status) if is_lost(&status) && !gateway.token.is_empty() => {
+            // A gap is what the service refuses when events are lost on the way to it.
+            Err(status)
+                if (is_lost(&status) || status.code() == Code::FailedPrecondition)
+                    && !gateway.token.is_empty()
+                    && gateway.resumes < MAX_RESUMES =>
+            {
                 line = gateway.resume(&plan.call).await?;
+            }
+            // A turn that never came never happened: the offer is made again.
+            Err(status) if is_lost(&status) && Instant::now() < taken_by => {
+                tokio::time::sleep(REDIAL_EVERY).await;
+                line = gateway.dial(vec![offer.clone()]).await?;
             }
             Err(status) => return Err(CallFailure::Refused(Box::new(status))),
         }
@@ -129,25 +247,19 @@ pub async fn make(
 }
 
 fn header(plan: &Plan) -> Header {
-    Header {
-        format: FORMAT,
-        build: env!("CARGO_PKG_VERSION").to_owned(),
-        bundle: String::new(),
-        resume: 0,
-        skew_ms: 0,
-        offer: Offer {
-            call: plan.call.clone(),
-            call_key: plan.call.to_string(),
-            from: plan.from.clone(),
-            to: "3131".to_owned(),
-            locale: plan.locale,
-            capabilities: Capabilities {
-                recognizer: true,
-                transfer: true,
-            },
-            began: plan.at,
+    let offer = Offer {
+        call: plan.call.clone(),
+        call_key: plan.call.to_string(),
+        from: plan.from.clone(),
+        to: "3131".to_owned(),
+        locale: plan.locale,
+        capabilities: Capabilities {
+            recognizer: true,
+            transfer: true,
         },
-    }
+        began: plan.at,
+    };
+    Header::new(String::new(), 0, 0, offer)
 }
 
 /// A stream that broke, or a service that went down: the call goes on elsewhere.
@@ -165,11 +277,14 @@ struct Line {
 }
 
 struct Gateway<'t> {
-    target: &'t str,
+    target: &'t Target,
     began: Instant,
     speed: u32,
     lengths: Arc<Lengths>,
-    caller: ScriptedCaller,
+    caller: Box<dyn Caller>,
+    faults: Faults,
+    /// An event that waits for the next one.
+    held: Option<CallEvent>,
     seq: u64,
     token: Vec<u8>,
     /// Events that the newest token does not hold.
@@ -199,7 +314,7 @@ impl Gateway<'_> {
                 }
                 Err(_) if Instant::now() < give_up => tokio::time::sleep(REDIAL_EVERY).await,
                 Err(_) => {
-                    let target = self.target.to_owned();
+                    let target = self.target.to_string();
                     return Err(CallFailure::Unreachable { target });
                 }
             }
@@ -213,6 +328,7 @@ impl Gateway<'_> {
         let again = self.kept.iter().map(|(_, event)| event.clone());
         let first = [resumed].into_iter().chain(again).collect();
         self.resumes += 1;
+        self.held = None;
         self.dial(first).await
     }
 
@@ -227,6 +343,8 @@ impl Gateway<'_> {
             let next = self.caller.next().map(|at| self.moment(at));
             let wake = next.unwrap_or(alive).min(alive);
             tokio::select! {
+                // On virtual time a call is the same every time.
+                biased;
                 turn = line.turns.message() => match turn? {
                     Some(turn) => self.take(turn, tell),
                     None => return Err(Status::unavailable("the stream ended before the call")),
@@ -238,7 +356,7 @@ impl Gateway<'_> {
                         let _ = line.events.send(sign).await;
                         alive = Instant::now() + KEEP_ALIVE;
                     }
-                    self.go_on(line, tell).await;
+                    self.go_on(line, tell).await?;
                 }
             }
         }
@@ -246,7 +364,8 @@ impl Gateway<'_> {
     }
 
     /// Sends what has happened by now.
-    async fn go_on(&mut self, line: &Line, tell: &mut impl FnMut(&Entry)) {
+    async fn go_on(&mut self, line: &Line, tell: &mut impl FnMut(&Entry)) -> Result<(), Status> {
+        let mut broken = Ok(());
         let at = self.now();
         for event in self.caller.advance(at) {
             self.seq += 1;
@@ -260,9 +379,38 @@ impl Gateway<'_> {
             );
             if let Some(message) = wire::pb_event(self.seq, at.ms(), &event) {
                 self.kept.push_back((self.seq, message.clone()));
-                let _ = line.events.send(message).await;
+                broken = broken.and(self.send(line, message).await);
             }
         }
+        broken
+    }
+
+    /// Sends an event, with whatever goes wrong on the way. A stream that is gone shows at the next
+    /// turn.
+    async fn send(&mut self, line: &Line, message: CallEvent) -> Result<(), Status> {
+        let fault = self.faults.next();
+        let first = match fault {
+            Fault::Drop => None,
+            Fault::Reorder if self.held.is_none() => {
+                self.held = Some(message);
+                return Ok(());
+            }
+            Fault::Duplicate => {
+                let _ = line.events.send(message.clone()).await;
+                Some(message)
+            }
+            Fault::None | Fault::Delay | Fault::Reorder | Fault::Reconnect => Some(message),
+        };
+        if fault == Fault::Delay {
+            tokio::time::sleep(DELAY).await;
+        }
+        for message in first.into_iter().chain(self.held.take()) {
+            let _ = line.events.send(message).await;
+        }
+        if fault == Fault::Reconnect {
+            return Err(Status::unavailable("the stream was broken on purpose"));
+        }
+        Ok(())
     }
 
     fn take(&mut self, turn: CallTurn, tell: &mut impl FnMut(&Entry)) {
@@ -294,7 +442,7 @@ impl Gateway<'_> {
         line: &mut Line,
         tell: &mut impl FnMut(&Entry),
     ) -> Result<(), Status> {
-        self.go_on(line, tell).await;
+        self.go_on(line, tell).await?;
         let ended = tokio::time::timeout(FINISH, async {
             while let Some(turn) = line.turns.message().await? {
                 self.take(turn, tell);
@@ -307,12 +455,28 @@ impl Gateway<'_> {
     }
 }
 
-async fn channel(target: &str) -> Option<Channel> {
-    let endpoint = Channel::from_shared(target.to_owned()).ok()?;
-    endpoint.connect_timeout(FINISH).connect().await.ok()
+async fn channel(target: &Target) -> Option<Channel> {
+    let pipe = match target {
+        Target::At(url) => {
+            let endpoint = Channel::from_shared(url.clone()).ok()?;
+            return endpoint.connect_timeout(FINISH).connect().await.ok();
+        }
+        Target::Pipe(pipe) => pipe.clone(),
+    };
+    let dial = service_fn(move |_: Uri| {
+        let pipe = pipe.clone();
+        async move {
+            let (ours, theirs) = tokio::io::duplex(PIPE);
+            let gone = |_| io::Error::from(io::ErrorKind::ConnectionRefused);
+            pipe.send(Ok(theirs)).await.map_err(gone)?;
+            io::Result::Ok(TokioIo::new(ours))
+        }
+    });
+    let endpoint = Channel::from_static("http://pipe");
+    endpoint.connect_with_connector(dial).await.ok()
 }
 
-async fn open(target: &str, first: &[CallEvent]) -> Result<Line, Option<Status>> {
+async fn open(target: &Target, first: &[CallEvent]) -> Result<Line, Option<Status>> {
     let channel = channel(target).await.ok_or(None)?;
     let (events, receiver) = mpsc::channel(QUEUE);
     for event in first {

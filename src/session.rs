@@ -15,8 +15,8 @@ use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Turn};
 use crate::dialog::event::{Event, Offer};
 use crate::fallback::{Fallback, Mind};
+use crate::journal::Header;
 use crate::journal::recorder::{CallRecorder, Recorder};
-use crate::journal::{FORMAT, Header};
 use crate::lookup::{Attempt, Network, TicketResult};
 use crate::time::CallTime;
 use crate::token::{Envelope, Sealer};
@@ -109,7 +109,7 @@ impl<N: Network> Session<N> {
         let mind = Mind::Dialog(Box::new(dialog));
         let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms);
         session.envelope.acked_event_seq = 1;
-        let reply = session.reply(turn);
+        let reply = session.reply(CallTime::ZERO, turn);
         (session, reply)
     }
 
@@ -143,7 +143,7 @@ impl<N: Network> Session<N> {
             session.step(None, event)
         } else {
             let turn = session.mind.hand_over(base);
-            session.reply(turn)
+            session.reply(base, turn)
         };
         (session, reply)
     }
@@ -155,14 +155,12 @@ impl<N: Network> Session<N> {
         sealer: Sealer,
         skew_ms: i64,
     ) -> Self {
-        let header = Header {
-            format: FORMAT,
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            bundle: envelope.bundle.clone(),
-            resume: envelope.resume,
+        let header = Header::new(
+            envelope.bundle.clone(),
+            envelope.resume,
             skew_ms,
-            offer: envelope.offer.clone(),
-        };
+            envelope.offer.clone(),
+        );
         Self {
             recorder: shared.recorder.begin(header),
             shared,
@@ -212,10 +210,11 @@ impl<N: Network> Session<N> {
 
     /// An acknowledgement without anything to do: for a duplicate.
     pub fn acknowledge(&mut self) -> Reply {
-        self.reply(Turn {
+        let turn = Turn {
             actions: Vec::new(),
             wake_at: self.wake_at,
-        })
+        };
+        self.reply(self.now(), turn)
     }
 
     /// What a back end or a timer leads to.
@@ -273,11 +272,10 @@ impl<N: Network> Session<N> {
         } else {
             self.mind.handle(at, event, &self.envelope.context)
         };
-        self.reply(turn)
+        self.reply(at, turn)
     }
 
-    fn reply(&mut self, turn: Turn) -> Reply {
-        let at = self.now();
+    fn reply(&mut self, at: CallTime, turn: Turn) -> Reply {
         for action in &turn.actions {
             self.recorder.action(at, action);
             self.start(action);

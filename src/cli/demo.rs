@@ -14,7 +14,7 @@ use crate::caller::MediaSide;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::client;
-use crate::client::Plan;
+use crate::client::{Plan, Target};
 use crate::clock;
 use crate::dialog::event::TransferResult;
 use crate::gateway::{Gateway, Settings};
@@ -208,6 +208,7 @@ async fn demo(args: &Args) -> Result<bool, String> {
             names.join(", ")
         ));
     }
+    let target = Target::At(target);
     let lengths = client::lengths(&target).await.map_err(|e| e.to_string())?;
     let lengths = Arc::new(lengths);
     let mut calls = JoinSet::new();
@@ -313,8 +314,14 @@ async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
     let (root, mock) = mock(LINE_TEST).await?;
     let back_ends =
         TmForum::new(network::Settings::new(root)).map_err(|error| error.to_string())?;
-    let target = serve(bundle, back_ends, ClockSource::Server).await?;
-    Ok((target, mock))
+    let shared = Shared {
+        network: Arc::new(back_ends),
+        recorder: Recorder::nowhere(),
+        clock: ClockSource::Server,
+    };
+    let (listener, url) = listen().await?;
+    tokio::spawn(service(bundle, shared)?.serve(listener, std::future::pending()));
+    Ok((url, mock))
 }
 
 /// The mocked back ends in this process, on a free port, until the process ends; where they are.
@@ -325,26 +332,17 @@ pub(super) async fn mock(line_test: Duration) -> Result<(String, Arc<Mock>), Str
     Ok((root, mock))
 }
 
-/// A service in this process, on a free port, until the process ends; where it is.
-pub(super) async fn serve<N: Network + 'static>(
+/// A service of this process, with a key of its own.
+pub(super) fn service<N: Network>(
     bundle: Arc<Bundle>,
-    network: N,
-    clock: ClockSource,
-) -> Result<String, String> {
-    let shared = Shared {
-        network: Arc::new(network),
-        recorder: Recorder::nowhere(),
-        clock,
-    };
+    shared: Shared<N>,
+) -> Result<Gateway<N>, String> {
     let key = MasterKey {
         id: 1,
         secret: secret()?,
     };
     let keys = TokenKeys::new(vec![key]).ok_or("no key")?;
-    let gateway = Gateway::new(Settings::default(), bundle, shared, keys);
-    let (listener, target) = listen().await?;
-    tokio::spawn(gateway.serve(listener, std::future::pending()));
-    Ok(target)
+    Ok(Gateway::new(Settings::default(), bundle, shared, keys))
 }
 
 async fn listen() -> Result<(TcpListener, String), String> {

@@ -56,9 +56,8 @@ enum Sent {
 async fn post(network: &TmForum, order: &TicketOrder, until: Instant) -> Sent {
     let body = serde_json::to_vec(&body(order)).unwrap_or_default();
     let headers = [("Idempotency-Key", order.key.as_str())];
-    let url = network.url(path::TICKET);
     let answer: Result<TroubleTicket, Failure> =
-        network.http.post(&url, &headers, body, until).await;
+        network.http.post(path::TICKET, &headers, body, until).await;
     match answer {
         Ok(ticket) if is_ours(&ticket, order) => {
             Sent::Ended(TicketResult::Created { id: ticket.id })

@@ -67,7 +67,11 @@ async fn every_call_is_made_to_its_end_and_every_event_is_answered() {
 #[tokio::test]
 async fn calls_come_at_a_rate_and_at_a_pace() {
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
-    let mut plan = plan(&replica, situation(SILENT, Disposition::TransferredOperator), 20);
+    let mut plan = plan(
+        &replica,
+        situation(SILENT, Disposition::TransferredOperator),
+        20,
+    );
     plan.pattern = Pattern::Open { rate: 1_000.0 };
     plan.think = Duration::from_micros(300);
     plan.jitter_percent = 100;

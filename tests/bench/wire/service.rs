@@ -12,7 +12,9 @@ use dana::dialog::action::Action;
 use dana::dialog::event::{Capabilities, Offer};
 use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
+use dana::journal::Retention;
 use dana::journal::recorder::Recorder;
+use dana::journal::seal::Keys;
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
 use dana::lookup::{
@@ -177,7 +179,9 @@ fn dana(bundle: Arc<Bundle>, folder: &Path) -> Gateway<BackEnds> {
         max_connections: 10_000,
         ..Settings::default()
     };
-    let recorder = Recorder::to_folder(folder).expect("a folder");
+    // Sealed, as the service writes them.
+    let sealing = Keys::new([(1, [9; 32])]);
+    let recorder = Recorder::to_folder(folder, sealing, Retention::FOR_EVER).expect("a folder");
     Gateway::new(settings, bundle, shared(recorder), keys())
 }
 

@@ -217,7 +217,9 @@ fn growth(_: &Run) {
         "Calls at once, each with an event every 3 s ± 50 %, {A_CONNECTION} calls on a \
          connection:\n"
     );
-    println!("| | calls | p50 | p99 | p99.9 | memory | a call | |\n|---|--:|--:|--:|--:|--:|--:|---|");
+    println!(
+        "| | calls | p50 | p99 | p99.9 | memory | a call | |\n|---|--:|--:|--:|--:|--:|--:|---|"
+    );
     for kind in Kind::ALL {
         for calls in GROWTH {
             if kind != Kind::Dana && calls != GROWTH[4] {
@@ -260,5 +262,8 @@ fn runtimes(run: &Run) {
         }
     }
     let [one, two] = rates.map(|rates| spread(rates).0);
-    println!("| 1 | {one:.0} | 1.00 |\n| 2 | {two:.0} | {:.2} |", two / one);
+    println!(
+        "| 1 | {one:.0} | 1.00 |\n| 2 | {two:.0} | {:.2} |",
+        two / one
+    );
 }
