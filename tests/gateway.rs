@@ -6,7 +6,6 @@ mod bad_input;
 mod certificates;
 mod crowd;
 mod load;
-mod load;
 mod overload;
 mod prompts;
 mod round_trip;

@@ -272,10 +272,6 @@ impl CallRecorder {
         true
     }
 
-    #[expect(
-        clippy::result_large_err,
-        reason = "the message comes back whole, as in std"
-    )]
     fn send(&self, message: Message) -> Result<(), Message> {
         let Target::Folder(queue) = &self.target else {
             return Ok(());
