@@ -6,6 +6,7 @@
 pub mod against;
 pub mod archive;
 mod back_ends;
+pub mod calls;
 pub mod check;
 pub mod config;
 pub mod demo;
@@ -20,6 +21,7 @@ pub mod prompts;
 pub mod prove;
 pub mod recordings;
 pub mod replay;
+pub mod report;
 pub mod serve;
 pub mod speaker;
 pub mod status;
@@ -28,6 +30,7 @@ pub mod tape;
 pub mod test;
 pub mod train;
 pub mod understand;
+pub mod weight;
 
 use std::process::ExitCode;
 
@@ -67,12 +70,16 @@ enum Command {
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
     Demo(demo::Args),
-    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
-    Load(load::Args),
+    /// Recorded calls: list, show, export, verify, prune.
+    Calls(calls::Args),
+    /// What a stretch of traffic came to: containment, reasons, back ends, silences.
+    Report(report::Args),
     /// Packed files of recordings: pack what a service wrote, make what could have been.
     Archive(archive::Args),
     /// Replay recorded calls: which would end otherwise?
     Replay(replay::Args),
+    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
+    Load(load::Args),
     /// The service.
     Serve(serve::Args),
     /// What a running service says of itself.
@@ -97,8 +104,10 @@ pub fn main() -> ExitCode {
             Command::Prompts(args) => prompts::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
-            Command::Load(args) => load::run(&args),
+            Command::Calls(args) => calls::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Archive(args) => archive::run(&args),
+            Command::Load(args) => load::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
