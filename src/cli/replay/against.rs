@@ -42,7 +42,7 @@ const TOLD: usize = 20;
 
 /// Options of `dana replay --against`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(super) struct Options {
     /// Through the gRPC service, as a gateway would: `own`, on virtual time, or `http://host:port`,
     /// whose setting gateway.clock has to be "gateway".
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["what_if", "show", "expect", "html"])]
