@@ -24,6 +24,7 @@
 //! | [`clock`] | the one reading of the wall clock |
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
+//! | [`store`] | ticket intents, call records, bundles: what outlives a process |
 //! | [`session`] | one live call, the only clock |
 //! | [`gateway`] | the gRPC service |
 //! | [`client`] | a scripted gateway client |
@@ -53,6 +54,7 @@ pub mod proof;
 pub mod script;
 pub mod serve;
 pub mod session;
+pub mod store;
 pub mod time;
 pub mod token;
 pub mod understanding;

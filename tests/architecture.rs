@@ -43,6 +43,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("token", "call dialog time"),
     ("fallback", "call dialog time"),
     ("network", "call clock lookup time"),
+    ("store", "call clock"),
     (
         "session",
         "bundle dialog fallback journal lookup time token",

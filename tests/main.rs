@@ -13,5 +13,6 @@ mod journal;
 mod network;
 mod prompts;
 mod proof;
+mod store;
 mod supervisor;
 mod understanding;
