@@ -25,6 +25,7 @@
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
 //! | [`store`] | ticket intents, call records, bundles: what outlives a process |
+//! | [`tickets`] | created exactly once |
 //! | [`session`] | one live call, the only clock |
 //! | [`gateway`] | the gRPC service |
 //! | [`client`] | a scripted gateway client |
@@ -55,6 +56,7 @@ pub mod script;
 pub mod serve;
 pub mod session;
 pub mod store;
+pub mod tickets;
 pub mod time;
 pub mod token;
 pub mod understanding;

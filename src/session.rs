@@ -12,8 +12,8 @@ use tokio::time::{Instant, Sleep};
 
 use crate::bundle::Bundle;
 use crate::dialog::Dialog;
-use crate::dialog::action::{Action, Turn};
-use crate::dialog::event::{Event, Offer};
+use crate::dialog::action::{Action, TicketState, TransferContext, Turn};
+use crate::dialog::event::{EndedBy, Event, Offer, TransferResult};
 use crate::fallback::{Fallback, Mind};
 use crate::journal::recorder::{CallRecorder, Recorder};
 use crate::journal::{FORMAT, Header};
@@ -73,6 +73,13 @@ pub enum Refusal {
     TooManyEvents,
 }
 
+/// A turn that hands a caller over whose order is unconfirmed: it is given when the operator owns the
+/// order, which the network answers within a second.
+struct Held {
+    turn: Turn,
+    handed: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
 /// One live call.
 pub struct Session<N> {
     shared: Arc<Shared<N>>,
@@ -88,6 +95,9 @@ pub struct Session<N> {
     /// Until this event has been taken after a resume, no timer fires.
     owed_events: u64,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Event> + Send>>>,
+    held: Option<Held>,
+    /// The transfer that rings with an order that was handed over.
+    handed: Option<u32>,
     /// Events that may still come at once.
     allowance: u32,
     allowance_at: CallTime,
@@ -107,18 +117,19 @@ impl<N: Network> Session<N> {
         let mind = Mind::Dialog(Box::new(dialog));
         let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms);
         session.envelope.acked_event_seq = 1;
-        let reply = session.reply(turn);
+        let reply = session.give(turn);
         (session, reply)
     }
 
-    /// A call that goes on. `bundle` is the one that the token names, if this service has it.
+    /// A call that goes on. `bundle` is the one that the token names, if this service has it. Without
+    /// a reply, the turn is held.
     pub fn resumed(
         shared: Arc<Shared<N>>,
         bundle: Option<Arc<Bundle>>,
         mut envelope: Envelope,
         sealer: Sealer,
         resume: (u64, u32),
-    ) -> (Self, Reply) {
+    ) -> (Self, Option<Reply>) {
         let (last_event_seq, offset_ms) = resume;
         envelope.resume = envelope.resume.saturating_add(1);
         let dialog = bundle.and_then(|bundle| Dialog::from_bytes(bundle, &envelope.state));
@@ -173,6 +184,8 @@ impl<N: Network> Session<N> {
             wake_at: None,
             owed_events: 0,
             running: FuturesUnordered::new(),
+            held: None,
+            handed: None,
             allowance: EVENTS_AT_ONCE,
             allowance_at: CallTime::ZERO,
         }
@@ -183,7 +196,12 @@ impl<N: Network> Session<N> {
         self.mind.is_over()
     }
 
-    /// A gateway's event; `None` for a duplicate.
+    /// Whether a turn waits for the store: nothing is taken before it is given.
+    pub const fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// A gateway's event; a duplicate is acknowledged again. Without a reply, the turn is held.
     pub fn event(
         &mut self,
         seq: u64,
@@ -195,7 +213,7 @@ impl<N: Network> Session<N> {
         }
         let next = self.envelope.acked_event_seq.saturating_add(1);
         if seq < next {
-            return Ok(None);
+            return Ok(Some(self.acknowledge()));
         }
         if seq > next {
             return Err(Refusal::SequenceGap);
@@ -205,29 +223,47 @@ impl<N: Network> Session<N> {
             self.since = Instant::now();
         }
         self.envelope.acked_event_seq = seq;
-        Ok(Some(self.step(Some(seq), event)))
+        Ok(self.step(Some(seq), event))
     }
 
-    /// An acknowledgement without anything to do: for a duplicate.
-    pub fn acknowledge(&mut self) -> Reply {
-        self.reply(Turn {
+    /// An acknowledgement without anything to do.
+    fn acknowledge(&mut self) -> Reply {
+        self.give(Turn {
             actions: Vec::new(),
             wake_at: self.wake_at,
         })
     }
 
-    /// What a back end or a timer leads to.
+    /// What the store, a back end or a timer leads to.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        loop {
+            if let Some(held) = &mut self.held {
+                if held.handed.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                let turn = self.held.take().map(|held| held.turn).unwrap_or_default();
+                return Poll::Ready(self.give(turn));
+            }
+            let Some(event) = self.happens(cx) else {
+                return Poll::Pending;
+            };
+            if let Some(reply) = self.step(None, event) {
+                return Poll::Ready(reply);
+            }
+        }
+    }
+
+    fn happens(&mut self, cx: &mut Context<'_>) -> Option<Event> {
         if let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx) {
-            return Poll::Ready(self.step(None, event));
+            return Some(event);
         }
         let awaited = self.envelope.acked_event_seq < self.owed_events;
         let timed = self.wake_at.is_some() && !awaited;
-        if timed && self.wake.as_mut().poll(cx).is_ready() {
+        let woke = timed && self.wake.as_mut().poll(cx).is_ready();
+        woke.then(|| {
             self.wake_at = None;
-            return Poll::Ready(self.step(None, Event::Woke));
-        }
-        Poll::Pending
+            Event::Woke
+        })
     }
 
     fn now(&self) -> CallTime {
@@ -247,9 +283,10 @@ impl<N: Network> Session<N> {
         allowed
     }
 
-    fn step(&mut self, seq: Option<u64>, event: Event) -> Reply {
+    fn step(&mut self, seq: Option<u64>, event: Event) -> Option<Reply> {
         let at = self.now();
         self.recorder.event(at, seq, &event);
+        self.take_back(&event);
         let turn = if at > MAX_CALL && self.mind.is_dialog() {
             self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
             self.mind.hand_over(at)
@@ -259,7 +296,37 @@ impl<N: Network> Session<N> {
         self.reply(turn)
     }
 
-    fn reply(&mut self, turn: Turn) -> Reply {
+    /// Gives the turn, or holds it: before an operator is told to create a ticket if it is absent,
+    /// nobody else may.
+    fn reply(&mut self, turn: Turn) -> Option<Reply> {
+        let Some((transfer, key)) = turn.actions.iter().find_map(hands_over) else {
+            return Some(self.give(turn));
+        };
+        self.handed = Some(transfer);
+        let network = Arc::clone(&self.shared.network);
+        let handed = Box::pin(async move { network.hand_over(key).await });
+        self.held = Some(Held { turn, handed });
+        None
+    }
+
+    /// An order that was handed over comes back when no operator took the caller.
+    fn take_back(&mut self, event: &Event) {
+        let missed = match event {
+            Event::TransferFinished { result, .. } => *result != TransferResult::Connected,
+            Event::ActionFailed { action, .. } => self.handed == Some(*action),
+            Event::CallEnded { by, .. } => self.handed.is_some() && *by != EndedBy::Operator,
+            _ => return,
+        };
+        let over = matches!(event, Event::TransferFinished { .. }) || missed;
+        if over {
+            self.handed = None;
+        }
+        if let Some(key) = unconfirmed(&self.envelope.context).filter(|_| missed) {
+            self.shared.network.take_back(key);
+        }
+    }
+
+    fn give(&mut self, turn: Turn) -> Reply {
         let at = self.now();
         for action in &turn.actions {
             self.recorder.action(at, action);
@@ -311,4 +378,18 @@ impl<N: Network> Session<N> {
             }));
         }
     }
+}
+
+/// The key of an order that may or may not have become a ticket.
+fn unconfirmed(context: &TransferContext) -> Option<String> {
+    let unconfirmed = context.ticket_state == Some(TicketState::Unconfirmed);
+    context.ticket_key.clone().filter(|_| unconfirmed)
+}
+
+/// The transfer that hands an unconfirmed order over, and its key.
+fn hands_over(action: &Action) -> Option<(u32, String)> {
+    let Action::Transfer(transfer) = action else {
+        return None;
+    };
+    Some((transfer.id, unconfirmed(&transfer.context)?))
 }

@@ -44,6 +44,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("fallback", "call dialog time"),
     ("network", "call clock lookup time"),
     ("store", "call clock"),
+    ("tickets", "lookup store"),
     (
         "session",
         "bundle dialog fallback journal lookup time token",
@@ -55,11 +56,11 @@ const ROOMS: &[(&str, &str)] = &[
     ("client", "call caller dialog gateway journal time"),
     (
         "serve",
-        "bundle call gateway journal lookup network problem session token",
+        "bundle call gateway journal lookup network problem session store tickets token",
     ),
     (
         "cli",
-        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session time token understanding",
+        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session store tickets time token understanding",
     ),
 ];
 
@@ -80,6 +81,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
         &["src/audio/"],
     ),
     (&["rodio"], &["src/cli/speaker.rs"]),
+    (&["sqlx"], &["src/store/"]),
     (&["std::env"], &["src/serve/config.rs"]),
     (
         &[
@@ -100,6 +102,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
             "src/session.rs",
             "src/gateway/",
             "src/network/",
+            "src/tickets/",
             "src/client.rs",
             "src/cli/",
         ],

@@ -15,4 +15,5 @@ mod prompts;
 mod proof;
 mod store;
 mod supervisor;
+mod tickets;
 mod understanding;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::bundle::Bundle;
@@ -29,6 +30,9 @@ use crate::problem::Source;
 use crate::script::parse;
 use crate::script::render;
 use crate::session::{ClockSource, Shared};
+use crate::store::memory::Memory;
+use crate::tickets;
+use crate::tickets::Desk;
 use crate::token::{MasterKey, TokenKeys};
 
 /// Options of `dana demo`.
@@ -307,8 +311,19 @@ async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
     let (root, mock) = mock(LINE_TEST).await?;
     let back_ends =
         TmForum::new(network::Settings::new(root)).map_err(|error| error.to_string())?;
-    let target = serve(bundle, back_ends, ClockSource::Server).await?;
+    let desk = desk(back_ends);
+    tokio::spawn({
+        let desk = desk.clone();
+        async move { desk.work("demo".to_owned(), std::future::pending()).await }
+    });
+    let target = serve(bundle, desk, ClockSource::Server).await?;
     Ok((target, mock))
+}
+
+/// A ticket desk that remembers as long as this process lives.
+pub(super) fn desk(back_ends: TmForum) -> Desk<Memory, TmForum> {
+    let settings = tickets::Settings::default();
+    Desk::new(Memory::default(), back_ends, settings, Handle::current())
 }
 
 /// The mocked back ends in this process, on a free port, until the process ends; where they are.

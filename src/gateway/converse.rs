@@ -72,15 +72,18 @@ impl<N: Network> Converse<N> {
     }
 
     /// The first message makes the call.
-    fn begin(&mut self, event: &CallEvent) -> Result<CallTurn, Refused> {
+    fn begin(&mut self, event: &CallEvent) -> Result<Option<CallTurn>, Refused> {
         let (live, reply) = match wire::first(event) {
-            First::Offered(offered) if event.seq == 1 => self.offered(*offered)?,
+            First::Offered(offered) if event.seq == 1 => {
+                let (live, reply) = self.offered(*offered)?;
+                (live, Some(reply))
+            }
             First::Offered(_) => return Err(Refused::SequenceStartsAtOne),
             First::Resumed(resumed) => self.resumed(&resumed)?,
             First::Other => return Err(Refused::FirstMessageNotAnOffer),
         };
         self.call = Some(live);
-        Ok(turn(reply))
+        Ok(reply.map(turn))
     }
 
     fn offered(&self, offered: Offered) -> Result<(Live<N>, Reply), Refused> {
@@ -126,7 +129,7 @@ impl<N: Network> Converse<N> {
         ))
     }
 
-    fn resumed(&self, resumed: &Resumed) -> Result<(Live<N>, Reply), Refused> {
+    fn resumed(&self, resumed: &Resumed) -> Result<(Live<N>, Option<Reply>), Refused> {
         let inner = &self.inner;
         let call = resumed.call.as_ref().ok_or(Refused::BadCallId)?;
         let gateway = &inner.settings.gateway_id;
@@ -175,8 +178,7 @@ impl<N: Network> Converse<N> {
         }
         let (seq, offset_ms) = (event.seq, event.offset_ms);
         match live.session.event(seq, offset_ms, wire::event(event)) {
-            Ok(Some(reply)) => Ok(Some(turn(reply))),
-            Ok(None) => Ok(Some(turn(live.session.acknowledge()))),
+            Ok(reply) => Ok(reply.map(turn)),
             Err(Refusal::SequenceGap) => Err(Refused::SequenceGap),
             Err(Refusal::TooManyEvents) => Err(Refused::TooManyEvents),
         }
@@ -185,7 +187,7 @@ impl<N: Network> Converse<N> {
     fn taken(&mut self, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
         let turn = match &mut self.call {
             Some(live) => Self::event(live, event)?,
-            None => Some(self.begin(&event)?),
+            None => self.begin(&event)?,
         };
         self.silence.as_mut().reset(Instant::now() + IDLE);
         self.finished = self
@@ -220,7 +222,14 @@ impl<N: Network> Stream for Converse<N> {
             Some(Notice::Draining) => return this.end(Refused::Draining),
             None => {}
         }
-        while let Poll::Ready(event) = Pin::new(&mut this.events).poll_next(cx) {
+        while !this
+            .call
+            .as_ref()
+            .is_some_and(|live| live.session.is_held())
+        {
+            let Poll::Ready(event) = Pin::new(&mut this.events).poll_next(cx) else {
+                break;
+            };
             match event {
                 Some(Ok(event)) => match this.taken(event) {
                     Ok(Some(turn)) => return Poll::Ready(Some(Ok(turn))),

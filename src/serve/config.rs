@@ -21,6 +21,7 @@ use crate::call::named;
 use crate::problem::Problems;
 use crate::problem::Source;
 use crate::problem::did_you_mean;
+use crate::store::StoreUrl;
 
 /// Where the file is looked for if nobody names one; it need not be there.
 const DEFAULT_FILE: &str = "dana.toml";
@@ -88,8 +89,18 @@ settings! {
         "longest wait for a line test, in ms: it runs while the caller is asked";
     ticket_ms: NonZeroU32 = "network.ticket_ms", "7500",
         "longest wait for a ticket, in ms: after 8 s the caller is told that it is unconfirmed";
+    store: Optional<StoreUrl> = "store.url", "",
+        "ticket intents, call records, bundles: sqlite:PATH or postgres://…; empty is dana.db in the state folder";
+    keep_days: NonZeroU32 = "store.keep_days", "365",
+        "call records and tickets that have ended are forgotten after so many days";
     safe_repost: bool = "tickets.safe_repost", "false",
         "the ticket system keeps Idempotency-Key: a lost answer may be asked again";
+    quiet_s: NonZeroU32 = "tickets.quiet_s", "120",
+        "the ticket system may still take a request sent so many seconds ago: not found before is no evidence";
+    park_hours: NonZeroU32 = "tickets.park_hours", "72",
+        "a ticket that is not confirmed after so many hours is left to operators";
+    backlog_per_second: NonZeroU32 = "tickets.backlog_per_second", "10",
+        "tickets sent after their calls, a second at most";
     log_level: LogLevel = "log.level", "info",
         "error, warn, info, debug or trace";
     log_format: LogFormat = "log.format", "text",
@@ -204,6 +215,12 @@ impl Config {
     /// The folder of journals and call records.
     pub fn journal(&self) -> &Path {
         self.journal.0.as_deref().unwrap_or(&self.state)
+    }
+
+    /// Where the store is.
+    pub fn store(&self) -> StoreUrl {
+        let own = || StoreUrl::sqlite(&self.state.join("dana.db"));
+        self.store.0.clone().unwrap_or_else(own)
     }
 
     /// As a configuration file, each setting with what it is; passwords in URLs hidden.
@@ -377,6 +394,16 @@ forms! {
     Clock, "server or gateway";
     LogLevel, "error, warn, info, debug or trace";
     LogFormat, "text or json";
+}
+
+impl Form for StoreUrl {
+    const WHAT: &'static str = "sqlite:PATH or a URL that begins with postgres://";
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl Form for PathBuf {

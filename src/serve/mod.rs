@@ -1,6 +1,7 @@
 //! Configuration and wiring of the service: the one place that knows all of its parts.
 
 pub mod config;
+pub mod desk;
 pub mod keys;
 
 use std::future::Future;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::bundle::{Bundle, BundleError};
@@ -18,11 +20,13 @@ use crate::gateway;
 use crate::gateway::Gateway;
 use crate::journal::recorder::Recorder;
 use crate::lookup::Network;
-use crate::network;
 use crate::network::TmForum;
 use crate::serve::config::{Clock, Config};
 use crate::serve::keys::KeyError;
 use crate::session::{ClockSource, Shared};
+use crate::store::StoreError;
+use crate::store::sql::Sql;
+use crate::tickets::Desk;
 use crate::token::{MasterKey, TokenKeys};
 
 /// Connections that wait to be accepted.
@@ -42,6 +46,9 @@ pub enum ServeError {
     /// There is no key.
     #[error("the file of token keys has no key in it")]
     NoKey,
+    /// The store.
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// TLS towards the back ends.
     #[error("cannot set up HTTP to the back ends: {0}")]
     Http(String),
@@ -55,9 +62,14 @@ pub enum ServeError {
     },
 }
 
+type ServiceDesk = Desk<Sql, TmForum>;
+
 /// The parts of a service that is not running yet.
 pub struct Service {
-    gateway: Gateway<TmForum>,
+    gateway: Gateway<ServiceDesk>,
+    desk: ServiceDesk,
+    /// Where the store lives, and all that outlives a call.
+    home: Runtime,
     recorder: Recorder,
     listen: SocketAddr,
     workers: usize,
@@ -86,8 +98,11 @@ impl Service {
             "cannot write to the journal's folder `{}`",
             folder.display()
         )))?;
-        let network =
-            TmForum::new(back_ends(config)).map_err(|e| ServeError::Http(e.to_string()))?;
+        let home = runtime().map_err(io("cannot start a runtime".to_owned()))?;
+        let desk = home.block_on(async {
+            let store = desk::store(config).await?;
+            desk::desk(config, store)
+        })?;
         let max_calls = usize::try_from(config.call_limit.get()).unwrap_or(usize::MAX);
         let settings = gateway::Settings {
             max_calls,
@@ -98,7 +113,7 @@ impl Service {
             Clock::Gateway => ClockSource::Gateway,
         };
         let shared = Shared {
-            network: Arc::new(network),
+            network: Arc::new(desk.clone()),
             recorder: recorder.clone(),
             clock,
         };
@@ -108,6 +123,8 @@ impl Service {
         let workers = if workers == 0 { cores } else { workers };
         Ok(Self {
             gateway,
+            desk,
+            home,
             recorder,
             listen: config.listen,
             workers,
@@ -125,7 +142,6 @@ impl Service {
             let what = what.to_owned();
             move |source| ServeError::Io { what, source }
         };
-        let here = runtime().map_err(io("cannot start a runtime"))?;
         let (stop, stopped) = watch::channel(());
         let mut threads = Vec::new();
         let mut listen = self.listen;
@@ -142,19 +158,35 @@ impl Service {
             }));
         }
         ready(listen);
-        here.block_on(shutdown);
-        drop(stop);
-        for thread in threads {
-            // A worker that panicked has said so.
-            let _ = thread.join();
-        }
+        let holder = format!("{}:{listen}", std::process::id());
+        let mut stopping = stop.subscribe();
+        let work = self.desk.clone();
+        self.home.spawn(async move {
+            let stop = async {
+                let _ = stopping.changed().await;
+            };
+            work.work(holder, stop).await;
+        });
+        self.home.block_on(async {
+            shutdown.await;
+            drop(stop);
+            // The store goes on answering until the last call has been handed back.
+            let joined = tokio::task::spawn_blocking(move || {
+                for thread in threads {
+                    // A worker that panicked has said so.
+                    let _ = thread.join();
+                }
+            });
+            let _ = joined.await;
+            self.desk.store().close().await;
+        });
         self.recorder.flush(FLUSH);
         Ok(())
     }
 }
 
 fn serve<N: Network>(
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
     listener: TcpListener,
     gateway: Gateway<N>,
     mut stopped: watch::Receiver<()>,
@@ -168,7 +200,7 @@ fn serve<N: Network>(
     }
 }
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
+fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -186,15 +218,4 @@ fn share(at: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseport(true)?;
     socket.bind(at)?;
     socket.listen(BACKLOG)
-}
-
-fn back_ends(config: &Config) -> network::Settings {
-    let ms = |ms: std::num::NonZeroU32| Duration::from_millis(u64::from(ms.get()));
-    network::Settings {
-        read: ms(config.read_ms),
-        line_test: ms(config.line_test_ms),
-        ticket: ms(config.ticket_ms),
-        safe_repost: config.safe_repost,
-        ..network::Settings::new(config.root.reveal())
-    }
 }

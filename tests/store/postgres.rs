@@ -10,7 +10,6 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use dana::store::sql::Sql;
 use dana::store::{Recorded, Store, StoreError, StoreUrl};
 use sqlx::{Connection, Executor, PgConnection};
-use tempfile::TempDir;
 
 use super::*;
 
@@ -21,8 +20,8 @@ as() { "$@"; }
 if [ "$(id -u)" = 0 ]; then chown nobody "$folder"; as() { setpriv --reuid=nobody --clear-groups "$@"; }; fi
 cd "$folder"
 as "$bin/initdb" -D "$folder/data" -U dana -A trust -E UTF8 --locale=C > "$folder/log" 2>&1 &&
-    as "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/server" start \
-        -o "-k $folder -c listen_addresses= -c max_connections=300" >> "$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
+    printf "unix_socket_directories = '%s'\nlisten_addresses = ''\nmax_connections = 300\n" "$folder" >> "$folder/data/postgresql.conf" &&
+    as "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/server" start >> "$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
 echo ready
 while read -r command; do as "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/server" $command >> "$folder/log" 2>&1; echo "$command $?"; done
 as "$bin/pg_ctl" -D "$folder/data" -m immediate stop >> "$folder/log" 2>&1
@@ -154,4 +153,45 @@ pub(crate) async fn database() -> Option<StoreUrl> {
 pub(super) async fn postgres() -> Option<Sql> {
     let url = database().await?;
     Some(Sql::open(&url).await.expect("a store"))
+}
+
+/// What a killed server had said yes to is there when it comes back, without a new connection
+/// string and without a restart of ours.
+#[tokio::test]
+async fn s8_s12_a_server_that_dies_and_comes_back_keeps_what_it_said_yes_to() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    let url = server.database().await;
+    let store = Sql::open(&url).await.expect("a store");
+    let mut said_yes = Vec::new();
+    for index in 0..40 {
+        if index == 20 {
+            server.control("-m immediate stop");
+            let away = store.record(&order("away", 500), MINUTE).await;
+            assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
+            let opened = Sql::open(&url).await;
+            assert!(matches!(opened, Err(StoreError::Away(_))), "{opened:?}");
+            server.control("start");
+        }
+        let made = order(&format!("c-{index}"), index);
+        if matches!(store.record(&made, MINUTE).await, Ok(Recorded::New { .. })) {
+            said_yes.push(made);
+        }
+    }
+    assert_eq!(said_yes.len(), 40);
+    for made in said_yes {
+        let known = store.intent(&made.key).await.expect("an answer");
+        assert_eq!(known.map(|intent| intent.order), Some(made));
+    }
+}
+
+/// Two builds that start at the same moment make the tables once.
+#[tokio::test]
+async fn s16_tables_are_made_once() {
+    let Some(url) = database().await else { return };
+    let (one, two, three) = tokio::join!(Sql::open(&url), Sql::open(&url), Sql::open(&url));
+    for store in [one, two, three] {
+        assert_eq!(store.expect("a store").publications(1).await, Ok(vec![]));
+    }
 }

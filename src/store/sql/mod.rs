@@ -188,7 +188,14 @@ fn damaged(path: &Path, error: &sqlx::Error) -> StoreError {
     ))
 }
 
+/// At the opening: a server that is not there, or not yet, may come; anything else will not.
 pub(super) fn unusable(error: &sqlx::Error) -> StoreError {
+    let starting = error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("57P03"));
+    if starting || matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
+        return StoreError::Away(error.to_string());
+    }
     StoreError::Unusable(format!("cannot open the store: {error}"))
 }
 
