@@ -311,16 +311,16 @@ impl<N: Network> Session<N> {
 
     /// An order that was handed over comes back when no operator took the caller.
     fn take_back(&mut self, event: &Event) {
-        let missed = match event {
-            Event::TransferFinished { result, .. } => *result != TransferResult::Connected,
-            Event::ActionFailed { action, .. } => self.handed == Some(*action),
-            Event::CallEnded { by, .. } => self.handed.is_some() && *by != EndedBy::Operator,
-            _ => return,
-        };
-        let over = matches!(event, Event::TransferFinished { .. }) || missed;
-        if over {
+        let missed = if let Event::TransferFinished { result, .. } = event {
             self.handed = None;
-        }
+            *result != TransferResult::Connected
+        } else if let Event::ActionFailed { action, .. } = event {
+            self.handed == Some(*action)
+        } else if let Event::CallEnded { by, .. } = event {
+            self.handed.is_some() && *by != EndedBy::Operator
+        } else {
+            false
+        };
         if let Some(key) = unconfirmed(&self.envelope.context).filter(|_| missed) {
             self.shared.network.take_back(key);
         }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use dana::bundle::Bundle;
-use dana::cli::test::run_all;
+use dana::cli::against;
+use dana::cli::test::{run_all, scripts};
 
 #[test]
 fn every_conversation_is_as_its_file_expects() {
@@ -24,4 +25,24 @@ fn every_conversation_is_as_its_file_expects() {
         "only {} scripts were found",
         outcomes.len()
     );
+}
+
+/// The same conversations, to the millisecond, through gRPC, the session and its resume tokens: the
+/// whole service on virtual time.
+#[test]
+fn every_conversation_is_the_same_through_the_service() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let bundle = Bundle::load(home).expect("our own bundle");
+    let scripts = scripts(&[home.join("tests/calls")]).expect("our own scripts");
+    let count = scripts.len();
+    let played = against::play(&bundle, scripts, against::OWN).expect("a service of our own");
+    assert_eq!(played.len(), count);
+    for played in played {
+        let [expected, said] = played.lines;
+        assert!(
+            expected == said,
+            "{}\n{said}\ninstead of\n{expected}",
+            played.path
+        );
+    }
 }

@@ -13,6 +13,7 @@ mod journal;
 mod network;
 mod prompts;
 mod proof;
+mod simulation;
 mod store;
 mod supervisor;
 mod tickets;

@@ -178,6 +178,19 @@ fn the_picture_has_every_step_and_every_way() {
             "{step} is not written"
         );
     }
-    assert!(mermaid.contains("-->|unpaid|"));
-    assert!(svg.contains("unpaid → unpaid"));
+    assert!(mermaid.contains("-->|\"unpaid\"|"));
+    let label = r##"fill="#445">unpaid</text>"##;
+    assert!(svg.contains(label), "the outcome stands at its way");
+}
+
+#[test]
+fn the_picture_counts_calls_and_reddens_ways_that_none_takes() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let call = home.join("tests/calls/fee_unpaid.call");
+    let svg = out(&dana(
+        &["graph", "--coverage", &call.display().to_string()],
+        "",
+    ));
+    assert!(svg.contains(r##"fill="#445">unpaid (1)</text>"##));
+    assert!(svg.contains(r##"fill="#c22">equipment_off (0)</text>"##));
 }

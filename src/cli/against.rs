@@ -1,12 +1,14 @@
-//! `dana test --against`: plays call scripts through the real gRPC service, in real time and all at
-//! once, and compares what Dana says and does. On a machine that is too busy for real time, calls
-//! with turns at a moment (`at 3s`) may go another way. `own` is a service of this process, one for each script, whose
-//! back ends are the script's situation; a URL is a service that runs elsewhere, whose back ends
-//! have to be so.
+//! `dana test --against`: plays call scripts through the real gRPC service. `own` is a service of
+//! this process, one for each script, with the script's situation for back ends: on virtual time,
+//! so that it takes no time and the whole conversation has to be the same, moment by moment. A URL
+//! is a service that runs elsewhere, in real time, whose back ends have to be as the situations;
+//! there the times of a conversation do not count.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use crate::bundle::Bundle;
@@ -14,47 +16,113 @@ use crate::call::CallId;
 use crate::caller::MediaSide;
 use crate::cli::demo;
 use crate::client;
-use crate::client::Plan;
+use crate::client::{Lengths, Plan, Target};
 use crate::clock;
+use crate::journal::Entry;
+use crate::journal::cdr::fold;
+use crate::journal::recorder::Recorder;
 use crate::lookup::{Attempt, Finding, Lookup, Network, TicketOrder, TicketResult};
 use crate::script::render::dana;
 use crate::script::{Script, Situation, render};
-use crate::session::ClockSource;
+use crate::session::{ClockSource, Shared};
 
 /// The service of this process.
-const OWN: &str = "own";
-/// Calls that run at once.
+pub const OWN: &str = "own";
+/// Calls that run at once against a service elsewhere.
 const AT_ONCE: usize = 200;
-/// A back end that never answers is given up by its adapter.
-const NEVER: Duration = Duration::from_mins(1);
 
-/// What was said otherwise than the script expects.
+/// A script that was played.
 #[derive(Debug)]
 pub struct Played {
     /// The script's file.
     pub path: String,
-    /// What its file expects and what was said: lines of Dana, without times.
+    /// What its file expects and what was said; against a service elsewhere only the lines of
+    /// Dana, without times.
     pub lines: [String; 2],
 }
 
-/// Plays scripts; `target` is `own` or `http://host:port`.
+/// Plays scripts, in their order; `target` is `own` or `http://host:port`.
 pub fn play(
     bundle: &Arc<Bundle>,
     scripts: Vec<Script>,
     target: &str,
 ) -> Result<Vec<Played>, String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(all(bundle, scripts, target))
+    if target == OWN {
+        return own(bundle, &scripts);
+    }
+    let mut runtime = Builder::new_current_thread();
+    let target = Target::At(target.to_owned());
+    run(&mut runtime)?.block_on(elsewhere(target, scripts))
 }
 
-async fn all(
+fn run(builder: &mut Builder) -> Result<Runtime, String> {
+    builder.enable_all().build().map_err(|e| e.to_string())
+}
+
+/// Every script against a service of its own, on all cores.
+fn own(bundle: &Arc<Bundle>, scripts: &[Script]) -> Result<Vec<Played>, String> {
+    let next = AtomicUsize::new(0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let some = || {
+        let mut played = Vec::new();
+        let mut lengths = None;
+        while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let runtime = run(Builder::new_current_thread().start_paused(true))?;
+            let call = runtime.block_on(one(bundle, script, &mut lengths));
+            played.push(call.map_err(|error| format!("{}: {error}", script.source.path))?);
+        }
+        Ok(played)
+    };
+    let threads = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(some)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| "a thread of ours panicked")?)
+            .collect::<Result<Vec<Vec<Played>>, String>>()
+    });
+    let mut played: Vec<Played> = threads?.into_iter().flatten().collect();
+    played.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(played)
+}
+
+/// One call, as its own service writes it down.
+async fn one(
     bundle: &Arc<Bundle>,
-    scripts: Vec<Script>,
-    target: &str,
-) -> Result<Vec<Played>, String> {
+    script: &Script,
+    lengths: &mut Option<Arc<Lengths>>,
+) -> Result<Played, String> {
+    let recorder = Recorder::in_memory();
+    let shared = Shared {
+        network: Arc::new(Stage(script.situation.clone())),
+        recorder: recorder.clone(),
+        clock: ClockSource::Gateway,
+    };
+    let service = demo::service(Arc::clone(bundle), shared)?;
+    let (pipe, connections) = client::pipe();
+    tokio::spawn(service.serve_on(connections, std::future::pending()));
+    let target = Target::Pipe(pipe);
+    let known = match lengths {
+        Some(known) => Arc::clone(known),
+        None => Arc::clone(lengths.insert(listed(&target).await?)),
+    };
+    let made = client::make(&target, plan(script, "script", known)?, |_| {}).await;
+    made.map_err(|error| error.to_string())?;
+    let keys = recorder.call_keys();
+    let journal = keys.first().map(|key| recorder.entries(key));
+    let journal = journal.unwrap_or_default();
+    let mut said = lines(&journal);
+    if let Some(cdr) = fold(&journal) {
+        said.push_str(&render::ending(&cdr));
+        said.push('\n');
+    }
+    Ok(Played {
+        path: script.source.path.clone(),
+        lines: [script.expected.clone(), said],
+    })
+}
+
+async fn elsewhere(target: Target, scripts: Vec<Script>) -> Result<Vec<Played>, String> {
+    let lengths = listed(&target).await?;
     let mut calls = JoinSet::new();
     let mut played = Vec::new();
     for (at, script) in scripts.into_iter().enumerate() {
@@ -63,8 +131,15 @@ async fn all(
         {
             played.push(call.map_err(|error| error.to_string())??);
         }
-        let (bundle, target) = (Arc::clone(bundle), target.to_owned());
-        calls.spawn(async move { one(bundle, script, target, at).await });
+        let id = format!("test-{at}-{}", clock::now().unix_ms());
+        let (target, plan) = (target.clone(), plan(&script, &id, Arc::clone(&lengths))?);
+        calls.spawn(async move {
+            let path = script.source.path.clone();
+            let made = client::make(&target, plan, |_| {}).await;
+            let entries = made.map_err(|error| format!("{path}: {error}"))?;
+            let lines = [dana(&script.expected), dana(&lines(&entries))];
+            Ok::<_, String>(Played { path, lines })
+        });
     }
     while let Some(call) = calls.join_next().await {
         played.push(call.map_err(|error| error.to_string())??);
@@ -73,24 +148,22 @@ async fn all(
     Ok(played)
 }
 
-async fn one(
-    bundle: Arc<Bundle>,
-    script: Script,
-    target: String,
-    at: usize,
-) -> Result<Played, String> {
+async fn listed(target: &Target) -> Result<Arc<Lengths>, String> {
+    let lengths = client::lengths(target).await;
+    lengths.map(Arc::new).map_err(|error| error.to_string())
+}
+
+fn lines(entries: &[Entry]) -> String {
+    let lines = entries.iter().filter_map(render::line);
+    lines.map(|line| line + "\n").collect()
+}
+
+/// The script's caller, on the script's day.
+fn plan(script: &Script, id: &str, lengths: Arc<Lengths>) -> Result<Plan, String> {
     let situation = &script.situation;
-    let target = if target == OWN {
-        demo::serve(bundle, Stage(situation.clone()), ClockSource::Gateway).await?
-    } else {
-        target
-    };
-    let lengths = client::lengths(&target).await;
-    let lengths = lengths.map_err(|error| format!("{target}: {error}"))?;
-    let id = format!("test-{at}-{}", clock::now().unix_ms());
     let transfer = situation.transfer.as_ref();
-    let plan = Plan {
-        call: CallId::new(&id).ok_or("a call id")?,
+    Ok(Plan {
+        call: CallId::new(id).ok_or("a call id")?,
         from: situation.number.clone(),
         locale: situation.locale,
         turns: script.turns.clone(),
@@ -100,14 +173,7 @@ async fn one(
         ),
         speed: 1,
         at: situation.now,
-        lengths: Arc::new(lengths),
-    };
-    let entries = client::make(&target, plan, |_| {}).await;
-    let entries = entries.map_err(|error| format!("{}: {error}", script.source.path))?;
-    let said: Vec<String> = entries.iter().filter_map(render::line).collect();
-    Ok(Played {
-        path: script.source.path.clone(),
-        lines: [dana(&script.expected), dana(&said.join("\n"))],
+        lengths,
     })
 }
 
@@ -116,21 +182,26 @@ struct Stage(Situation);
 
 impl Network for Stage {
     async fn look_up(&self, lookup: Lookup) -> Finding {
-        let kind = lookup.kind();
-        let Some(found) = self.0.findings.get(&kind) else {
-            tokio::time::sleep(NEVER).await;
-            return Finding::unavailable(kind);
-        };
-        tokio::time::sleep(Duration::from_millis(u64::from(found.after_ms))).await;
-        found.value.clone()
+        match self.0.findings.get(&lookup.kind()) {
+            Some(found) => {
+                after(found.after_ms).await;
+                found.value.clone()
+            }
+            None => std::future::pending().await,
+        }
     }
 
     async fn create_ticket(&self, _: TicketOrder, _: Attempt) -> TicketResult {
-        let Some(ticket) = &self.0.ticket else {
-            tokio::time::sleep(NEVER).await;
-            return TicketResult::Unconfirmed;
-        };
-        tokio::time::sleep(Duration::from_millis(u64::from(ticket.after_ms))).await;
-        ticket.value.clone()
+        match &self.0.ticket {
+            Some(ticket) => {
+                after(ticket.after_ms).await;
+                ticket.value.clone()
+            }
+            None => std::future::pending().await,
+        }
     }
+}
+
+async fn after(ms: u32) {
+    tokio::time::sleep(Duration::from_millis(u64::from(ms))).await;
 }

@@ -15,7 +15,7 @@ use crate::caller::MediaSide;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::client;
-use crate::client::Plan;
+use crate::client::{Plan, Target};
 use crate::clock;
 use crate::dialog::event::TransferResult;
 use crate::gateway::{Gateway, Settings};
@@ -199,6 +199,7 @@ async fn demo(args: &Args) -> Result<bool, String> {
             names.join(", ")
         ));
     }
+    let target = Target::At(target);
     let lengths = client::lengths(&target).await.map_err(|e| e.to_string())?;
     let lengths = Arc::new(lengths);
     let mut calls = JoinSet::new();
@@ -312,12 +313,15 @@ async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
     let back_ends =
         TmForum::new(network::Settings::new(root)).map_err(|error| error.to_string())?;
     let desk = desk(back_ends);
-    tokio::spawn({
-        let desk = desk.clone();
-        async move { desk.work("demo".to_owned(), std::future::pending()).await }
-    });
-    let target = serve(bundle, desk, ClockSource::Server).await?;
-    Ok((target, mock))
+    let shared = Shared {
+        network: Arc::new(desk.clone()),
+        recorder: Recorder::nowhere(),
+        clock: ClockSource::Server,
+    };
+    tokio::spawn(async move { desk.work("demo".to_owned(), std::future::pending()).await });
+    let (listener, url) = listen().await?;
+    tokio::spawn(service(bundle, shared)?.serve(listener, std::future::pending()));
+    Ok((url, mock))
 }
 
 /// A ticket desk that remembers as long as this process lives.
@@ -334,26 +338,17 @@ pub(super) async fn mock(line_test: Duration) -> Result<(String, Arc<Mock>), Str
     Ok((root, mock))
 }
 
-/// A service in this process, on a free port, until the process ends; where it is.
-pub(super) async fn serve<N: Network + 'static>(
+/// A service of this process, with a key of its own.
+pub(super) fn service<N: Network>(
     bundle: Arc<Bundle>,
-    network: N,
-    clock: ClockSource,
-) -> Result<String, String> {
-    let shared = Shared {
-        network: Arc::new(network),
-        recorder: Recorder::nowhere(),
-        clock,
-    };
+    shared: Shared<N>,
+) -> Result<Gateway<N>, String> {
     let key = MasterKey {
         id: 1,
         secret: secret()?,
     };
     let keys = TokenKeys::new(vec![key]).ok_or("no key")?;
-    let gateway = Gateway::new(Settings::default(), bundle, shared, keys);
-    let (listener, target) = listen().await?;
-    tokio::spawn(gateway.serve(listener, std::future::pending()));
-    Ok(target)
+    Ok(Gateway::new(Settings::default(), bundle, shared, keys))
 }
 
 async fn listen() -> Result<(TcpListener, String), String> {

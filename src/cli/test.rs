@@ -15,7 +15,7 @@ use crate::cli::mutate;
 use crate::cli::mutate::Noticed;
 use crate::cli::out;
 use crate::cli::out::Exit;
-use crate::problem::Source;
+use crate::problem::{Problems, Source};
 use crate::proof::{Target, prove, targets};
 use crate::script::{Script, parse, run};
 
@@ -42,8 +42,8 @@ pub struct Args {
     /// nor the rules notice.
     #[arg(long, conflicts_with = "bless")]
     mutate: bool,
-    /// Play the scripts through the gRPC service, in real time: `own`, or `http://host:port`, whose
-    /// back ends have to be as the scripts' situations.
+    /// Play the scripts through the gRPC service: `own`, on virtual time, or in real time one at
+    /// `http://host:port`, whose back ends have to be as the scripts' situations.
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["bless", "coverage", "write_missing", "mutate"])]
     against: Option<String>,
     /// The folder with flows, prompts and grammars.
@@ -137,7 +137,9 @@ fn against(bundle: &Arc<Bundle>, args: &Args, service: &str) -> Exit {
         Err(error) => return out::bad_file(&error),
     };
     let count = scripts.len();
-    out::talk(&format!("{count} calls in real time, against {service}"));
+    if service != against::OWN {
+        out::talk(&format!("{count} calls in real time, against {service}"));
+    }
     let played = match against::play(bundle, scripts, service) {
         Ok(played) => played,
         Err(error) => {
@@ -184,14 +186,14 @@ fn mutation(bundle: &Arc<Bundle>, args: &Args) -> Exit {
     if nobody == 0 { Exit::Good } else { Exit::Found }
 }
 
-/// Every script below these paths that can be read, in the order of their names.
+/// Every script below these paths, in the order of their names.
 pub fn scripts(paths: &[PathBuf]) -> io::Result<Vec<Script>> {
-    let mut scripts = Vec::new();
-    for file in files(paths)? {
-        let source = Source::new(file.display().to_string(), fs::read_to_string(&file)?);
-        scripts.extend(parse::parse(&source).ok());
-    }
-    Ok(scripts)
+    let read = |file: &PathBuf| {
+        let source = Source::new(file.display().to_string(), fs::read_to_string(file)?);
+        let bad = |problems: Problems| io::Error::other(problems.to_string());
+        parse::parse(&source).map_err(bad)
+    };
+    files(paths)?.iter().map(read).collect()
 }
 
 /// Tells what no script takes; writes scripts for it.

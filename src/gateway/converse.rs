@@ -90,12 +90,14 @@ impl<N: Network> Converse<N> {
         let inner = &self.inner;
         let call = offered.call.ok_or(Refused::BadCallId)?;
         let now = clock::now();
-        let skew_ms = offered
-            .started_at
-            .map_or(0, |at| at.unix_ms().saturating_sub(now.unix_ms()));
         let began = match inner.shared.clock {
             ClockSource::Server => now,
             ClockSource::Gateway => offered.started_at.unwrap_or(now),
+        };
+        let skew_ms = match (inner.shared.clock, offered.started_at) {
+            (ClockSource::Server, Some(at)) => at.unix_ms().saturating_sub(now.unix_ms()),
+            // There is no other clock to compare with.
+            (ClockSource::Gateway, _) | (ClockSource::Server, None) => 0,
         };
         let gateway = &inner.settings.gateway_id;
         let sealer = inner

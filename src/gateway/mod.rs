@@ -10,11 +10,15 @@ mod registry;
 pub mod wire;
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tonic::transport::Server;
+use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::bundle::Bundle;
@@ -119,18 +123,30 @@ impl<N: Network> Gateway<N> {
         self.inner.registry.live()
     }
 
-    /// Serves until `shutdown`; then drains: health off, offers refused, every stream ended with
-    /// UNAVAILABLE so that its gateway resumes elsewhere, and back within five seconds even if a
-    /// connection hangs.
+    /// Serves what dials in at a port; see [`serve_on`](Self::serve_on).
     pub async fn serve(
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), tonic::transport::Error> {
+        let connections = accept::connections(listener, self.inner.settings.max_connections);
+        self.serve_on(connections, shutdown).await
+    }
+
+    /// Serves connections until `shutdown`; then drains: health off, offers refused, every stream
+    /// ended with UNAVAILABLE so that its gateway resumes elsewhere, and back within five seconds
+    /// even if a connection hangs.
+    pub async fn serve_on<C>(
+        self,
+        connections: impl Stream<Item = io::Result<C>> + Send + 'static,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), tonic::transport::Error>
+    where
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter.set_serving::<CallGatewayServer<Self>>().await;
         let inner = Arc::clone(&self.inner);
-        let connections = accept::connections(listener, inner.settings.max_connections);
         let service = CallGatewayServer::new(self).max_decoding_message_size(MAX_MESSAGE);
         let (drained, drain) = tokio::sync::oneshot::channel::<()>();
         let server = Server::builder()

@@ -78,7 +78,6 @@ impl<S: Store, O: Oss> Inner<S, O> {
             order,
             epoch,
             until,
-            ..
         } = *held;
         let Some(body) = order.payload.intact() else {
             return self.damaged(order, epoch).await;
@@ -172,19 +171,15 @@ impl<S: Store, O: Oss> Inner<S, O> {
             epoch: intent.epoch,
             until,
         };
-        match intent.state {
-            // Never taken: no look is needed.
-            IntentState::Pending => {
-                if self
-                    .settle(&held, IntentState::Sending, Duration::ZERO, "")
-                    .await
-                {
-                    self.send(&held).await
-                } else {
-                    TicketResult::Unconfirmed
-                }
-            }
-            _ => self.look(&held, self.settings.safe_repost).await,
+        if intent.state != IntentState::Pending {
+            return self.look(&held, self.settings.safe_repost).await;
+        }
+        // Never taken by the ticket system: no look is needed.
+        let sending = self.settle(&held, IntentState::Sending, Duration::ZERO, "");
+        if sending.await {
+            self.send(&held).await
+        } else {
+            TicketResult::Unconfirmed
         }
     }
 
@@ -208,19 +203,15 @@ impl<S: Store, O: Oss> Inner<S, O> {
 
     /// The ticket exists. The caller may hear it as soon as no other order has the same one.
     async fn confirm(&self, key: &str, id: String) -> TicketResult {
-        match timeout(PROMPT, self.store.confirm(key, &id)).await {
-            Ok(Ok(confirmed)) => {
-                alarm(key, confirmed);
-                match confirmed {
-                    Confirmed::Done | Confirmed::Nobody => TicketResult::Created { id },
-                    // Left in its lease: the reconciler looks by the key.
-                    Confirmed::Second | Confirmed::Foreign => TicketResult::Unconfirmed,
-                }
-            }
-            Ok(Err(_)) | Err(_) => {
-                self.wish(key, Wish::Ticket(id.clone()));
-                TicketResult::Created { id }
-            }
+        let Ok(Ok(confirmed)) = timeout(PROMPT, self.store.confirm(key, &id)).await else {
+            self.wish(key, Wish::Ticket(id.clone()));
+            return TicketResult::Created { id };
+        };
+        alarm(key, confirmed);
+        match confirmed {
+            Confirmed::Done | Confirmed::Nobody => TicketResult::Created { id },
+            // Left in its lease: the reconciler looks by the key.
+            Confirmed::Second | Confirmed::Foreign => TicketResult::Unconfirmed,
         }
     }
 

@@ -149,21 +149,21 @@ impl<S: Store, O: Oss> Inner<S, O> {
         let (key, login) = (&held.order.key, held.order.login.clone());
         let owned = held.state == IntentState::HandedOver;
         // What is being sent by nobody any more, is unknown.
-        let stays = match held.state {
-            IntentState::Sending => IntentState::Unknown,
-            state => state,
+        let stays = if held.state == IntentState::Sending {
+            IntentState::Unknown
+        } else {
+            held.state
         };
         let again = backoff(held.looks).max(if owned {
             OPERATORS_PAUSE
         } else {
             Duration::ZERO
         });
+        let unclear = Verdict::Stands(stays, again, "the ticket system cannot be asked");
         match self.oss.find_ticket(key, &login, LOOK).await {
             Sought::One(id) => return Verdict::Found(vec![id]),
             Sought::Several(ids) => return Verdict::Found(ids),
-            Sought::Unclear => {
-                return Verdict::Stands(stays, again, "the ticket system cannot be asked");
-            }
+            Sought::Unclear => return unclear,
             Sought::None => {}
         }
         let quiet = held.sent_at.saturating_add(ms(self.settings.quiet)) - held.read_at;
@@ -178,15 +178,18 @@ impl<S: Store, O: Oss> Inner<S, O> {
             let wait = Duration::from_millis(u64::try_from(quiet).unwrap_or(0));
             return Verdict::Stands(stays, wait, "sent, and not found yet");
         }
-        match self.oss.look_up(Lookup::Tickets { login }).await {
-            Finding::Tickets(TicketsFinding::None) if owned => Verdict::Stands(
+        let Finding::Tickets(open) = self.oss.look_up(Lookup::Tickets { login }).await else {
+            return unclear;
+        };
+        match open {
+            TicketsFinding::None if owned => Verdict::Stands(
                 stays,
                 again,
                 "an operator has it, and there is no ticket yet",
             ),
-            Finding::Tickets(TicketsFinding::None) => Verdict::Send,
-            Finding::Tickets(TicketsFinding::Open(_)) => ANOTHER,
-            _ => Verdict::Stands(stays, again, "open tickets cannot be looked up"),
+            TicketsFinding::None => Verdict::Send,
+            TicketsFinding::Open(_) => ANOTHER,
+            TicketsFinding::Unavailable => unclear,
         }
     }
 

@@ -4,6 +4,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
+use IntentState as S;
+use TicketResult::Unconfirmed;
 
 #[tokio::test]
 async fn what_goes_well_is_one_request_and_one_ticket() {
@@ -19,98 +21,84 @@ async fn what_goes_well_is_one_request_and_one_ticket() {
     assert_eq!(mock.ledger()[0].posts, 1);
 }
 
-/// What the caller hears, where the order stands then, and what there is in the end: one ticket
-/// for each that may come to exist, none for each that may not.
+/// What the ticket system does with the first request; what the caller hears (nothing here: the
+/// ticket); where the order stands then.
+const ONE_TICKET: &[(&str, Fault, Option<TicketResult>, IntentState)] = &[
+    ("B3 never answers", Fault::Slow(5_000), None, S::Done),
+    (
+        "B4 creates, then times out",
+        Fault::CreatesThenTimesOut,
+        None,
+        S::Done,
+    ),
+    ("B5 breaks off", Fault::Dead, Some(Unconfirmed), S::Unknown),
+    (
+        "B5 creates, the answer is lost",
+        Fault::CreatesThenFails(502),
+        None,
+        S::Done,
+    ),
+    ("B8 500", Fault::Status(500), Some(Unconfirmed), S::Unknown),
+    ("B8 503", Fault::Status(503), Some(Unconfirmed), S::Unknown),
+    (
+        "B9 429, a second",
+        Fault::Busy(1),
+        Some(Unconfirmed),
+        S::Pending,
+    ),
+    (
+        "B9 429, absurd",
+        Fault::Busy(u32::MAX),
+        Some(Unconfirmed),
+        S::Pending,
+    ),
+    (
+        "B11 409, in progress",
+        Fault::Status(409),
+        Some(Unconfirmed),
+        S::Unknown,
+    ),
+    ("B14 a page to log in", Fault::Garbage, None, S::Done),
+];
+
+async fn one_ticket_in_the_end(
+    name: &str,
+    fault: Fault,
+    heard: Option<TicketResult>,
+    stands: IntentState,
+) {
+    let (desk, mock) = desk().await;
+    mock.break_for(&number(101), Api::CreateTicket, fault, 1);
+    let result = create(&desk, 101).await;
+    let heard = heard.unwrap_or_else(|| created(&mock, &order(101)));
+    assert_eq!(result, heard, "{name}");
+    assert_eq!(state(&desk, &order(101)).await, stands, "{name}");
+    in_the_end(&desk).await;
+    assert_eq!(state(&desk, &order(101)).await, S::Done, "{name}");
+    assert_eq!(tickets(&mock, &order(101)), 1, "{name}");
+}
+
 #[tokio::test]
-async fn b1_to_b15_whatever_the_ticket_system_does_there_is_one_ticket_in_the_end() {
-    use IntentState as S;
-    use TicketResult::{Refused, Unconfirmed};
-    let cases = [
-        ("B3 never answers", Fault::Slow(5_000), None, S::Done, 1),
-        (
-            "B4 creates, then times out",
-            Fault::CreatesThenTimesOut,
-            None,
-            S::Done,
-            1,
-        ),
-        (
-            "B5 breaks the connection",
-            Fault::Dead,
-            Some(Unconfirmed),
-            S::Unknown,
-            1,
-        ),
-        (
-            "B5 creates, and the answer is lost",
-            Fault::CreatesThenFails(502),
-            None,
-            S::Done,
-            1,
-        ),
-        (
-            "B8 500",
-            Fault::Status(500),
-            Some(Unconfirmed),
-            S::Unknown,
-            1,
-        ),
-        (
-            "B8 503",
-            Fault::Status(503),
-            Some(Unconfirmed),
-            S::Unknown,
-            1,
-        ),
-        (
-            "B9 429, a second",
-            Fault::Busy(1),
-            Some(Unconfirmed),
-            S::Pending,
-            1,
-        ),
-        (
-            "B9 429, absurd",
-            Fault::Busy(4_000_000_000),
-            Some(Unconfirmed),
-            S::Pending,
-            1,
-        ),
-        ("B10 400", Fault::Status(400), Some(Refused), S::Rejected, 0),
-        ("B10 401", Fault::Status(401), Some(Refused), S::Rejected, 0),
-        ("B10 403", Fault::Status(403), Some(Refused), S::Rejected, 0),
-        ("B10 404", Fault::Status(404), Some(Refused), S::Rejected, 0),
-        ("B10 422", Fault::Status(422), Some(Refused), S::Rejected, 0),
-        (
-            "B11 409, in progress",
-            Fault::Status(409),
-            Some(Unconfirmed),
-            S::Unknown,
-            1,
-        ),
-        ("B14 a page to log in", Fault::Garbage, None, S::Done, 1),
-    ];
+async fn b3_to_b14_whatever_the_ticket_system_does_there_is_one_ticket_in_the_end() {
     let mut running = tokio::task::JoinSet::new();
-    for (name, fault, heard, stands, tickets_in_the_end) in cases {
-        running.spawn(async move {
-            let (desk, mock) = desk().await;
-            // Long enough for every try of one call.
-            mock.break_for(&number(101), Api::CreateTicket, fault, 1);
-            let result = create(&desk, 101).await;
-            let heard = heard.unwrap_or_else(|| created(&mock, &order(101)));
-            assert_eq!(result, heard, "{name}");
-            assert_eq!(state(&desk, &order(101)).await, stands, "{name}");
-            in_the_end(&desk).await;
-            assert_eq!(tickets(&mock, &order(101)), tickets_in_the_end, "{name}");
-            let settled = if tickets_in_the_end == 1 {
-                S::Done
-            } else {
-                stands
-            };
-            assert_eq!(state(&desk, &order(101)).await, settled, "{name}");
-        });
+    for (name, fault, heard, stands) in ONE_TICKET {
+        running.spawn(one_ticket_in_the_end(name, *fault, heard.clone(), *stands));
     }
     running.join_all().await;
+}
+
+#[tokio::test]
+async fn b10_what_is_refused_for_good_is_for_an_operator_and_never_sent_again() {
+    for status in [400, 401, 403, 404, 422] {
+        let (desk, mock) = desk().await;
+        mock.break_for(&number(101), Api::CreateTicket, Fault::Status(status), 1);
+        assert_eq!(create(&desk, 101).await, TicketResult::Refused, "{status}");
+        assert_eq!(state(&desk, &order(101)).await, S::Rejected, "{status}");
+        in_the_end(&desk).await;
+        assert_eq!(mock.ledger(), [], "{status}");
+        let list = desk.store().intents(S::FOR_OPERATORS, "", 10).await;
+        assert_eq!(list.map(|list| list.len()), Ok(1), "{status}");
+    }
 }
 
 #[tokio::test]
@@ -119,7 +107,7 @@ async fn b1_b2_what_was_never_sent_is_sent_when_the_ticket_system_is_back() {
     let at = listener.local_addr().expect("an address");
     drop(listener);
     let desk = desk_at(&format!("http://{at}"), settings());
-    assert_eq!(create(&desk, 101).await, TicketResult::Unconfirmed);
+    assert_eq!(create(&desk, 101).await, Unconfirmed);
     assert_eq!(state(&desk, &order(101)).await, IntentState::Pending);
     desk.store().pass_time(HOUR);
     desk.reconcile().await.expect("an answer");
@@ -207,7 +195,7 @@ async fn b6_a_request_that_lands_after_the_quiet_window_is_one_ticket_where_keys
             mock.forget_keys();
         }
         mock.break_for(&number(101), Api::CreateTicket, Fault::CreatesLate(900), 1);
-        assert_eq!(create(&desk, 101).await, TicketResult::Unconfirmed);
+        assert_eq!(create(&desk, 101).await, Unconfirmed);
         assert_eq!(tickets(&mock, &order(101)), 0, "it is still under way");
         // By the store's clock the window is over long before the request lands.
         in_the_end(&desk).await;
@@ -223,7 +211,7 @@ async fn b6_a_request_that_lands_after_the_quiet_window_is_one_ticket_where_keys
 async fn b7_a_look_that_lags_behind_leads_to_no_second_request_within_the_quiet_window() {
     let (desk, mock) = desk().await;
     mock.break_for(&number(101), Api::CreateTicket, Fault::CreatesLate(700), 1);
-    assert_eq!(create(&desk, 101).await, TicketResult::Unconfirmed);
+    assert_eq!(create(&desk, 101).await, Unconfirmed);
     let quiet = settings().quiet;
     for part in [4, 4, 4] {
         desk.store().pass_time(quiet / part);
@@ -263,7 +251,7 @@ async fn b20_a_backlog_is_sent_no_faster_than_it_may_and_each_once() {
         mock.add(subscriber);
         mock.break_for(&number(index), Api::CreateTicket, down, 1);
         let result = desk.create_ticket(order.clone(), Attempt::First).await;
-        assert_eq!(result, TicketResult::Unconfirmed);
+        assert_eq!(result, Unconfirmed);
     }
     desk.store().pass_time(HOUR);
     let began = tokio::time::Instant::now();
@@ -281,7 +269,7 @@ async fn b21_another_orders_ticket_is_not_believed() {
     let (desk, mock) = desk().await;
     create(&desk, 101).await;
     mock.break_for(&number(102), Api::CreateTicket, Fault::Foreign, 1);
-    assert_eq!(create(&desk, 102).await, TicketResult::Unconfirmed);
+    assert_eq!(create(&desk, 102).await, Unconfirmed);
     in_the_end(&desk).await;
     let intent = desk
         .store()
@@ -342,7 +330,7 @@ async fn what_finds_no_end_is_parked_for_an_operator() {
         Fault::Status(500),
         u32::MAX,
     );
-    assert_eq!(create(&desk, 101).await, TicketResult::Unconfirmed);
+    assert_eq!(create(&desk, 101).await, Unconfirmed);
     in_the_end(&desk).await;
     assert_eq!(
         state(&desk, &order(101)).await,

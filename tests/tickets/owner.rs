@@ -23,10 +23,10 @@ async fn taken_back(desk: &Desk<Memory, TmForum>) {
 
 async fn looked_up(desk: &impl Network, index: u32) -> TicketsFinding {
     let login = order(index).login;
-    match desk.look_up(Lookup::Tickets { login }).await {
-        Finding::Tickets(found) => found,
-        other => panic!("{other:?}"),
-    }
+    let Finding::Tickets(found) = desk.look_up(Lookup::Tickets { login }).await else {
+        panic!("another kind");
+    };
+    found
 }
 
 /// By hand, as an operator does: a request of another channel.
@@ -35,8 +35,10 @@ async fn made_by_hand(mock: &Arc<Mock>, index: u32) {
     let root = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(Arc::clone(mock).serve(listener, std::future::pending()));
     let by_hand = desk_at(&root, settings());
-    let mut order = order(index);
-    order.key = "crm-4711".to_owned();
+    let order = TicketOrder {
+        key: "crm-4711".to_owned(),
+        ..order(index)
+    };
     let made = by_hand.create_ticket(order, Attempt::First).await;
     assert!(matches!(made, TicketResult::Created { .. }));
 }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A deadlock, a serialisation failure, a broken connection: asked again so often.
 const TRIES: u32 = 3;
 /// A bundle has some 40 MB of audio.
-const BUNDLE_PATIENCE: Duration = Duration::from_secs(60);
+const BUNDLE_PATIENCE: Duration = Duration::from_mins(1);
 /// Connections of one replica. A call's way has two short statements a ticket.
 const CONNECTIONS: u32 = 8;
 /// A SQLite file up to this size is checked whole at the start; of a larger one, the tickets.
@@ -201,16 +201,14 @@ pub(super) fn unusable(error: &sqlx::Error) -> StoreError {
 
 /// Every statement of ours may be made twice. A violated rule stays violated, though.
 fn may_repeat(error: &sqlx::Error) -> bool {
-    match error {
-        // SQLSTATE classes: transaction rollback, connection, operator intervention; SQLite: busy.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["40", "08", "57"]
-                .iter()
-                .any(|class| code.starts_with(class))
-                && code.len() == 5
-                || matches!(code.as_ref(), "5" | "517")
-        }),
-        sqlx::Error::Io(_) => true,
-        _ => false,
-    }
+    let Some(error) = error.as_database_error() else {
+        return matches!(error, sqlx::Error::Io(_));
+    };
+    // SQLSTATE classes: transaction rollback, connection, operator intervention; SQLite: busy.
+    error.code().is_some_and(|code| match code.len() {
+        5 => ["40", "08", "57"]
+            .iter()
+            .any(|class| code.starts_with(class)),
+        _ => matches!(code.as_ref(), "5" | "517"),
+    })
 }

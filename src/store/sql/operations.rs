@@ -22,7 +22,7 @@ use crate::store::{
 fn is_unique(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
-        .is_some_and(|error| error.is_unique_violation())
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
 fn ms(duration: Duration) -> i64 {

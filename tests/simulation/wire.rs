@@ -1,0 +1,212 @@
+//! Replicas of a service that can be killed, drained and started again, and the wire to them, which
+//! can be cut and can stall. All in this process, on virtual time.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dana::bundle::Bundle;
+use dana::client::{Pipe, Target, pipe};
+use dana::gateway::{Gateway, Settings};
+use dana::journal::recorder::Recorder;
+use dana::lookup::{Attempt, Finding, Lookup, Network, TicketOrder, TicketResult};
+use dana::session::{ClockSource, Shared};
+use dana::token::{MasterKey, TokenKeys};
+use tokio::io::{DuplexStream, copy_bidirectional};
+use tokio::sync::{oneshot, watch};
+use tokio_stream::StreamExt;
+
+use super::dice::Dice;
+
+/// Bytes on the way: some hundred turns.
+const PIPE: usize = 64 * 1024;
+
+/// A process that is there, or not. What it waits for when it dies never comes.
+#[derive(Clone)]
+pub(super) struct Life(watch::Receiver<bool>);
+
+impl Life {
+    /// Until its end.
+    async fn end(&mut self) {
+        // Whoever could end it is gone: it lives for ever.
+        if self.0.wait_for(|alive| !alive).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What a living process gets; a dead one gets nothing, for ever.
+    pub(super) async fn lived<T>(mut self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            () = self.end() => std::future::pending().await,
+            done = work => done,
+        }
+    }
+}
+
+/// The back ends as one process sees them.
+struct Mortal<N> {
+    inner: Arc<N>,
+    life: Life,
+}
+
+impl<N: Network> Network for Mortal<N> {
+    async fn look_up(&self, lookup: Lookup) -> Finding {
+        self.life.clone().lived(self.inner.look_up(lookup)).await
+    }
+
+    async fn create_ticket(&self, order: TicketOrder, attempt: Attempt) -> TicketResult {
+        let work = self.inner.create_ticket(order, attempt);
+        self.life.clone().lived(work).await
+    }
+}
+
+/// A running replica.
+struct Replica {
+    alive: watch::Sender<bool>,
+    drain: Option<oneshot::Sender<()>>,
+    pipe: Pipe,
+}
+
+/// What all replicas share.
+pub(super) struct Cluster<N> {
+    bundle: Arc<Bundle>,
+    back_ends: Arc<N>,
+    recorder: Recorder,
+    replicas: Mutex<Vec<Option<Replica>>>,
+    dice: Mutex<Dice>,
+    /// One connection in so many is cut some time; 0: none.
+    cut_one_in: usize,
+}
+
+impl<N: Network> Cluster<N> {
+    /// So many replicas, all running, and the way to them.
+    pub(super) fn new(
+        bundle: Arc<Bundle>,
+        back_ends: Arc<N>,
+        count: usize,
+        dice: Dice,
+        cut_one_in: usize,
+    ) -> (Arc<Self>, Target) {
+        let cluster = Arc::new(Self {
+            bundle,
+            back_ends,
+            recorder: Recorder::in_memory(),
+            replicas: Mutex::new((0..count).map(|_| None).collect()),
+            dice: Mutex::new(dice),
+            cut_one_in,
+        });
+        for at in 0..count {
+            cluster.start(at);
+        }
+        let (pipe, mut dialled) = pipe();
+        let balancer = Arc::clone(&cluster);
+        tokio::spawn(async move {
+            while let Some(Ok(connection)) = dialled.next().await {
+                balancer.connect(connection);
+            }
+        });
+        (cluster, Target::Pipe(pipe))
+    }
+
+    /// Everything that was written down, whoever wrote it.
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    fn replicas(&self) -> std::sync::MutexGuard<'_, Vec<Option<Replica>>> {
+        self.replicas.lock().expect("nobody panics with it")
+    }
+
+    /// Starts a replica that is not running.
+    pub(super) fn start(&self, at: usize) {
+        let mut replicas = self.replicas();
+        let Some(place @ None) = replicas.get_mut(at) else {
+            return;
+        };
+        let (alive, life) = watch::channel(true);
+        let network = Mortal {
+            inner: Arc::clone(&self.back_ends),
+            life: Life(life),
+        };
+        let shared = Shared {
+            network: Arc::new(network),
+            recorder: self.recorder.clone(),
+            clock: ClockSource::Gateway,
+        };
+        let key = MasterKey {
+            id: 1,
+            secret: [7; 32],
+        };
+        let keys = TokenKeys::new(vec![key]).expect("a key");
+        let gateway = Gateway::new(Settings::default(), Arc::clone(&self.bundle), shared, keys);
+        let (pipe, connections) = pipe();
+        let (drain, drained) = oneshot::channel();
+        tokio::spawn(gateway.serve_on(connections, async move {
+            if drained.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }));
+        *place = Some(Replica {
+            alive,
+            drain: Some(drain),
+            pipe,
+        });
+    }
+
+    /// Kills a replica: its connections break, what it had begun stays as it is.
+    pub(super) fn kill(&self, at: usize) {
+        if let Some(replica) = self.replicas().get_mut(at).and_then(Option::take) {
+            let _ = replica.alive.send(false);
+        }
+    }
+
+    /// Asks a replica to drain; it takes no connection any more.
+    pub(super) fn drain(&self, at: usize) {
+        if let Some(replica) = self.replicas().get_mut(at).and_then(Option::take) {
+            if let Some(drain) = replica.drain {
+                let _ = drain.send(());
+            }
+            // It lives until its calls are handed back.
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(6)).await;
+                let _ = replica.alive.send(false);
+            });
+        }
+    }
+
+    /// A connection to one of the running replicas; to none, it breaks at once.
+    fn connect(&self, mut caller: DuplexStream) {
+        let (life, to, cut) = {
+            let mut dice = self.dice.lock().expect("nobody panics with it");
+            let replicas = self.replicas();
+            let running: Vec<&Replica> = replicas.iter().flatten().collect();
+            let Some(replica) = dice.one(&running) else {
+                return;
+            };
+            let cut = self.cut_one_in > 0 && dice.roll(self.cut_one_in) == 0;
+            let cut = cut.then(|| Duration::from_millis(dice.up_to(30_000)));
+            (Life(replica.alive.subscribe()), replica.pipe.clone(), cut)
+        };
+        tokio::spawn(async move {
+            let (mut ours, theirs) = tokio::io::duplex(PIPE);
+            if to.send(io::Result::Ok(theirs)).await.is_err() {
+                return;
+            }
+            let mut life = life;
+            let cut = async {
+                match cut {
+                    Some(after) => tokio::time::sleep(after).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = life.end() => {}
+                () = cut => {}
+                // Either side has gone.
+                _ = copy_bidirectional(&mut caller, &mut ours) => {}
+            }
+        });
+    }
+}
