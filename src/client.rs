@@ -18,14 +18,14 @@ use tonic::{Code, Status, Streaming};
 use tower::service_fn;
 
 use crate::call::{CallId, Locale, PhoneNumber};
-use crate::caller::MediaSide;
 use crate::caller::turns::{ScriptedCaller, Turn};
+use crate::caller::{Caller, MediaSide};
 use crate::dialog::action::Action;
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::gateway::wire::gateway as wire;
 use crate::gateway::wire::pb::call_gateway_client::CallGatewayClient;
 use crate::gateway::wire::pb::{CallEvent, CallTurn, ListPromptsRequest};
-use crate::journal::{Entry, FORMAT, Header};
+use crate::journal::{Entry, Header};
 use crate::time::{CallTime, WallTime};
 
 /// How long a lost service is dialled again before the call is given up.
@@ -128,10 +128,81 @@ pub enum CallFailure {
     Refused(Box<Status>),
 }
 
+/// What goes wrong between the gateway and the service, in thousandths of the events sent. The same
+/// seed gives the same faults. None of them may change a call.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Where the chances begin.
+    pub seed: u64,
+    /// An event is sent twice.
+    pub duplicate: u16,
+    /// An event is sent [`DELAY`] late, and all behind it.
+    pub delay: u16,
+    /// An event is sent behind the next one.
+    pub reorder: u16,
+    /// An event is not sent.
+    pub drop: u16,
+    /// The stream breaks behind an event.
+    pub reconnect: u16,
+}
+
+/// How late a delayed event is.
+pub const DELAY: Duration = Duration::from_millis(60);
+/// Streams that one call may lose to faults.
+const MAX_RESUMES: u32 = 100;
+
+/// What happens to one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Duplicate,
+    Delay,
+    Reorder,
+    Drop,
+    Reconnect,
+}
+
+impl Faults {
+    /// The fault of the next event: splitmix64.
+    fn next(&mut self) -> Fault {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.seed;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mut chance = u16::try_from((x ^ (x >> 31)) % 1000).unwrap_or(0);
+        let kinds = [
+            (self.duplicate, Fault::Duplicate),
+            (self.delay, Fault::Delay),
+            (self.reorder, Fault::Reorder),
+            (self.drop, Fault::Drop),
+            (self.reconnect, Fault::Reconnect),
+        ];
+        for (share, fault) in kinds {
+            if chance < share {
+                return fault;
+            }
+            chance -= share;
+        }
+        Fault::None
+    }
+}
+
 /// Makes the call at `target`; tells each entry as it happens and gives all.
 pub async fn make(
     target: &Target,
     plan: Plan,
+    tell: impl FnMut(&Entry),
+) -> Result<Vec<Entry>, CallFailure> {
+    let caller = ScriptedCaller::new(plan.media.clone(), plan.turns.clone());
+    make_as(target, plan, Box::new(caller), Faults::default(), tell).await
+}
+
+/// The same with another caller than the plan's turns, and with faults on the way.
+pub async fn make_as(
+    target: &Target,
+    plan: Plan,
+    caller: Box<dyn Caller>,
+    faults: Faults,
     mut tell: impl FnMut(&Entry),
 ) -> Result<Vec<Entry>, CallFailure> {
     let header = Entry::Header(Box::new(header(&plan)));
@@ -141,7 +212,9 @@ pub async fn make(
         began: Instant::now(),
         speed: plan.speed.max(1),
         lengths: Arc::clone(&plan.lengths),
-        caller: ScriptedCaller::new(plan.media.clone(), plan.turns.clone()),
+        caller,
+        faults,
+        held: None,
         seq: 1,
         token: Vec::new(),
         kept: VecDeque::new(),
@@ -150,12 +223,23 @@ pub async fn make(
     };
     let from = plan.from.as_ref();
     let offer = wire::pb_offer(&plan.call, from, plan.locale, plan.at);
-    let mut line = gateway.dial(vec![offer]).await?;
+    let taken_by = Instant::now() + REDIAL;
+    let mut line = gateway.dial(vec![offer.clone()]).await?;
     loop {
         match gateway.serve(&mut line, &mut tell).await {
             Ok(()) => return Ok(gateway.entries),
-            Err(status) if is_lost(&status) && !gateway.token.is_empty() => {
+            // A gap is what the service refuses when events are lost on the way to it.
+            Err(status)
+                if (is_lost(&status) || status.code() == Code::FailedPrecondition)
+                    && !gateway.token.is_empty()
+                    && gateway.resumes < MAX_RESUMES =>
+            {
                 line = gateway.resume(&plan.call).await?;
+            }
+            // A turn that never came never happened: the offer is made again.
+            Err(status) if is_lost(&status) && Instant::now() < taken_by => {
+                tokio::time::sleep(REDIAL_EVERY).await;
+                line = gateway.dial(vec![offer.clone()]).await?;
             }
             Err(status) => return Err(CallFailure::Refused(Box::new(status))),
         }
@@ -163,25 +247,19 @@ pub async fn make(
 }
 
 fn header(plan: &Plan) -> Header {
-    Header {
-        format: FORMAT,
-        build: env!("CARGO_PKG_VERSION").to_owned(),
-        bundle: String::new(),
-        resume: 0,
-        skew_ms: 0,
-        offer: Offer {
-            call: plan.call.clone(),
-            call_key: plan.call.to_string(),
-            from: plan.from.clone(),
-            to: "3131".to_owned(),
-            locale: plan.locale,
-            capabilities: Capabilities {
-                recognizer: true,
-                transfer: true,
-            },
-            began: plan.at,
+    let offer = Offer {
+        call: plan.call.clone(),
+        call_key: plan.call.to_string(),
+        from: plan.from.clone(),
+        to: "3131".to_owned(),
+        locale: plan.locale,
+        capabilities: Capabilities {
+            recognizer: true,
+            transfer: true,
         },
-    }
+        began: plan.at,
+    };
+    Header::new(String::new(), 0, 0, offer)
 }
 
 /// A stream that broke, or a service that went down: the call goes on elsewhere.
@@ -203,7 +281,10 @@ struct Gateway<'t> {
     began: Instant,
     speed: u32,
     lengths: Arc<Lengths>,
-    caller: ScriptedCaller,
+    caller: Box<dyn Caller>,
+    faults: Faults,
+    /// An event that waits for the next one.
+    held: Option<CallEvent>,
     seq: u64,
     token: Vec<u8>,
     /// Events that the newest token does not hold.
@@ -247,6 +328,7 @@ impl Gateway<'_> {
         let again = self.kept.iter().map(|(_, event)| event.clone());
         let first = [resumed].into_iter().chain(again).collect();
         self.resumes += 1;
+        self.held = None;
         self.dial(first).await
     }
 
@@ -274,7 +356,7 @@ impl Gateway<'_> {
                         let _ = line.events.send(sign).await;
                         alive = Instant::now() + KEEP_ALIVE;
                     }
-                    self.go_on(line, tell).await;
+                    self.go_on(line, tell).await?;
                 }
             }
         }
@@ -282,7 +364,8 @@ impl Gateway<'_> {
     }
 
     /// Sends what has happened by now.
-    async fn go_on(&mut self, line: &Line, tell: &mut impl FnMut(&Entry)) {
+    async fn go_on(&mut self, line: &Line, tell: &mut impl FnMut(&Entry)) -> Result<(), Status> {
+        let mut broken = Ok(());
         let at = self.now();
         for event in self.caller.advance(at) {
             self.seq += 1;
@@ -296,9 +379,38 @@ impl Gateway<'_> {
             );
             if let Some(message) = wire::pb_event(self.seq, at.ms(), &event) {
                 self.kept.push_back((self.seq, message.clone()));
-                let _ = line.events.send(message).await;
+                broken = broken.and(self.send(line, message).await);
             }
         }
+        broken
+    }
+
+    /// Sends an event, with whatever goes wrong on the way. A stream that is gone shows at the next
+    /// turn.
+    async fn send(&mut self, line: &Line, message: CallEvent) -> Result<(), Status> {
+        let fault = self.faults.next();
+        let first = match fault {
+            Fault::Drop => None,
+            Fault::Reorder if self.held.is_none() => {
+                self.held = Some(message);
+                return Ok(());
+            }
+            Fault::Duplicate => {
+                let _ = line.events.send(message.clone()).await;
+                Some(message)
+            }
+            Fault::None | Fault::Delay | Fault::Reorder | Fault::Reconnect => Some(message),
+        };
+        if fault == Fault::Delay {
+            tokio::time::sleep(DELAY).await;
+        }
+        for message in first.into_iter().chain(self.held.take()) {
+            let _ = line.events.send(message).await;
+        }
+        if fault == Fault::Reconnect {
+            return Err(Status::unavailable("the stream was broken on purpose"));
+        }
+        Ok(())
     }
 
     fn take(&mut self, turn: CallTurn, tell: &mut impl FnMut(&Entry)) {
@@ -330,7 +442,7 @@ impl Gateway<'_> {
         line: &mut Line,
         tell: &mut impl FnMut(&Entry),
     ) -> Result<(), Status> {
-        self.go_on(line, tell).await;
+        self.go_on(line, tell).await?;
         let ended = tokio::time::timeout(FINISH, async {
             while let Some(turn) = line.turns.message().await? {
                 self.take(turn, tell);

@@ -17,11 +17,15 @@
 //! | [`bundle`] | flow, grammars, prompts and audio under one hash |
 //! | [`dialog`] | the pure engine: an event in, a turn out |
 //! | [`journal`] | what happened, line by line |
+//! | [`archive`] | recordings by the hundred thousand |
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
+//! | [`traffic`] | calls that could have been, by a seed |
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
+//! | [`replay`] | recorded calls held against the engine of today, or against a candidate |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
 //! | [`clock`] | the one reading of the wall clock |
+//! | [`metrics`] | what the service counts |
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
 //! | [`store`] | ticket intents, call records, bundles: what outlives a process |
@@ -29,12 +33,14 @@
 //! | [`session`] | one live call, the only clock |
 //! | [`gateway`] | the gRPC service |
 //! | [`client`] | a scripted gateway client |
+//! | [`load`] | calls by the thousand, measured |
 //! | [`serve`] | configuration and wiring |
 //! | [`cli`] | the commands |
 //!
 //! Deliberately absent: a session database, a lock on a call's way, a clock or an `await` below
 //! [`session`], expressions in flows.
 
+pub mod archive;
 pub mod audio;
 pub mod bundle;
 pub mod call;
@@ -47,11 +53,14 @@ pub mod fallback;
 pub mod flow;
 pub mod gateway;
 pub mod journal;
+pub mod load;
 pub mod lookup;
+pub mod metrics;
 pub mod network;
 pub mod problem;
 pub mod prompt;
 pub mod proof;
+pub mod replay;
 pub mod script;
 pub mod serve;
 pub mod session;
@@ -59,4 +68,5 @@ pub mod store;
 pub mod tickets;
 pub mod time;
 pub mod token;
+pub mod traffic;
 pub mod understanding;

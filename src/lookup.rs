@@ -306,6 +306,19 @@ pub enum TicketResult {
     Unavailable,
 }
 
+impl TicketResult {
+    /// Its name, without the ticket's id.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "created",
+            Self::AlreadyOpen => "already_open",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 named! {
     /// Whether an order may have been sent before.
     Attempt {

@@ -15,8 +15,8 @@ use crate::dialog::Dialog;
 use crate::dialog::action::{Action, TicketState, TransferContext, Turn};
 use crate::dialog::event::{EndedBy, Event, Offer, TransferResult};
 use crate::fallback::{Fallback, Mind};
+use crate::journal::Header;
 use crate::journal::recorder::{CallRecorder, Recorder};
-use crate::journal::{FORMAT, Header};
 use crate::lookup::{Attempt, Network, TicketResult};
 use crate::time::CallTime;
 use crate::token::{Envelope, Sealer};
@@ -117,7 +117,7 @@ impl<N: Network> Session<N> {
         let mind = Mind::Dialog(Box::new(dialog));
         let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms);
         session.envelope.acked_event_seq = 1;
-        let reply = session.give(turn);
+        let reply = session.give(CallTime::ZERO, turn);
         (session, reply)
     }
 
@@ -152,7 +152,7 @@ impl<N: Network> Session<N> {
             session.step(None, event)
         } else {
             let turn = session.mind.hand_over(base);
-            session.reply(turn)
+            session.reply(base, turn)
         };
         (session, reply)
     }
@@ -164,14 +164,12 @@ impl<N: Network> Session<N> {
         sealer: Sealer,
         skew_ms: i64,
     ) -> Self {
-        let header = Header {
-            format: FORMAT,
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            bundle: envelope.bundle.clone(),
-            resume: envelope.resume,
+        let header = Header::new(
+            envelope.bundle.clone(),
+            envelope.resume,
             skew_ms,
-            offer: envelope.offer.clone(),
-        };
+            envelope.offer.clone(),
+        );
         Self {
             recorder: shared.recorder.begin(header),
             shared,
@@ -228,10 +226,11 @@ impl<N: Network> Session<N> {
 
     /// An acknowledgement without anything to do.
     fn acknowledge(&mut self) -> Reply {
-        self.give(Turn {
+        let turn = Turn {
             actions: Vec::new(),
             wake_at: self.wake_at,
-        })
+        };
+        self.give(self.now(), turn)
     }
 
     /// What the store, a back end or a timer leads to.
@@ -242,7 +241,7 @@ impl<N: Network> Session<N> {
                     return Poll::Pending;
                 }
                 let turn = self.held.take().map(|held| held.turn).unwrap_or_default();
-                return Poll::Ready(self.give(turn));
+                return Poll::Ready(self.give(self.now(), turn));
             }
             let Some(event) = self.happens(cx) else {
                 return Poll::Pending;
@@ -293,14 +292,14 @@ impl<N: Network> Session<N> {
         } else {
             self.mind.handle(at, event, &self.envelope.context)
         };
-        self.reply(turn)
+        self.reply(at, turn)
     }
 
     /// Gives the turn, or holds it: before an operator is told to create a ticket if it is absent,
     /// nobody else may.
-    fn reply(&mut self, turn: Turn) -> Option<Reply> {
+    fn reply(&mut self, at: CallTime, turn: Turn) -> Option<Reply> {
         let Some((transfer, key)) = turn.actions.iter().find_map(hands_over) else {
-            return Some(self.give(turn));
+            return Some(self.give(at, turn));
         };
         self.handed = Some(transfer);
         let network = Arc::clone(&self.shared.network);
@@ -326,8 +325,7 @@ impl<N: Network> Session<N> {
         }
     }
 
-    fn give(&mut self, turn: Turn) -> Reply {
-        let at = self.now();
+    fn give(&mut self, at: CallTime, turn: Turn) -> Reply {
         for action in &turn.actions {
             self.recorder.action(at, action);
             self.start(action);

@@ -30,37 +30,48 @@ const ROOMS: &[(&str, &str)] = &[
         "bundle call flow lookup prompt time understanding",
     ),
     ("journal", "call dialog lookup time"),
+    ("archive", "journal"),
     ("caller", "call dialog time"),
     (
         "script",
         "bundle call caller dialog flow journal lookup problem time",
     ),
     (
+        "traffic",
+        "bundle call caller dialog journal lookup script time",
+    ),
+    (
         "proof",
         "bundle call dialog flow journal lookup problem prompt script time understanding",
+    ),
+    (
+        "replay",
+        "bundle call caller dialog flow journal lookup prompt time",
     ),
     ("clock", "time"),
     ("token", "call dialog time"),
     ("fallback", "call dialog time"),
-    ("network", "call clock lookup time"),
+    ("metrics", ""),
+    ("network", "call clock lookup metrics time"),
     ("store", "call clock"),
-    ("tickets", "lookup store"),
+    ("tickets", "lookup metrics store"),
     (
         "session",
         "bundle dialog fallback journal lookup time token",
     ),
     (
         "gateway",
-        "audio bundle call clock dialog lookup prompt session time token",
+        "audio bundle call clock dialog lookup metrics prompt session time token",
     ),
     ("client", "call caller dialog gateway journal time"),
+    ("load", "call caller clock dialog gateway script"),
     (
         "serve",
-        "bundle call gateway journal lookup network problem session store tickets token",
+        "bundle call gateway journal lookup metrics network problem session store tickets token",
     ),
     (
         "cli",
-        "audio bundle call caller client clock dialog flow gateway journal lookup network problem prompt proof script serve session store tickets time token understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof replay script serve session store tickets time token traffic understanding",
     ),
 ];
 
@@ -68,9 +79,18 @@ const ROOMS: &[(&str, &str)] = &[
 const DOORS: &[(&[&str], &[&str])] = &[
     (
         &["pb::", "include_proto!"],
-        &["src/gateway/", "src/client.rs"],
+        &["src/gateway/", "src/client.rs", "src/load/"],
     ),
     (&["reqwest"], &["src/network/"]),
+    (&["prometheus_client"], &["src/metrics.rs"]),
+    (
+        &["rustls::", "webpki"],
+        &[
+            "src/gateway/tls.rs",
+            "src/gateway/accept.rs",
+            "src/network/http.rs",
+        ],
+    ),
     (
         &[
             "rubato",
@@ -80,6 +100,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
         ],
         &["src/audio/"],
     ),
+    (&["zstd"], &["src/archive/"]),
     (&["rodio"], &["src/cli/speaker.rs"]),
     (&["sqlx"], &["src/store/"]),
     (&["std::env"], &["src/serve/config.rs"]),
@@ -104,6 +125,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
             "src/network/",
             "src/tickets/",
             "src/client.rs",
+            "src/load/",
             "src/cli/",
         ],
     ),
@@ -126,7 +148,9 @@ const PURE: &[&str] = &[
     "dialog",
     "caller",
     "script",
+    "traffic",
     "proof",
+    "replay",
 ];
 const IMPURE: &[&str] = &["tokio", "tracing", "async", ".await"];
 

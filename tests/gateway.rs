@@ -1,8 +1,11 @@
 //! The gateway service over real loopback connections: calls, resumes, refusals, and the traps that
 //! a busy line sets.
 
+mod authority;
 mod bad_input;
+mod certificates;
 mod crowd;
+mod overload;
 mod prompts;
 mod round_trip;
 mod whole_calls;

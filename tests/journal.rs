@@ -35,8 +35,8 @@ use dana::dialog::event::Offer;
 use dana::dialog::event::PlaybackCause;
 use dana::dialog::event::TransferResult;
 use dana::journal::Entry;
-use dana::journal::FORMAT;
 use dana::journal::Header;
+use dana::journal::Retention;
 use dana::journal::cdr;
 use dana::journal::cdr::Cdr;
 use dana::journal::cdr::LookupRecord;
@@ -46,6 +46,7 @@ use dana::journal::cdr::TransferRecord;
 use dana::journal::reader;
 use dana::journal::recorder::CallRecorder;
 use dana::journal::recorder::Recorder;
+use dana::journal::seal::Keys;
 use dana::lookup::Attempt;
 use dana::lookup::Finding;
 use dana::lookup::Lookup;
@@ -60,25 +61,23 @@ use dana::time::WallTime;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn header(resume: u32) -> Header {
-    Header {
-        format: FORMAT,
-        build: "0.1.0".to_owned(),
-        bundle: "b0".to_owned(),
-        resume,
-        skew_ms: 12,
-        offer: Offer {
-            call: CallId::new("call-1").unwrap(),
-            call_key: "gw/call-1/7".to_owned(),
-            from: PhoneNumber::parse("+77011234567"),
-            to: "3131".to_owned(),
-            locale: None,
-            capabilities: Capabilities {
-                recognizer: true,
-                transfer: true,
-            },
-            began: WallTime::from_rfc3339("2026-01-10T20:00:00Z").unwrap(),
+    let offer = Offer {
+        call: CallId::new("call-1").unwrap(),
+        call_key: "gw/call-1/7".to_owned(),
+        from: PhoneNumber::parse("+77011234567"),
+        to: "3131".to_owned(),
+        locale: None,
+        capabilities: Capabilities {
+            recognizer: true,
+            transfer: true,
         },
-    }
+        began: WallTime::from_rfc3339("2026-01-10T20:00:00Z").unwrap(),
+    };
+    Header::new("b0".to_owned(), resume, 12, offer)
+}
+
+fn keys() -> Keys {
+    Keys::new([(7, [7; 32])])
 }
 
 fn head(resume: u32) -> Entry {
@@ -270,7 +269,9 @@ fn write(recorder: &mut CallRecorder, entries: &[Entry]) {
 }
 
 fn read(path: &Path) -> Vec<Entry> {
-    reader::read(path).collect::<Result<_, _>>().unwrap()
+    reader::read(path, &keys())
+        .collect::<Result<_, _>>()
+        .unwrap()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -280,7 +281,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_folder_holds_each_segment_and_each_record() {
     let folder = tempfile::tempdir().unwrap();
-    let recorder = Recorder::to_folder(folder.path()).unwrap();
+    let recorder = Recorder::to_folder(folder.path(), keys(), Retention::FOR_EVER).unwrap();
     let call: Vec<Entry> = whole_call()
         .into_iter()
         .filter(|entry| !matches!(entry, Entry::Gap { .. }))
@@ -306,11 +307,10 @@ fn a_folder_holds_each_segment_and_each_record() {
     assert_eq!(read(&segments[1]), [&[head(1)], second].concat());
     assert_eq!((mode(&day), mode(&segments[0])), (0o700, 0o600));
 
-    let records = fs::read_to_string(folder.path().join("cdr/2026-01-11.jsonl")).unwrap();
-    let records: Vec<Cdr> = records
-        .lines()
-        .map(|l| serde_json::from_str(l).unwrap())
-        .collect();
+    let records: Vec<Cdr> =
+        reader::Lines::open(&folder.path().join("cdr/2026-01-11.jsonl"), &keys())
+            .map(|line| serde_json::from_slice(&line.unwrap().text).unwrap())
+            .collect();
     let at_crash = cdr::fold(first).unwrap();
     assert_eq!((at_crash.ended_ms, at_crash.disposition), (None, None));
     let whole = Cdr {
@@ -324,7 +324,7 @@ fn a_folder_holds_each_segment_and_each_record() {
 #[test]
 fn more_calls_than_open_files_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let recorder = Recorder::to_folder(folder.path()).unwrap();
+    let recorder = Recorder::to_folder(folder.path(), keys(), Retention::FOR_EVER).unwrap();
     let keyed = |call: u32| {
         let mut header = header(0);
         header.offer.call_key = format!("call-{call}");
@@ -353,7 +353,7 @@ fn more_calls_than_open_files_lose_nothing() {
 fn a_disk_that_stands_still_costs_entries_and_never_time() {
     const SENT: u32 = 60_000;
     let folder = tempfile::tempdir().unwrap();
-    let recorder = Recorder::to_folder(folder.path()).unwrap();
+    let recorder = Recorder::to_folder(folder.path(), keys(), Retention::FOR_EVER).unwrap();
     let day = folder.path().join("journals/2026-01-11");
     fs::create_dir(&day).unwrap();
     let pipe = day.join("gw%2Fcall-1%2F7.0.jsonl");
@@ -397,7 +397,7 @@ fn a_torn_tail_is_passed_over_and_written_on_behind() {
     let path = folder
         .path()
         .join("journals/2026-01-11/gw%2Fcall-1%2F7.0.jsonl");
-    let recorder = Recorder::to_folder(folder.path()).unwrap();
+    let recorder = Recorder::to_folder(folder.path(), keys(), Retention::FOR_EVER).unwrap();
     drop(recorder.begin(header(0)));
     assert!(recorder.flush(DEADLINE));
     let whole = fs::read(&path).unwrap();
@@ -416,7 +416,8 @@ fn a_reader_says_what_it_cannot_read() {
     let good = serde_json::to_string(&head(0)).unwrap();
     let said = |text: String| -> Vec<String> {
         fs::write(&path, text).unwrap();
-        let errors = reader::read(&path).filter_map(Result::err);
+        let keys = keys();
+        let errors = reader::read(&path, &keys).filter_map(Result::err);
         let prefix = format!("{}:", path.display());
         errors.map(|e| e.to_string().replace(&prefix, "")).collect()
     };
@@ -429,13 +430,13 @@ fn a_reader_says_what_it_cannot_read() {
         said("{\"gap\":{\"entries\":1}}\n".to_owned()),
         ["1: a journal begins with a header"]
     );
-    let newer = "{\"header\":{\"format\":2,\"all\":\"else\"}}\n{\"gap\":{\"entries\":1}}\n";
+    let newer = "{\"header\":{\"format\":3,\"all\":\"else\"}}\n{\"gap\":{\"entries\":1}}\n";
     assert_eq!(
         said(newer.to_owned()),
-        ["1: written in form 2, this build reads up to 1: use a newer build"]
+        ["1: written in form 3, this build reads up to 2: use a newer build"]
     );
     let absent = folder.path().join("absent.jsonl");
-    let errors: Vec<String> = reader::read(&absent)
+    let errors: Vec<String> = reader::read(&absent, &keys())
         .filter_map(Result::err)
         .map(|e| e.to_string())
         .collect();

@@ -1,6 +1,7 @@
 //! One integration-test binary: each module is a subject.
 
 mod architecture;
+mod archive;
 mod audio;
 mod caller;
 mod calls;
@@ -11,8 +12,10 @@ mod flow;
 mod gateway;
 mod journal;
 mod network;
+mod operations;
 mod prompts;
 mod proof;
+mod replay;
 mod simulation;
 mod store;
 mod supervisor;

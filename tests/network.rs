@@ -2,6 +2,7 @@
 
 mod nasty;
 mod official;
+mod sick;
 mod tickets;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! call scripts, the terminal talk and the live client drive the same model. It never decides what
 //! a caller does: see [`turns`].
 
+mod relay;
 pub mod turns;
 
 use std::collections::VecDeque;
@@ -21,6 +22,18 @@ const RELEASE_MS: u32 = 1_000;
 /// Most keys kept for a later question.
 const MAX_TYPE_AHEAD: usize = 32;
 
+/// A caller at the media side of a gateway, on virtual time.
+pub trait Caller: std::fmt::Debug + Send + Sync {
+    /// Does what the backend asks.
+    fn apply(&mut self, at: CallTime, action: &Action);
+    /// When something happens by itself.
+    fn next(&self) -> Option<CallTime>;
+    /// What has happened by `at`, in order.
+    fn advance(&mut self, at: CallTime) -> Vec<Event>;
+    /// Whether the call is over.
+    fn has_ended(&self) -> bool;
+}
+
 /// The media side of one call.
 #[derive(Clone, Debug, Default)]
 pub struct MediaSide {
@@ -33,6 +46,8 @@ pub struct MediaSide {
     listen: Option<Listen>,
     listening_since: CallTime,
     speech: Option<Speech>,
+    /// The caller is at it, as a real media side told: this is no silence.
+    relayed: bool,
     /// Keys collected for the listen, and when the last one came.
     keys: String,
     last_key_at: CallTime,
@@ -95,6 +110,7 @@ impl MediaSide {
                 }
                 self.keys.clear();
                 self.speech = None;
+                self.relayed = false;
                 self.listen = Some(listen.clone());
             }
             Action::StopListening => self.finish(ListenCause::Stopped),
@@ -303,7 +319,8 @@ impl MediaSide {
     }
 
     fn listen_ends(&self) -> Option<CallTime> {
-        let listen = self.listen.as_ref().filter(|_| self.speech.is_none())?;
+        let acting = self.speech.is_some() || self.relayed;
+        let listen = self.listen.as_ref().filter(|_| !acting)?;
         if !self.keys.is_empty() {
             return Some(self.last_key_at.plus(listen.inter_digit_ms));
         }
@@ -364,6 +381,7 @@ impl MediaSide {
         let alternatives = words.map(|speech| speech.alternatives).unwrap_or_default();
         let listen = listen.id;
         self.keys.clear();
+        self.relayed = false;
         self.out.push(Event::ListenFinished {
             listen,
             cause,

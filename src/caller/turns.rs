@@ -2,7 +2,7 @@
 //! call. A caller with no turn left for a question stays silent. Decides nothing by chance.
 
 use crate::call::{Digit, Locale, Question, Said};
-use crate::caller::MediaSide;
+use crate::caller::{Caller, MediaSide};
 use crate::dialog::action::{Action, Listen};
 use crate::dialog::event::{Alternative, Event};
 use crate::time::CallTime;
@@ -79,49 +79,6 @@ impl ScriptedCaller {
         }
     }
 
-    /// Does what the backend asks.
-    pub fn apply(&mut self, at: CallTime, action: &Action) {
-        self.media.apply(at, action);
-        if let Action::Listen(listen) = action {
-            self.pending = self.turn_for(listen);
-        }
-    }
-
-    /// When something happens by itself.
-    pub fn next(&self) -> Option<CallTime> {
-        if self.media.has_ended() {
-            return self.media.next();
-        }
-        let moment = self.turns.iter().filter_map(|turn| match turn.when {
-            When::At(at) => Some(at),
-            When::After(..) | When::Over(..) => None,
-        });
-        let keys = self.keys.iter().map(|(at, _)| *at);
-        self.media
-            .next()
-            .into_iter()
-            .chain(self.due())
-            .chain(moment)
-            .chain(keys)
-            .min()
-    }
-
-    /// What has happened by `at`, in order.
-    pub fn advance(&mut self, at: CallTime) -> Vec<Event> {
-        let mut events = self.media.advance(at);
-        self.watch();
-        if events.is_empty() && !self.media.has_ended() {
-            self.act(at);
-            events = self.media.advance(at);
-        }
-        events
-    }
-
-    /// Whether the call is over.
-    pub const fn has_ended(&self) -> bool {
-        self.media.has_ended()
-    }
-
     fn turn_for(&mut self, listen: &Listen) -> Option<Pending> {
         let fits = |turn: &Turn| match turn.when {
             When::After(question, _) | When::Over(question, _) => {
@@ -192,6 +149,47 @@ impl ScriptedCaller {
             Does::Unheard => self.media.fail(),
             Does::HangsUp => self.media.hang_up(),
         }
+    }
+}
+
+impl Caller for ScriptedCaller {
+    fn apply(&mut self, at: CallTime, action: &Action) {
+        self.media.apply(at, action);
+        if let Action::Listen(listen) = action {
+            self.pending = self.turn_for(listen);
+        }
+    }
+
+    fn next(&self) -> Option<CallTime> {
+        if self.media.has_ended() {
+            return self.media.next();
+        }
+        let moment = self.turns.iter().filter_map(|turn| match turn.when {
+            When::At(at) => Some(at),
+            When::After(..) | When::Over(..) => None,
+        });
+        let keys = self.keys.iter().map(|(at, _)| *at);
+        self.media
+            .next()
+            .into_iter()
+            .chain(self.due())
+            .chain(moment)
+            .chain(keys)
+            .min()
+    }
+
+    fn advance(&mut self, at: CallTime) -> Vec<Event> {
+        let mut events = self.media.advance(at);
+        self.watch();
+        if events.is_empty() && !self.media.has_ended() {
+            self.act(at);
+            events = self.media.advance(at);
+        }
+        events
+    }
+
+    fn has_ended(&self) -> bool {
+        self.media.has_ended()
     }
 }
 

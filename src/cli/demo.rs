@@ -26,9 +26,8 @@ use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
 use crate::network::mock::Mock;
-use crate::problem::Source;
-use crate::script::parse;
-use crate::script::render;
+use crate::problem::{Problems, Source};
+use crate::script::{Script, parse, render};
 use crate::session::{ClockSource, Shared};
 use crate::store::memory::Memory;
 use crate::tickets;
@@ -52,20 +51,34 @@ pub struct Args {
     bundle: PathBuf,
 }
 
-/// A caller of the demo: name, number, language hint, what he does, how it has to end, tickets.
-struct Caller {
-    name: &'static str,
-    number: &'static str,
-    locale: Option<Locale>,
-    does: &'static str,
-    ends: Disposition,
-    tickets: usize,
+/// A caller: name, number, language hint, what he does, how it has to end, tickets.
+pub(super) struct Caller {
+    pub(super) name: &'static str,
+    pub(super) number: &'static str,
+    pub(super) locale: Option<Locale>,
+    pub(super) does: &'static str,
+    pub(super) ends: Disposition,
+    pub(super) tickets: usize,
+}
+
+impl Caller {
+    /// What he does, as a script.
+    pub(super) fn script(&self) -> Result<Script, Problems> {
+        let mut text = "caller\n".to_owned();
+        for line in self.does.lines() {
+            text.push_str("  ");
+            text.push_str(line);
+            text.push('\n');
+        }
+        parse::parse(&Source::new(self.name, text))
+    }
 }
 
 const RU: Option<Locale> = Some(Locale::Ru);
 const KK: Option<Locale> = Some(Locale::Kk);
 
-const CALLERS: &[Caller] = &[
+/// The callers of the demo, each on a subscriber of the mock.
+pub(super) const CALLERS: &[Caller] = &[
     Caller {
         name: "cable, Russian",
         number: "+77770000101",
@@ -282,14 +295,7 @@ fn plan(
     speed: u32,
     lengths: &Arc<client::Lengths>,
 ) -> Result<Plan, String> {
-    let mut text = "caller\n".to_owned();
-    for line in caller.does.lines() {
-        text.push_str("  ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    let source = Source::new(caller.name, text);
-    let script = parse::parse(&source).map_err(|problems| problems.to_string())?;
+    let script = caller.script().map_err(|problems| problems.to_string())?;
     let id = format!("demo-{at}-{}", clock::now().unix_ms());
     Ok(Plan {
         call: CallId::new(&id).ok_or("a call id")?,

@@ -4,19 +4,25 @@
 //! a folder, a back end).
 
 pub mod against;
+pub mod archive;
 mod back_ends;
 pub mod check;
 pub mod config;
 pub mod demo;
 pub mod diff;
 pub mod graph;
+pub mod load;
 pub mod mock;
 pub mod mutate;
 pub mod out;
+pub mod progress;
 pub mod prompts;
 pub mod prove;
+pub mod recordings;
+pub mod replay;
 pub mod serve;
 pub mod speaker;
+pub mod status;
 pub mod talk;
 pub mod tape;
 pub mod test;
@@ -61,8 +67,16 @@ enum Command {
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
     Demo(demo::Args),
+    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
+    Load(load::Args),
+    /// Packed files of recordings: pack what a service wrote, make what could have been.
+    Archive(archive::Args),
+    /// Replay recorded calls: which would end otherwise?
+    Replay(replay::Args),
     /// The service.
     Serve(serve::Args),
+    /// What a running service says of itself.
+    Status(status::Args),
     /// The mocked back ends.
     Mock(mock::Args),
     /// Print the effective configuration, each setting with what it is.
@@ -83,8 +97,12 @@ pub fn main() -> ExitCode {
             Command::Prompts(args) => prompts::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
+            Command::Load(args) => load::run(&args),
+            Command::Archive(args) => archive::run(&args),
             Command::Serve(args) => serve::run(&args),
+            Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
+            Command::Replay(args) => replay::run(&args),
             Command::Config(args) => config::run(&args),
         },
         // `--help` and `--version` come as errors too, with exit code 0.

@@ -2,7 +2,7 @@
 //! is no error.
 
 use std::io;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,4 +70,15 @@ fn put(stream: &mut impl Write, line: &str) {
 /// Where logs go.
 pub fn log() -> io::Stderr {
     io::stderr()
+}
+
+/// Whether a person watches what is said.
+pub fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Says something in the place of what was said so last; an empty text takes it away.
+pub fn again(text: &str) {
+    let mut stream = io::stderr().lock();
+    let _ = write!(stream, "\r{text}\x1b[K").and_then(|()| stream.flush());
 }

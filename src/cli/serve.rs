@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal;
+use tokio::signal::unix::SignalKind;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::network::mock::Mock;
-use crate::serve::Service;
 use crate::serve::config::{Config, LogFormat, LogLevel};
+use crate::serve::{Service, Signal};
 
 /// Options of `dana serve`.
 #[derive(Debug, clap::Args)]
@@ -25,10 +27,12 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Exit {
-    let config = match Config::load(args.config.as_deref()) {
+    let mut config = match Config::load(args.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return out::bad_file(&error),
     };
+    // Whoever asks for the mock tries things out on his own machine.
+    config.plaintext |= args.mock && config.certificate.0.is_none();
     log(config.log_level, config.log_format);
     if args.mock
         && let Err(error) = start_mock(config.root.reveal())
@@ -45,8 +49,21 @@ pub fn run(args: &Args) -> Exit {
             return Exit::Environment;
         }
     };
-    let ready = |at| out::talk(&format!("dana serves gateways at {at}"));
-    match service.run(ready, stopped()) {
+    let security = if config.plaintext {
+        "without certificates"
+    } else {
+        "with certificates"
+    };
+    let ready = |at, status| {
+        out::talk(&format!("dana serves gateways at {at}, {security}"));
+        out::talk(&format!("metrics and health are at http://{status}"));
+    };
+    let mut signals = None;
+    let signal = async || match signals.get_or_insert_with(Signals::new) {
+        Ok(signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
+    };
+    match service.run(ready, signal) {
         Ok(()) => Exit::Good,
         Err(error) => {
             out::talk(&format!("error: {error}"));
@@ -73,21 +90,37 @@ fn log(level: LogLevel, format: LogFormat) {
     }
 }
 
-/// SIGTERM or Ctrl-C.
-pub(super) async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// What the system tells the process. Kept, so that none is lost between two.
+struct Signals {
+    terminate: signal::unix::Signal,
+    interrupt: signal::unix::Signal,
+    hang_up: signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal::unix::signal(SignalKind::terminate())?,
+            interrupt: signal::unix::signal(SignalKind::interrupt())?,
+            hang_up: signal::unix::signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.hang_up.recv() => Signal::Reload,
         }
     }
-    let _ = interrupt.await;
+}
+
+/// SIGTERM or Ctrl-C.
+pub(super) async fn stopped() {
+    match Signals::new() {
+        Ok(mut signals) => while signals.next().await != Signal::Stop {},
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// How long a mocked line test takes.

@@ -180,12 +180,7 @@ impl Reader<'_> {
                 self.known(&key, LIMITS, "in [limits]");
                 continue;
             }
-            let range: (u32, u32) = match name {
-                "patience" => (1, 50),
-                "accept_permille" | "reject_permille" => (0, 1000),
-                _ => (100, 120_000),
-            };
-            let Some(number) = self.number(&value, range) else {
+            let Some(number) = self.number(&value, Limits::range(name)) else {
                 continue;
             };
             let small = u16::try_from(number).unwrap_or(u16::MAX);
@@ -202,11 +197,9 @@ impl Reader<'_> {
                 _ => limits.reject_permille = small,
             }
         }
-        let (filler, wait) = (limits.filler_after_ms, limits.look_up_wait_ms);
-        if filler >= wait || limits.reject_permille > limits.accept_permille {
+        if limits.contradict() {
             let span = table.get("limits").map_or(0..0, toml::Spanned::span);
-            let hint = "filler_after_ms < look_up_wait_ms, reject_permille <= accept_permille";
-            self.wrong(span, "these limits contradict each other", hint);
+            self.wrong(span, "these limits contradict each other", Limits::ORDER);
         }
     }
 

@@ -234,6 +234,25 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What their values keep to each other.
+    pub const ORDER: &str = "filler_after_ms < look_up_wait_ms, reject_permille <= accept_permille";
+
+    /// The least and the most that a limit may be, by its name.
+    pub fn range(name: &str) -> (u32, u32) {
+        match name {
+            "patience" => (1, 50),
+            "accept_permille" | "reject_permille" => (0, 1000),
+            _ => (100, 120_000),
+        }
+    }
+
+    /// Whether they do not keep [`Self::ORDER`].
+    pub const fn contradict(&self) -> bool {
+        self.filler_after_ms >= self.look_up_wait_ms || self.reject_permille > self.accept_permille
+    }
+}
+
 /// The third miss in one visit of a question leaves it.
 pub const MAX_MISSES: u8 = 3;
 

@@ -14,6 +14,7 @@ use tonic::{Status, Streaming};
 use crate::clock;
 use crate::dialog::event::Offer;
 use crate::gateway::Inner;
+use crate::gateway::lag::Lag;
 use crate::gateway::refusal::Refused;
 use crate::gateway::registry::{NotTaken, Notice, Signal};
 use crate::gateway::wire::pb::{CallEvent, CallTurn};
@@ -31,6 +32,8 @@ const IDLE: Duration = Duration::from_secs(30);
 /// The response stream of one call.
 pub struct Converse<N: Network> {
     inner: Arc<Inner<N>>,
+    gateway: Arc<str>,
+    lag: Arc<Lag>,
     events: Streaming<CallEvent>,
     call: Option<Live<N>>,
     silence: Pin<Box<Sleep>>,
@@ -42,6 +45,7 @@ struct Live<N: Network> {
     session: Session<N>,
     signal: Arc<Signal>,
     inner: Arc<Inner<N>>,
+    gateway: Arc<str>,
     offer: Offer,
 }
 
@@ -53,17 +57,24 @@ impl<N: Network> Drop for Live<N> {
             .then_some(self.offer.call_key.as_str());
         self.inner
             .registry
-            .leave(&self.offer.call, &self.signal, closed);
+            .leave(&self.gateway, &self.offer.call, &self.signal, closed);
     }
 }
 
 type Item = Result<CallTurn, Status>;
 
 impl<N: Network> Converse<N> {
-    pub(super) fn new(inner: Arc<Inner<N>>, events: Streaming<CallEvent>) -> Self {
+    pub(super) fn new(
+        inner: Arc<Inner<N>>,
+        gateway: Arc<str>,
+        lag: Arc<Lag>,
+        events: Streaming<CallEvent>,
+    ) -> Self {
         let silence = Box::pin(tokio::time::sleep(FIRST_MESSAGE));
         Self {
             inner,
+            gateway,
+            lag,
             events,
             call: None,
             silence,
@@ -89,6 +100,9 @@ impl<N: Network> Converse<N> {
     fn offered(&self, offered: Offered) -> Result<(Live<N>, Reply), Refused> {
         let inner = &self.inner;
         let call = offered.call.ok_or(Refused::BadCallId)?;
+        if self.lag.is_high() {
+            return Err(Refused::Overloaded);
+        }
         let now = clock::now();
         let began = match inner.shared.clock {
             ClockSource::Server => now,
@@ -99,14 +113,14 @@ impl<N: Network> Converse<N> {
             // There is no other clock to compare with.
             (ClockSource::Gateway, _) | (ClockSource::Server, None) => 0,
         };
-        let gateway = &inner.settings.gateway_id;
+        let gateway = &self.gateway;
         let sealer = inner
-            .keys
+            .keys()
             .sealer(gateway, &call)
             .ok_or(Refused::TooManyCalls)?;
         let signal = inner
             .registry
-            .offer(&call, inner.settings.max_calls)
+            .offer(gateway, &call, inner.settings.max_calls)
             .map_err(refused)?;
         let offer = Offer {
             call_key: format!("{gateway}:{call}:{}", began.unix_ms()),
@@ -117,6 +131,7 @@ impl<N: Network> Converse<N> {
             capabilities: offered.capabilities,
             began,
         };
+        inner.settings.metrics.offered(gateway);
         let shared = Arc::clone(&inner.shared);
         let bundle = inner.bundle();
         let (session, reply) = Session::offered(shared, bundle, offer.clone(), sealer, skew_ms);
@@ -125,6 +140,7 @@ impl<N: Network> Converse<N> {
                 session,
                 signal,
                 inner: Arc::clone(inner),
+                gateway: Arc::clone(gateway),
                 offer,
             },
             reply,
@@ -134,9 +150,9 @@ impl<N: Network> Converse<N> {
     fn resumed(&self, resumed: &Resumed) -> Result<(Live<N>, Option<Reply>), Refused> {
         let inner = &self.inner;
         let call = resumed.call.as_ref().ok_or(Refused::BadCallId)?;
-        let gateway = &inner.settings.gateway_id;
-        let envelope = inner
-            .keys
+        let gateway = &self.gateway;
+        let keys = inner.keys();
+        let envelope = keys
             .open(gateway, call, &resumed.token)
             .ok_or(Refused::BadToken)?;
         let offer = envelope.offer.clone();
@@ -148,11 +164,12 @@ impl<N: Network> Converse<N> {
         if age > MAX_AGE_MS {
             return Err(Refused::BadToken);
         }
-        let sealer = inner.keys.sealer(gateway, call).ok_or(Refused::BadToken)?;
+        let sealer = keys.sealer(gateway, call).ok_or(Refused::BadToken)?;
         let signal = inner
             .registry
-            .resume(call, &offer.call_key)
+            .resume(gateway, call, &offer.call_key)
             .map_err(refused)?;
+        inner.settings.metrics.resumed(gateway);
         let bundle = inner.bundle();
         let bundle = Some(bundle).filter(|bundle| *bundle.hash == *envelope.bundle);
         let shared = Arc::clone(&inner.shared);
@@ -163,6 +180,7 @@ impl<N: Network> Converse<N> {
                 session,
                 signal,
                 inner: Arc::clone(inner),
+                gateway: Arc::clone(gateway),
                 offer,
             },
             reply,
@@ -187,6 +205,7 @@ impl<N: Network> Converse<N> {
     }
 
     fn taken(&mut self, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
+        self.inner.settings.metrics.event();
         let turn = match &mut self.call {
             Some(live) => Self::event(live, event)?,
             None => self.begin(&event)?,
@@ -199,10 +218,20 @@ impl<N: Network> Converse<N> {
         Ok(turn)
     }
 
-    fn end(&mut self, refused: impl Into<Status>) -> Poll<Option<Item>> {
+    fn give(&self, turn: CallTurn) -> Poll<Option<Item>> {
+        self.inner.settings.metrics.turn();
+        Poll::Ready(Some(Ok(turn)))
+    }
+
+    fn end(&mut self, refused: Refused) -> Poll<Option<Item>> {
+        self.inner.settings.metrics.refused(refused.reason());
+        self.break_off(refused.into())
+    }
+
+    fn break_off(&mut self, status: Status) -> Poll<Option<Item>> {
         self.finished = true;
         self.call = None;
-        Poll::Ready(Some(Err(refused.into())))
+        Poll::Ready(Some(Err(status)))
     }
 }
 
@@ -234,11 +263,14 @@ impl<N: Network> Stream for Converse<N> {
             };
             match event {
                 Some(Ok(event)) => match this.taken(event) {
-                    Ok(Some(turn)) => return Poll::Ready(Some(Ok(turn))),
+                    Ok(Some(turn)) => return this.give(turn),
                     Ok(None) => {}
                     Err(refused) => return this.end(refused),
                 },
-                Some(Err(status)) => return this.end(Refused::unreadable(&status)),
+                Some(Err(status)) => {
+                    let status = Refused::unreadable(&status, &this.inner.settings.metrics);
+                    return this.break_off(status);
+                }
                 None => {
                     this.finished = true;
                     this.call = None;
@@ -250,7 +282,7 @@ impl<N: Network> Stream for Converse<N> {
             && let Poll::Ready(reply) = live.session.poll(cx)
         {
             this.finished = live.session.is_over();
-            return Poll::Ready(Some(Ok(turn(reply))));
+            return this.give(turn(reply));
         }
         if this.silence.as_mut().poll(cx).is_ready() {
             let idle = this.call.is_some();

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::metrics::Metrics;
+
 /// A refusal of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -17,6 +19,7 @@ pub(super) enum Refused {
     SequenceGap,
     ResumedElsewhere,
     TooManyCalls,
+    Overloaded,
     TooManyEvents,
     NoFirstMessage,
     Draining,
@@ -25,81 +28,104 @@ pub(super) enum Refused {
 
 impl Refused {
     /// A message that cannot be read ends its stream: garbage, a lie about its length, too large.
-    pub(super) fn unreadable(status: &Status) -> Status {
-        let details = ErrorDetails::with_error_info("UNREADABLE_MESSAGE", "dana", []);
+    pub(super) fn unreadable(status: &Status, metrics: &Metrics) -> Status {
+        metrics.refused(UNREADABLE);
+        let details = ErrorDetails::with_error_info(UNREADABLE, "dana", []);
         Status::with_error_details(status.code(), status.message(), details)
     }
 }
 
-/// When a gateway may try again after `TOO_MANY_CALLS`.
+/// The reason of a message that cannot be read.
+const UNREADABLE: &str = "UNREADABLE_MESSAGE";
+
+/// When a gateway may try again after a refusal for lack of room.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-impl From<Refused> for Status {
-    fn from(refused: Refused) -> Self {
-        let (code, reason, message) = match refused {
-            Refused::FirstMessageNotAnOffer => (
+impl Refused {
+    /// Its reason in the details.
+    pub(super) const fn reason(self) -> &'static str {
+        self.row().1
+    }
+
+    const fn row(self) -> (Code, &'static str, &'static str) {
+        match self {
+            Self::FirstMessageNotAnOffer => (
                 Code::InvalidArgument,
                 "FIRST_MESSAGE_NOT_AN_OFFER",
                 "the first message of a stream is CallOffered or CallResumed",
             ),
-            Refused::BadCallId => (
+            Self::BadCallId => (
                 Code::InvalidArgument,
                 "BAD_CALL_ID",
                 "call_id is 1 to 128 printable ASCII characters",
             ),
-            Refused::SequenceStartsAtOne => (
+            Self::SequenceStartsAtOne => (
                 Code::InvalidArgument,
                 "SEQUENCE_STARTS_AT_ONE",
                 "CallOffered has seq 1",
             ),
-            Refused::CallIsLive => (
+            Self::CallIsLive => (
                 Code::AlreadyExists,
                 "CALL_IS_LIVE",
                 "a call of this id is live: resume it",
             ),
-            Refused::BadToken => (
+            Self::BadToken => (
                 Code::PermissionDenied,
                 "BAD_TOKEN",
                 "the token is not of this call, is too old, or the call is over",
             ),
-            Refused::SequenceGap => (
+            Self::SequenceGap => (
                 Code::FailedPrecondition,
                 "SEQUENCE_GAP",
                 "an event is missing: resume",
             ),
-            Refused::ResumedElsewhere => (
+            Self::ResumedElsewhere => (
                 Code::Aborted,
                 "RESUMED_ELSEWHERE",
                 "a newer stream serves this call",
             ),
-            Refused::TooManyCalls => (
+            Self::TooManyCalls => (
                 Code::ResourceExhausted,
                 "TOO_MANY_CALLS",
                 "no more calls can be taken now",
             ),
-            Refused::TooManyEvents => (
+            Self::Overloaded => (
+                Code::ResourceExhausted,
+                "OVERLOADED",
+                "too busy for another call now",
+            ),
+            Self::TooManyEvents => (
                 Code::ResourceExhausted,
                 "TOO_MANY_EVENTS",
                 "a call has a few events a second",
             ),
-            Refused::NoFirstMessage => (
+            Self::NoFirstMessage => (
                 Code::DeadlineExceeded,
                 "NO_FIRST_MESSAGE",
                 "the stream's first message is late",
             ),
-            Refused::Draining => (
+            Self::Draining => (
                 Code::Unavailable,
                 "DRAINING",
                 "going down: resume at another replica",
             ),
-            Refused::Idle => (
+            Self::Idle => (
                 Code::Unavailable,
                 "IDLE",
                 "no message for 30 s: send KeepAlive every 10 s",
             ),
-        };
+        }
+    }
+}
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Self {
+        let (code, reason, message) = refused.row();
         let mut details = ErrorDetails::with_error_info(reason, "dana", []);
-        if matches!(refused, Refused::TooManyCalls | Refused::Draining) {
+        if matches!(
+            refused,
+            Refused::TooManyCalls | Refused::Overloaded | Refused::Draining
+        ) {
             details.set_retry_info(Some(RETRY_AFTER));
         }
         Self::with_error_details(code, message, details)

@@ -13,6 +13,9 @@ use crate::call::CallId;
 /// of age after an hour; a replica ends no more calls than this in one.
 const MAX_CLOSED: usize = 200_000;
 
+/// A tenth of the room is only for gateways that have less than their share.
+const KEPT_FREE: usize = 10;
+
 /// Why a stream has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
@@ -68,31 +71,41 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 struct Calls {
     draining: bool,
-    live: BTreeMap<CallId, Arc<Signal>>,
+    live: BTreeMap<Arc<str>, BTreeMap<CallId, Arc<Signal>>>,
+    count: usize,
     closed: BTreeSet<String>,
     order: VecDeque<String>,
 }
 
 impl Registry {
-    /// A new call.
-    pub(super) fn offer(&self, call: &CallId, limit: usize) -> Result<Arc<Signal>, NotTaken> {
+    /// A new call of that gateway.
+    pub(super) fn offer(
+        &self,
+        gateway: &Arc<str>,
+        call: &CallId,
+        limit: usize,
+    ) -> Result<Arc<Signal>, NotTaken> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.draining {
             return Err(NotTaken::Draining);
         }
-        if calls.live.contains_key(call) {
+        let own = calls.live.get(gateway);
+        if own.is_some_and(|own| own.contains_key(call)) {
             return Err(NotTaken::Live);
         }
-        if calls.live.len() >= limit {
+        if !calls.has_room(gateway, limit) {
             return Err(NotTaken::Full);
         }
-        let signal = Arc::new(Signal::default());
-        calls.live.insert(call.clone(), Arc::clone(&signal));
-        Ok(signal)
+        Ok(calls.enter(gateway, call).0)
     }
 
     /// A call that goes on: an older stream of it gives way. Never refused for lack of room.
-    pub(super) fn resume(&self, call: &CallId, call_key: &str) -> Result<Arc<Signal>, NotTaken> {
+    pub(super) fn resume(
+        &self,
+        gateway: &Arc<str>,
+        call: &CallId,
+        call_key: &str,
+    ) -> Result<Arc<Signal>, NotTaken> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.draining {
             return Err(NotTaken::Draining);
@@ -100,22 +113,30 @@ impl Registry {
         if calls.closed.contains(call_key) {
             return Err(NotTaken::Closed);
         }
-        let signal = Arc::new(Signal::default());
-        if let Some(older) = calls.live.insert(call.clone(), Arc::clone(&signal)) {
+        let (signal, older) = calls.enter(gateway, call);
+        if let Some(older) = older {
             older.send(Notice::Superseded);
         }
         Ok(signal)
     }
 
     /// A stream is gone; `closed` when its call is over with it.
-    pub(super) fn leave(&self, call: &CallId, signal: &Arc<Signal>, closed: Option<&str>) {
+    pub(super) fn leave(
+        &self,
+        gateway: &Arc<str>,
+        call: &CallId,
+        signal: &Arc<Signal>,
+        closed: Option<&str>,
+    ) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if calls
-            .live
-            .get(call)
-            .is_some_and(|live| Arc::ptr_eq(live, signal))
+        if let Some(own) = calls.live.get_mut(gateway)
+            && own.get(call).is_some_and(|live| Arc::ptr_eq(live, signal))
         {
-            calls.live.remove(call);
+            own.remove(call);
+            if own.is_empty() {
+                calls.live.remove(gateway);
+            }
+            calls.count -= 1;
         }
         if let Some(call_key) = closed {
             calls.closed.insert(call_key.to_owned());
@@ -132,17 +153,45 @@ impl Registry {
     pub(super) fn drain(&self) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.draining = true;
-        for signal in calls.live.values() {
+        for signal in calls.live.values().flat_map(BTreeMap::values) {
             signal.send(Notice::Draining);
         }
     }
 
-    /// How many calls are live.
-    pub(super) fn live(&self) -> usize {
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .live
-            .len()
+    /// Whether offers are refused for good.
+    pub(super) fn is_draining(&self) -> bool {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.draining
+    }
+
+    /// How many calls of each gateway are live.
+    pub(super) fn live(&self) -> Vec<(String, usize)> {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = calls.live.iter();
+        own.map(|(gateway, own)| (gateway.to_string(), own.len()))
+            .collect()
+    }
+}
+
+impl Calls {
+    /// Everybody may have an equal share of the room; more only while some of the room is free, so
+    /// that a gateway that comes with its share finds it.
+    fn has_room(&self, gateway: &Arc<str>, limit: usize) -> bool {
+        let own = self.live.get(gateway).map_or(0, BTreeMap::len);
+        let others = self.live.keys().filter(|other| *other != gateway).count();
+        let share = limit / (others + 1);
+        let kept = if others == 0 { 0 } else { limit / KEPT_FREE };
+        self.count < limit && (own < share || self.count < limit - kept)
+    }
+
+    /// The call's new stream, and the one that it had.
+    fn enter(&mut self, gateway: &Arc<str>, call: &CallId) -> (Arc<Signal>, Option<Arc<Signal>>) {
+        let signal = Arc::new(Signal::default());
+        let own = self.live.entry(Arc::clone(gateway)).or_default();
+        let older = own.insert(call.clone(), Arc::clone(&signal));
+        if older.is_none() {
+            self.count += 1;
+        }
+        (signal, older)
     }
 }

@@ -5,7 +5,8 @@
 //! <folder>/journals/<yyyy-mm-dd>/<call key, file-safe>.<resume>.jsonl
 //! <folder>/cdr/<yyyy-mm-dd>.jsonl
 //! ```
-//! The date is that of the offer, in Kazakhstan. Files 0600, folders 0700: they hold plain values.
+//! The date is that of the offer, in Kazakhstan. Files 0600, folders 0700: they hold plain values,
+//! sealed where there is a key (see [`seal`](crate::journal::seal)).
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,7 +21,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::{Deserialize, Serialize};
+
 use crate::journal::Header;
+use crate::journal::seal::{Head, Keys, PieceKey};
 use crate::time::WallTime;
 
 /// Longest call key that names a file as it is; file systems end at 255 bytes.
@@ -28,7 +34,7 @@ const MAX_NAME: usize = 200;
 
 /// The file of one segment of a call.
 pub(super) fn segment(folder: &Path, header: &Header, resume: u32) -> PathBuf {
-    let name = file_safe(&header.offer.call_key);
+    let name = segment_name(&header.offer.call_key);
     let date = header.offer.began.in_kazakhstan().date().to_string();
     folder
         .join("journals")
@@ -42,9 +48,9 @@ pub(super) fn records(folder: &Path, began: WallTime) -> PathBuf {
     folder.join("cdr").join(format!("{date}.jsonl"))
 }
 
-/// Two different keys never give one name: every byte but `A-Z a-z 0-9 _ -` and inner dots is
+/// How the files of a call are named by its key. Two different keys never give one name: every byte but `A-Z a-z 0-9 _ -` and inner dots is
 /// `%XX`, and what grows too long ends in the hash of the whole.
-fn file_safe(key: &str) -> String {
+pub fn segment_name(key: &str) -> String {
     let mut name = String::with_capacity(key.len());
     for (at, byte) in key.bytes().enumerate() {
         match char::from(byte) {
@@ -71,16 +77,33 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// A file that only ever grows by whole lines.
+/// The line that begins a sealed piece.
+#[derive(Deserialize, Serialize)]
+pub(super) struct SealedHead {
+    pub(super) sealed: Head,
+}
+
+/// A file that only ever grows by whole lines. After an error it is of no use: open it again.
 #[derive(Debug)]
 pub(super) struct LineFile {
     file: File,
     len: u64,
+    piece: Option<Piece>,
+}
+
+/// What seals the lines of this opening.
+#[derive(Debug)]
+struct Piece {
+    key: PieceKey,
+    /// To be written before the first line.
+    head: Option<Head>,
+    /// Number of the next line.
+    next: u64,
 }
 
 impl LineFile {
     /// Opens or creates. A last line that a dead writer left torn is cut off.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, keys: &Keys) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             make_folder(folder)?;
         }
@@ -98,21 +121,47 @@ impl LineFile {
             len -= u64::try_from(torn).unwrap_or(len).min(len);
             file.set_len(len)?;
         }
-        Ok(Self { file, len })
+        let piece = keys.begin()?.map(|(head, key)| Piece {
+            key,
+            head: Some(head),
+            next: 0,
+        });
+        Ok(Self { file, len, piece })
     }
 
-    /// Whether nothing was written yet.
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+    /// Its size.
+    pub(super) fn len(&self) -> u64 {
+        self.len
     }
 
-    /// Appends one line (with its end) in one write, or nothing of it.
-    pub(super) fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(line) {
+    /// Appends one line in one write, or nothing of it.
+    pub(super) fn append(&mut self, mut line: Vec<u8>) -> io::Result<()> {
+        if let Some(piece) = &mut self.piece {
+            line = piece.seal(line)?;
+        }
+        line.push(b'\n');
+        if let Err(error) = self.file.write_all(&line) {
             self.file.set_len(self.len)?;
             return Err(error);
         }
         self.len += u64::try_from(line.len()).unwrap_or(0);
         Ok(())
+    }
+}
+
+impl Piece {
+    fn seal(&mut self, mut line: Vec<u8>) -> io::Result<Vec<u8>> {
+        let mut text = match self.head.take() {
+            Some(sealed) => {
+                let mut head = serde_json::to_string(&SealedHead { sealed })?;
+                head.push('\n');
+                head
+            }
+            None => String::new(),
+        };
+        self.key.seal(self.next, &mut line)?;
+        self.next += 1;
+        STANDARD_NO_PAD.encode_string(&line, &mut text);
+        Ok(text.into_bytes())
     }
 }

@@ -1,10 +1,13 @@
 //! The journal of a call: JSON lines, a header, then every event and action with its `CallTime`.
-//! Nothing lost and nothing invented; the call's record (CDR) is a fold over it.
+//! Nothing lost and nothing invented: what could not be written stands as a gap. The call's record
+//! (CDR) is a fold over it.
 
 pub mod cdr;
 mod files;
 pub mod reader;
 pub mod recorder;
+mod retention;
+pub mod seal;
 mod writer;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +17,16 @@ use crate::dialog::action::Action;
 use crate::dialog::event::{Event, Offer};
 use crate::time::CallTime;
 
-/// Version of the form of a journal line. A reader refuses a newer one.
-pub const FORMAT: u32 = 1;
+pub use files::segment_name;
+pub use retention::Retention;
+
+/// Version of the form of a journal line. A reader reads every older one and refuses a newer one.
+/// 2: the header has the time zone, and the caller's audio if there is some.
+pub const FORMAT: u32 = 2;
+
+/// The time zone of everything that Dana says and decides by the clock: see
+/// [`WallTime::in_kazakhstan`](crate::time::WallTime::in_kazakhstan).
+pub const TIME_ZONE: &str = "+05:00";
 
 /// One line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +65,8 @@ pub enum Entry {
     },
 }
 
-/// The head of a segment: a call, or what follows a resume.
+/// The head of a segment: a call, or what follows a resume. The language that the gateway hinted at
+/// is the offer's `locale`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// [`FORMAT`].
@@ -63,10 +75,45 @@ pub struct Header {
     pub build: String,
     /// Hash of the bundle.
     pub bundle: String,
+    /// [`TIME_ZONE`].
+    #[serde(default = "time_zone")]
+    pub time_zone: String,
     /// 0, then 1, 2, … for each resume.
     pub resume: u32,
     /// The gateway's clock at the offer minus ours, in milliseconds.
     pub skew_ms: i64,
     /// The call.
     pub offer: Offer,
+    /// The caller's audio, if the call was recorded as such too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<Audio>,
+}
+
+/// Where a call's audio is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audio {
+    /// Name of the WAV file.
+    pub file: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Header {
+    /// The head of what this build writes.
+    pub fn new(bundle: String, resume: u32, skew_ms: i64, offer: Offer) -> Self {
+        Self {
+            format: FORMAT,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            bundle,
+            time_zone: time_zone(),
+            resume,
+            skew_ms,
+            offer,
+            audio: None,
+        }
+    }
+}
+
+fn time_zone() -> String {
+    TIME_ZONE.to_owned()
 }

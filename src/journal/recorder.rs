@@ -22,7 +22,9 @@ use crate::dialog::action::Action;
 use crate::dialog::event::Event;
 use crate::journal::Entry;
 use crate::journal::Header;
+use crate::journal::Retention;
 use crate::journal::files;
+use crate::journal::seal::Keys;
 use crate::journal::writer;
 use crate::time::CallTime;
 
@@ -84,17 +86,23 @@ impl Recorder {
         }
     }
 
-    /// Writes into `folder` (made if it is not there) with a thread of its own, which ends when
-    /// the last clone and the last [`CallRecorder`] are gone. One process writes into a folder.
+    /// Writes into `folder` (made if it is not there), sealed by the first of the keys, with a
+    /// thread of its own, which ends when the last clone and the last [`CallRecorder`] are gone.
+    /// One process writes into a folder. What `retention` does not keep is deleted meanwhile.
     ///
     /// # Errors
     /// The folder cannot be made, or the thread not started.
-    pub fn to_folder(folder: &Path) -> io::Result<Self> {
+    pub fn to_folder(folder: &Path, keys: Keys, retention: Retention) -> io::Result<Self> {
         files::make_folder(&folder.join("journals"))?;
         files::make_folder(&folder.join("cdr"))?;
         let (sender, receiver) = sync_channel(QUEUE);
         let done = Arc::new((Mutex::new(0), Condvar::new()));
-        writer::start(folder.to_owned(), receiver, Arc::clone(&done))?;
+        let place = writer::Place {
+            folder: folder.to_owned(),
+            keys,
+            retention,
+        };
+        writer::start(place, receiver, Arc::clone(&done))?;
         let queue = Queue {
             sender,
             next_call: AtomicU64::new(0),

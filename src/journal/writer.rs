@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -14,10 +15,11 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::journal::Entry;
 use crate::journal::Header;
+use crate::journal::Retention;
 use crate::journal::cdr;
 use crate::journal::cdr::Fold;
 use crate::journal::files;
@@ -25,26 +27,43 @@ use crate::journal::files::LineFile;
 use crate::journal::reader;
 use crate::journal::recorder::Ending;
 use crate::journal::recorder::Message;
+use crate::journal::seal::Keys;
+use crate::time::WallTime;
 
 /// Files kept open; the least recently written is closed for the next. Half of the usual limit of
 /// 1,024 a process: the other half is for connections.
 const MAX_OPEN: usize = 512;
 
+/// Longest segment of a call, in bytes; what comes after it is counted as lost. A talkative hour has
+/// less than 2 MB: this is a gateway that never stops sending.
+const MAX_SEGMENT: u64 = 16 << 20;
+
+/// How much time may pass on the clock of the offers until old recordings are looked for again.
+const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
+
 /// The queue was empty for so long: time to look for calls that could not say that they ended.
 const IDLE: Duration = Duration::from_millis(200);
 
+/// Where and how recordings are kept.
+pub(super) struct Place {
+    pub(super) folder: PathBuf,
+    pub(super) keys: Keys,
+    pub(super) retention: Retention,
+}
+
 /// Starts the thread. It ends when nobody can send any more.
 pub(super) fn start(
-    folder: PathBuf,
+    place: Place,
     receiver: Receiver<Message>,
     done: Arc<(Mutex<u64>, Condvar)>,
 ) -> io::Result<()> {
     let mut writer = Writer {
-        folder,
+        place,
         calls: BTreeMap::new(),
         open: BTreeMap::new(),
         clock: 0,
         records: None,
+        pruned: None,
     };
     let run = move || {
         loop {
@@ -65,7 +84,7 @@ pub(super) fn start(
 }
 
 struct Writer {
-    folder: PathBuf,
+    place: Place,
     calls: BTreeMap<u64, Journal>,
     /// Last use → call, of the journals whose file is open.
     open: BTreeMap<u64, u64>,
@@ -73,6 +92,8 @@ struct Writer {
     clock: u64,
     /// Today's call records.
     records: Option<(PathBuf, LineFile)>,
+    /// When old recordings were last looked for: an offer's time, as this thread reads no clock.
+    pruned: Option<WallTime>,
 }
 
 struct Journal {
@@ -91,7 +112,7 @@ impl Writer {
         match message {
             Message::Begin(call, header, ending) => {
                 let journal = Journal {
-                    path: files::segment(&self.folder, &header, header.resume),
+                    path: files::segment(&self.place.folder, &header, header.resume),
                     header: (*header).clone(),
                     fold: Fold::default(),
                     ending,
@@ -100,7 +121,9 @@ impl Writer {
                     unwritten: 0,
                 };
                 self.calls.insert(call, journal);
+                let began = header.offer.began;
                 self.write(call, &Entry::Header(header));
+                self.prune(began);
             }
             Message::Entry(call, entry) => self.write(call, &entry),
             Message::Close(call) => self.close(call),
@@ -114,7 +137,7 @@ impl Writer {
         self.open.remove(&journal.used);
         self.clock += 1;
         journal.used = self.clock;
-        if let Err(error) = journal.write(entry) {
+        if let Err(error) = journal.write(entry, &self.place.keys) {
             // One word a call: a full disk must not fill the log too.
             if journal.unwritten == 0 {
                 let path = journal.path.display();
@@ -148,12 +171,14 @@ impl Writer {
             journal.fold.finish()
         } else {
             let segments = (0..=header.resume).map(|resume| {
-                let path = files::segment(&self.folder, &header, resume);
-                reader::read(&path).filter_map(Result::ok).collect()
+                let path = files::segment(&self.place.folder, &header, resume);
+                reader::read(&path, &self.place.keys)
+                    .filter_map(Result::ok)
+                    .collect()
             });
             cdr::fold(&cdr::join(segments))
         };
-        let path = files::records(&self.folder, header.offer.began);
+        let path = files::records(&self.place.folder, header.offer.began);
         if let Some(record) = record
             && let Err(error) = self.append_record(&path, &record)
         {
@@ -162,18 +187,33 @@ impl Writer {
         }
     }
 
-    fn append_record(&mut self, path: &PathBuf, record: &cdr::Cdr) -> io::Result<()> {
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
-        if let Some((open, file)) = &mut self.records
-            && open == path
-        {
-            return file.append(&line);
-        }
-        let mut file = LineFile::open(path)?;
-        file.append(&line)?;
-        self.records = Some((path.clone(), file));
+    fn append_record(&mut self, path: &Path, record: &cdr::Cdr) -> io::Result<()> {
+        let mut file = match self.records.take() {
+            Some((open, file)) if open == path => file,
+            Some(_) | None => LineFile::open(path, &self.place.keys)?,
+        };
+        file.append(serde_json::to_vec(record)?)?;
+        self.records = Some((path.to_owned(), file));
         Ok(())
+    }
+
+    /// Once an hour, beside the writing: a folder of a day may hold many files.
+    fn prune(&mut self, now: WallTime) {
+        let due = |last: WallTime| now.unix_ms().saturating_sub(last.unix_ms()) >= PRUNE_EVERY_MS;
+        if self.pruned.is_some_and(|last| !due(last)) {
+            return;
+        }
+        self.pruned = Some(now);
+        let (folder, retention) = (self.place.folder.clone(), self.place.retention);
+        let run = move || match retention.prune(&folder, now) {
+            Ok(0) => {}
+            Ok(deleted) => info!(deleted, "recordings were deleted as the retention says"),
+            Err(error) => warn!(%error, "old recordings cannot be deleted"),
+        };
+        let thread = thread::Builder::new().name("retention".to_owned());
+        if let Err(error) = thread.spawn(run) {
+            warn!(%error, "old recordings cannot be deleted");
+        }
     }
 
     /// Ends the journals whose calls ended while the queue was full. Only on an empty queue: so
@@ -198,28 +238,28 @@ impl Writer {
 }
 
 impl Journal {
-    fn write(&mut self, entry: &Entry) -> io::Result<()> {
-        let file = match self.file.take() {
+    fn write(&mut self, entry: &Entry, keys: &Keys) -> io::Result<()> {
+        let mut file = match self.file.take() {
             Some(file) => file,
-            None => LineFile::open(&self.path)?,
+            None => LineFile::open(&self.path, keys)?,
         };
-        let file = self.file.insert(file);
-        if file.is_empty() && !matches!(entry, Entry::Header(_)) {
-            file.append(&line(&Entry::Header(Box::new(self.header.clone())))?)?;
+        if file.len() >= MAX_SEGMENT {
+            self.file = Some(file);
+            return Err(io::Error::other("the journal of one call is too long"));
+        }
+        if file.len() == 0 && !matches!(entry, Entry::Header(_)) {
+            let header = Entry::Header(Box::new(self.header.clone()));
+            file.append(serde_json::to_vec(&header)?)?;
             self.unwritten = self.unwritten.saturating_sub(1);
         }
         if self.unwritten > 0 {
             let entries = self.unwritten;
-            file.append(&line(&Entry::Gap { entries })?)?;
+            file.append(serde_json::to_vec(&Entry::Gap { entries })?)?;
             self.fold.push(&Entry::Gap { entries });
             self.unwritten = 0;
         }
-        file.append(&line(entry)?)
+        file.append(serde_json::to_vec(entry)?)?;
+        self.file = Some(file);
+        Ok(())
     }
-}
-
-fn line(entry: &Entry) -> io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(entry)?;
-    line.push(b'\n');
-    Ok(line)
 }

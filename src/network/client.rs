@@ -1,6 +1,7 @@
 //! The client: look-ups as TM Forum requests, answers judged. Never guesses: an answer that is not
 //! about what was asked is no answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -13,7 +14,8 @@ use crate::lookup::{
     OutageFinding, Posted, Sought, Subscriber, SubscriberFinding, TicketOrder, TicketsFinding,
 };
 use crate::network::Settings;
-use crate::network::http::{Failure, Http};
+use crate::network::answers::Answers;
+use crate::network::http::{Failure, Http, SetUpError};
 use crate::network::ticket;
 use crate::network::verdict;
 use crate::network::wire::{
@@ -27,19 +29,23 @@ use crate::time::WallTime;
 pub struct TmForum {
     pub(super) http: Http,
     pub(super) settings: Settings,
+    /// When the problems of a house or a node are thought to end, by its id.
+    outages: Arc<Answers<Vec<Option<WallTime>>>>,
 }
 
 impl TmForum {
-    /// Fails only if TLS cannot be set up on this machine.
-    pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
+    /// Fails if TLS cannot be set up on this machine, or the authorities are none.
+    pub fn new(settings: Settings) -> Result<Self, SetUpError> {
         Ok(Self {
-            http: Http::new()?,
+            http: Http::new(&settings)?,
+            outages: Arc::default(),
             settings,
         })
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.settings.root.trim_end_matches('/'))
+    /// Shows the back ends this bearer token from now on; `false` if it can be none.
+    pub fn replace_token(&self, token: &str) -> bool {
+        self.http.replace_token(token)
     }
 
     /// A list: those objects that are about what was asked. If something came back and all of it
@@ -50,10 +56,7 @@ impl TmForum {
         query: &[(&str, &str)],
         asked: impl Fn(&T) -> bool,
     ) -> Option<Vec<T>> {
-        let answer: Result<Vec<T>, Failure> = self
-            .http
-            .read(&self.url(path), query, self.settings.read)
-            .await;
+        let answer: Result<Vec<T>, Failure> = self.http.read(path, query, self.settings.read).await;
         let mut all = answer.inspect_err(|failure| failed(path, failure)).ok()?;
         let came = all.len();
         all.retain(asked);
@@ -152,16 +155,22 @@ impl TmForum {
                     .chain(&problem.affected_resource);
                 OPEN.contains(&problem.status.as_str()) && places.into_iter().any(|r| r.id == id)
             };
-            self.list::<ServiceProblem>(path::PROBLEM, &query, asked)
-                .await
+            let ask = async {
+                let problems = self.list(path::PROBLEM, &query, asked).await?;
+                Some(problems.iter().map(restored_at).collect::<Vec<_>>())
+            };
+            let (ends, shared) = self.outages.get(format!("{key} {id}"), ask).await;
+            if shared {
+                self.settings.metrics.look_up_shared();
+            }
+            ends
         };
         let (house, resource) = tokio::join!(
             by("affectedLocation.id", house),
             by("affectedResource.id", resource)
         );
         let unknown = house.is_none() || resource.is_none();
-        let problems = house.into_iter().chain(resource).flatten();
-        let ends: Vec<Option<WallTime>> = problems.map(|problem| restored_at(&problem)).collect();
+        let ends: Vec<Option<WallTime>> = house.into_iter().chain(resource).flatten().collect();
         if ends.is_empty() {
             return if unknown {
                 OutageFinding::Unavailable
@@ -211,8 +220,8 @@ impl TmForum {
         let until = Instant::now() + self.settings.line_test;
         let login = line.login.reveal();
         let body = serde_json::to_vec(&test_request(line)).unwrap_or_default();
-        let url = self.url(path::TEST);
-        let first: Result<ServiceTest, Failure> = self.http.post(&url, &[], body, until).await;
+        let first: Result<ServiceTest, Failure> =
+            self.http.post(path::TEST, &[], body, until).await;
         let running = match first {
             Ok(test) => Some(test),
             Err(Failure::Unclear(_)) => {
@@ -238,9 +247,9 @@ impl TmForum {
                 return LineTestFinding::Unavailable;
             }
             tokio::time::sleep(self.settings.poll).await;
-            let url = format!("{url}/{}", test.id);
+            let path = format!("{}/{}", path::TEST, test.id);
             let looked: Result<ServiceTest, Failure> =
-                self.http.read(&url, &[], self.settings.read).await;
+                self.http.read(&path, &[], self.settings.read).await;
             match looked {
                 Ok(seen) if seen.id == test.id => test = seen,
                 Ok(_) | Err(_) => return LineTestFinding::Unavailable,
@@ -286,9 +295,10 @@ impl Oss for TmForum {
             Lookup::LineTest { line } => Finding::LineTest(self.line_test(line).await),
             Lookup::Fee { customer, line } => Finding::Fee(self.fee(customer, line).await),
         };
-        let ms = Duration::as_millis(&began.elapsed());
-        let found = finding != Finding::unavailable(kind);
-        tracing::debug!(kind = kind.as_str(), found, ms, "looked up");
+        let took = began.elapsed();
+        let (kind, class) = (kind.as_str(), finding.class());
+        self.settings.metrics.looked_up(kind, class, took);
+        tracing::debug!(kind, class, ms = Duration::as_millis(&took), "looked up");
         finding
     }
 

@@ -2,7 +2,9 @@
 //! object that comes back is checked again against what was asked; what is somebody else's is
 //! dropped, and if nothing else came back, nothing is known.
 
+mod answers;
 mod client;
+mod guard;
 mod http;
 pub mod mock;
 mod ticket;
@@ -12,12 +14,21 @@ mod wire;
 use std::time::Duration;
 
 pub use client::TmForum;
+pub use http::SetUpError;
+
+use crate::metrics::Metrics;
 
 /// Settings of the client.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Root of all back ends: `http://host:port`.
     pub root: String,
+    /// The authorities, in PEM, that certify the back ends; `None` for those of this machine.
+    pub authorities: Option<Vec<u8>>,
+    /// Questions to one back end at once; more wait for their turn.
+    pub at_once: usize,
+    /// What is counted.
+    pub metrics: Metrics,
     /// For a read, both tries together.
     pub read: Duration,
     /// For a line test, from the request to its result.
@@ -31,6 +42,9 @@ impl Settings {
     pub fn new(root: impl Into<String>) -> Self {
         Self {
             root: root.into(),
+            authorities: None,
+            at_once: 256,
+            metrics: Metrics::default(),
             read: Duration::from_millis(3_500),
             line_test: Duration::from_secs(15),
             poll: Duration::from_millis(500),

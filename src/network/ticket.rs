@@ -25,12 +25,10 @@ pub(super) async fn post(
     within: Duration,
 ) -> Posted {
     let headers = [("Idempotency-Key", key)];
-    let url = network.url(path::TICKET);
     let until = Instant::now() + within;
-    let answer: Result<TroubleTicket, Failure> = network
-        .http
-        .post(&url, &headers, body.to_vec(), until)
-        .await;
+    let body = body.to_vec();
+    let answer: Result<TroubleTicket, Failure> =
+        network.http.post(path::TICKET, &headers, body, until).await;
     match answer {
         Ok(ticket) if is_ours(&ticket, key, login) => Posted::Created(ticket.id),
         // A success that is not our ticket proves nothing.

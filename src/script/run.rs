@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::bundle::Bundle;
 use crate::call::CallId;
-use crate::caller::MediaSide;
 use crate::caller::turns::{Does, ScriptedCaller, Turn};
+use crate::caller::{Caller, MediaSide};
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Turn as Done};
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::dialog::explore::Waits;
 use crate::dialog::trail::Passed;
 use crate::journal::cdr::{Cdr, fold};
-use crate::journal::{Entry, FORMAT, Header};
+use crate::journal::{Entry, Header};
 use crate::script::render::dana;
 use crate::script::{Script, Situation, render};
 use crate::time::CallTime;
@@ -66,14 +66,7 @@ pub struct Run<B> {
 impl<B: BackEnds> Run<B> {
     /// Offers the call; gives what is to be done at the media side.
     pub fn begin(bundle: &Arc<Bundle>, offer: Offer, back_ends: B) -> (Self, Vec<Action>) {
-        let header = Header {
-            format: FORMAT,
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            bundle: bundle.hash.to_string(),
-            resume: 0,
-            skew_ms: 0,
-            offer: offer.clone(),
-        };
+        let header = Header::new(bundle.hash.to_string(), 0, 0, offer.clone());
         let (dialog, turn) = Dialog::answer(Arc::clone(bundle), offer);
         let mut run = Self {
             dialog,
@@ -199,7 +192,8 @@ pub fn other_ways(bundle: &Arc<Bundle>, script: &Script) -> Vec<(String, String)
         {
             best.text = words.clone();
         }
-        let said = conversation(&played(bundle, &script.situation, turns));
+        let situation = &script.situation;
+        let said = conversation(&played(bundle, offer(situation), situation, turns));
         if dana(&said) != dana(&script.expected) {
             elsewhere.push((words.reveal().to_owned(), dana(&said)));
         }
@@ -209,17 +203,24 @@ pub fn other_ways(bundle: &Arc<Bundle>, script: &Script) -> Vec<(String, String)
 
 /// Runs a script to its end.
 pub fn play(bundle: &Arc<Bundle>, script: &Script) -> Run<Situation> {
-    played(bundle, &script.situation, script.turns.clone())
+    let situation = &script.situation;
+    played(bundle, offer(situation), situation, script.turns.clone())
 }
 
-fn played(bundle: &Arc<Bundle>, situation: &Situation, turns: Vec<Turn>) -> Run<Situation> {
+/// Runs the call of such an offer in such a situation, with a caller who does that, to its end.
+pub fn played(
+    bundle: &Arc<Bundle>,
+    offer: Offer,
+    situation: &Situation,
+    turns: Vec<Turn>,
+) -> Run<Situation> {
     let transfer = situation.transfer.as_ref();
     let media = MediaSide::new(
         transfer.map(|transfer| transfer.value),
         transfer.map_or(0, |transfer| transfer.after_ms),
     );
     let mut caller = ScriptedCaller::new(media, turns);
-    let (mut run, actions) = Run::begin(bundle, offer(situation), situation.clone());
+    let (mut run, actions) = Run::begin(bundle, offer, situation.clone());
     apply(&mut caller, CallTime::ZERO, &actions);
     for _ in 0..MAX_EVENTS {
         let Some(at) = caller.next().into_iter().chain(run.next()).min() else {

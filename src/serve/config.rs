@@ -18,6 +18,7 @@ use toml::de::DeTable;
 use toml::de::DeValue;
 
 use crate::call::named;
+use crate::journal::Retention;
 use crate::problem::Problems;
 use crate::problem::Source;
 use crate::problem::did_you_mean;
@@ -71,6 +72,20 @@ settings! {
         "whose wall clock a call begins by: server, or gateway (replay and tests)";
     call_limit: NonZeroU32 = "gateway.call_limit", "2000",
         "calls at the same time; one more is refused with `RESOURCE_EXHAUSTED`";
+    plaintext: bool = "gateway.plaintext", "false",
+        "gateways need no certificate; only on a loopback address";
+    certificate: Optional<PathBuf> = "gateway.certificate", "",
+        "PEM file of our certificate and those between it and its root; read again when it changes, as the next three";
+    key: Optional<PathBuf> = "gateway.key", "",
+        "PEM file of its private key, mode 0600";
+    clients: Optional<PathBuf> = "gateway.clients", "",
+        "PEM file of the authorities that certify gateways, each by a URI `ivr://gateway/<name>`";
+    revoked: Optional<PathBuf> = "gateway.revoked", "",
+        "PEM file of these authorities' lists of revoked certificates, one for each";
+    max_lag_ms: NonZeroU32 = "gateway.max_lag_ms", "50",
+        "no new calls while a worker's loop is later than this, in ms";
+    status: SocketAddr = "status.listen", "127.0.0.1:9131",
+        "where /metrics, /healthz and /readyz are; port 0 takes a free one";
     workers: u16 = "service.workers", "0",
         "threads that serve calls; 0 is one for each core";
     state: PathBuf = "service.state", "dana-state",
@@ -81,8 +96,20 @@ settings! {
         "folder that holds flows/, grammars/ and prompts/";
     journal: Optional<PathBuf> = "journal.folder", "",
         "folder of journals and call records; empty is the state folder";
+    journal_keys: Optional<PathBuf> = "journal.keys", "",
+        "file of the keys that seal journals; empty is journal.keys in the state folder";
+    keep_days: u16 = "journal.keep_days", "90",
+        "days that journals and call records are kept, today not counted";
+    keep_mb: NonZeroU32 = "journal.keep_mb", "100000",
+        "megabytes of journals that are kept; beyond it the oldest go, but none of today";
     root: Root = "network.root", "http://127.0.0.1:8621",
         "root URL of the back ends";
+    authorities: Optional<PathBuf> = "network.authorities", "",
+        "PEM file of the authorities that certify the back ends; empty takes those of this machine";
+    token: Optional<PathBuf> = "network.token", "",
+        "file of the bearer token for the back ends, mode 0600; read again when it changes";
+    at_once: NonZeroU32 = "network.at_once", "256",
+        "questions to one back end at the same time; more wait for their turn";
     read_ms: NonZeroU32 = "network.read_ms", "3500",
         "longest wait for a look-up, its one retry included, in ms: a caller waits 4 s at most";
     line_test_ms: NonZeroU32 = "network.line_test_ms", "15000",
@@ -91,7 +118,7 @@ settings! {
         "longest wait for a ticket, in ms: after 8 s the caller is told that it is unconfirmed";
     store: Optional<StoreUrl> = "store.url", "",
         "ticket intents, call records, bundles: sqlite:PATH or postgres://…; empty is dana.db in the state folder";
-    keep_days: NonZeroU32 = "store.keep_days", "365",
+    store_days: NonZeroU32 = "store.keep_days", "365",
         "call records and tickets that have ended are forgotten after so many days";
     safe_repost: bool = "tickets.safe_repost", "false",
         "the ticket system keeps Idempotency-Key: a lost answer may be asked again";
@@ -221,6 +248,22 @@ impl Config {
     pub fn store(&self) -> StoreUrl {
         let own = || StoreUrl::sqlite(&self.state.join("dana.db"));
         self.store.0.clone().unwrap_or_else(own)
+    }
+
+    /// The file of the keys that seal journals.
+    pub fn journal_keys(&self) -> PathBuf {
+        self.journal_keys
+            .0
+            .clone()
+            .unwrap_or_else(|| self.state.join("journal.keys"))
+    }
+
+    /// What is kept of journals.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            days: u32::from(self.keep_days),
+            bytes: u64::from(self.keep_mb.get()) * 1_000_000,
+        }
     }
 
     /// As a configuration file, each setting with what it is; passwords in URLs hidden.
@@ -441,6 +484,17 @@ impl Root {
     /// The whole URL.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// Whether nobody between can read what is sent there.
+    pub fn is_private(&self) -> bool {
+        let Some((_, rest)) = self.0.split_once("http://") else {
+            return true;
+        };
+        let host = rest.rsplit('@').next().unwrap_or(rest);
+        let host = host.split('/').next().unwrap_or(host);
+        let address = host.parse::<SocketAddr>();
+        address.is_ok_and(|at| at.ip().is_loopback()) || host.starts_with("localhost:")
     }
 }
 

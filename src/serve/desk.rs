@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use crate::metrics::Metrics;
 use crate::network;
 use crate::network::TmForum;
 use crate::serve::ServeError;
 use crate::serve::config::Config;
+use crate::serve::credentials;
+use crate::serve::credentials::{CredentialError, Credentials};
 use crate::store::StoreError;
 use crate::store::sql::Sql;
 use crate::tickets;
@@ -34,21 +37,48 @@ pub async fn store(config: &Config) -> Result<Sql, StoreError> {
     }
 }
 
-/// The desk over that store. To be made in the runtime that the store was opened in.
+/// A desk over that store, without a service around it. To be made in the store's runtime.
 pub fn desk(config: &Config, store: Sql) -> Result<Desk<Sql, TmForum>, ServeError> {
-    let ms = |ms: NonZeroU32| Duration::from_millis(u64::from(ms.get()));
-    let back_ends = network::Settings {
-        read: ms(config.read_ms),
-        line_test: ms(config.line_test_ms),
-        ..network::Settings::new(config.root.reveal())
-    };
-    let oss = TmForum::new(back_ends).map_err(|error| ServeError::Http(error.to_string()))?;
-    let settings = tickets::Settings {
+    let metrics = Metrics::default();
+    let oss = TmForum::new(back_ends(config, &metrics)?)?;
+    // Shows its token to the back ends, if there is one.
+    Credentials::load(config, &oss)?;
+    Ok(Desk::new(
+        store,
+        oss,
+        settings(config, &metrics),
+        Handle::current(),
+    ))
+}
+
+/// The settings of tickets.
+pub(super) fn settings(config: &Config, metrics: &Metrics) -> tickets::Settings {
+    tickets::Settings {
         within: ms(config.ticket_ms),
         safe_repost: config.safe_repost,
         quiet: Duration::from_secs(u64::from(config.quiet_s.get())),
         park_after: Duration::from_hours(u64::from(config.park_hours.get())),
         backlog_per_second: config.backlog_per_second.get(),
-    };
-    Ok(Desk::new(store, oss, settings, Handle::current()))
+        metrics: metrics.clone(),
+    }
+}
+
+/// The settings of the back ends.
+pub(super) fn back_ends(
+    config: &Config,
+    metrics: &Metrics,
+) -> Result<network::Settings, CredentialError> {
+    let authorities = config.authorities.0.as_deref();
+    Ok(network::Settings {
+        authorities: authorities.map(credentials::open).transpose()?,
+        at_once: usize::try_from(config.at_once.get()).unwrap_or(usize::MAX),
+        read: ms(config.read_ms),
+        line_test: ms(config.line_test_ms),
+        metrics: metrics.clone(),
+        ..network::Settings::new(config.root.reveal())
+    })
+}
+
+pub(super) fn ms(ms: NonZeroU32) -> Duration {
+    Duration::from_millis(u64::from(ms.get()))
 }

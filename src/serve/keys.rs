@@ -1,8 +1,11 @@
-//! The keys that seal resume tokens: a file that only we can read, made at the first start, so
-//! that a service that starts again goes on with its calls. Never shows a key.
+//! The keys that seal resume tokens, and those that seal journals: files that only we can read,
+//! made at the first start, so that a service that starts again goes on with its calls. Never shows
+//! a key.
 //!
-//! One key a line, `<id> <64 hex digits>`; the first seals, all of them open. To rotate, put a new
-//! line on top and take the old one away an hour later.
+//! One key a line, `<id> <64 hex digits>`; the first seals, all of them open, and the file is read
+//! again when it changes. To rotate the keys of several replicas: add a new line at the end, of all
+//! of them; then move it to the top, of all of them; an hour later take the old one away. A
+//! journal's old key may go when the last recording that it sealed is gone.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -17,6 +20,10 @@ use std::path::Path;
 
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
+
+use crate::journal::seal::Keys;
+use crate::serve::secret;
+use crate::serve::secret::SecretError;
 
 /// A master key and its name in tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,8 +43,11 @@ impl fmt::Debug for Key {
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file could not be read or made.
-    #[error("cannot read or make the key file `{path}`: {source}")]
+    /// The file could not be read, or others can read it.
+    #[error("{0}")]
+    Secret(#[from] SecretError),
+    /// The file could not be made.
+    #[error("cannot make the key file `{path}`: {source}")]
     Unusable {
         /// The file.
         path: String,
@@ -56,16 +66,19 @@ pub enum KeyError {
 
 /// The keys in the file, at least one; a file that is not there is made, with one random key.
 pub fn load_or_create(path: &Path) -> Result<Vec<Key>, KeyError> {
-    let unusable = |source| KeyError::Unusable {
-        path: path.display().to_string(),
-        source,
-    };
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)
-            .and_then(|()| fs::read_to_string(path))
-            .map_err(unusable)?,
-        read => read.map_err(unusable)?,
-    };
+    if !path.exists() {
+        create(path).map_err(|source| KeyError::Unusable {
+            path: path.display().to_string(),
+            source,
+        })?;
+    }
+    load(path)
+}
+
+/// The keys in the file, at least one.
+pub fn load(path: &Path) -> Result<Vec<Key>, KeyError> {
+    let text = secret::read(path)?;
+    let text = String::from_utf8_lossy(&text);
     let mut keys: Vec<Key> = Vec::new();
     let bad = |line| KeyError::Bad {
         path: path.display().to_string(),
@@ -121,6 +134,11 @@ fn create(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         Err(_) | Ok(()) => Ok(()),
     }
+}
+
+/// The keys of recordings.
+pub fn of_recordings(keys: Vec<Key>) -> Keys {
+    Keys::new(keys.into_iter().map(|key| (key.id, key.secret)))
 }
 
 fn parse(line: &str) -> Option<Key> {

@@ -1,38 +1,56 @@
 //! Configuration and wiring of the service: the one place that knows all of its parts.
 
 pub mod config;
+pub mod credentials;
 pub mod desk;
 pub mod keys;
+pub mod secret;
+mod status;
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::bundle::{Bundle, BundleError};
 use crate::gateway;
 use crate::gateway::Gateway;
+use crate::gateway::tls::Tls;
 use crate::journal::recorder::Recorder;
 use crate::lookup::Network;
+use crate::metrics::Metrics;
+use crate::network;
 use crate::network::TmForum;
 use crate::serve::config::{Clock, Config};
-use crate::serve::keys::KeyError;
+use crate::serve::credentials::{CredentialError, Credentials};
+use crate::serve::status::Status;
 use crate::session::{ClockSource, Shared};
 use crate::store::StoreError;
 use crate::store::sql::Sql;
 use crate::tickets::Desk;
-use crate::token::{MasterKey, TokenKeys};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
 /// How long the last journals may take to reach the disk.
 const FLUSH: Duration = Duration::from_secs(2);
+
+/// How often files of certificates, keys and tokens are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// What the service is told while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Look at certificates, keys and tokens now.
+    Reload,
+    /// Drain and end; the second time, end at once.
+    Stop,
+}
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,18 +58,15 @@ pub enum ServeError {
     /// The bundle.
     #[error("{0}")]
     Bundle(#[from] BundleError),
-    /// The keys of resume tokens.
+    /// Certificates, keys, tokens.
     #[error("{0}")]
-    Keys(#[from] KeyError),
-    /// There is no key.
-    #[error("the file of token keys has no key in it")]
-    NoKey,
+    Credentials(#[from] CredentialError),
     /// The store.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// TLS towards the back ends.
+    /// HTTP towards the back ends.
     #[error("cannot set up HTTP to the back ends: {0}")]
-    Http(String),
+    Http(#[from] network::SetUpError),
     /// A folder or a port.
     #[error("{what}: {source}")]
     Io {
@@ -70,8 +85,13 @@ pub struct Service {
     desk: ServiceDesk,
     /// Where the store lives, and all that outlives a call.
     home: Runtime,
+    network: Arc<TmForum>,
+    credentials: Credentials,
+    tls: Option<Arc<Tls>>,
+    metrics: Metrics,
     recorder: Recorder,
     listen: SocketAddr,
+    status: SocketAddr,
     workers: usize,
 }
 
@@ -86,26 +106,30 @@ impl Service {
             // Its text is played by synthesis: worth a word, no reason to serve nobody.
             tracing::warn!("{}: a gateway has to speak it", problem.title());
         }
-        let keys = keys::load_or_create(&config.token_keys())?;
-        let keys = keys.into_iter().map(|key| MasterKey {
-            id: key.id,
-            secret: key.secret,
-        });
-        let keys = TokenKeys::new(keys.collect()).ok_or(ServeError::NoKey)?;
         let io = |what: String| move |source| ServeError::Io { what, source };
         let folder = config.journal();
-        let recorder = Recorder::to_folder(folder).map_err(io(format!(
-            "cannot write to the journal's folder `{}`",
-            folder.display()
-        )))?;
+        let sealing = keys::load_or_create(&config.journal_keys())
+            .map(keys::of_recordings)
+            .map_err(CredentialError::from)?;
+        let recorder =
+            Recorder::to_folder(folder, sealing, config.retention()).map_err(io(format!(
+                "cannot write to the journal's folder `{}`",
+                folder.display()
+            )))?;
+        let metrics = Metrics::default();
+        let network = Arc::new(TmForum::new(desk::back_ends(config, &metrics)?)?);
+        let (credentials, made) = Credentials::load(config, &network)?;
         let home = runtime().map_err(io("cannot start a runtime".to_owned()))?;
-        let desk = home.block_on(async {
-            let store = desk::store(config).await?;
-            desk::desk(config, store)
-        })?;
+        let store = home.block_on(desk::store(config))?;
+        let oss = TmForum::clone(&network);
+        let settings = desk::settings(config, &metrics);
+        let desk = Desk::new(store, oss, settings, home.handle().clone());
         let max_calls = usize::try_from(config.call_limit.get()).unwrap_or(usize::MAX);
         let settings = gateway::Settings {
+            tls: made.tls.clone(),
             max_calls,
+            max_lag: Some(desk::ms(config.max_lag_ms)),
+            metrics: metrics.clone(),
             ..gateway::Settings::default()
         };
         let clock = match config.clock {
@@ -117,7 +141,7 @@ impl Service {
             recorder: recorder.clone(),
             clock,
         };
-        let gateway = Gateway::new(settings, bundle, shared, keys);
+        let gateway = Gateway::new(settings, bundle, shared, made.keys);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let workers = usize::from(config.workers);
         let workers = if workers == 0 { cores } else { workers };
@@ -125,25 +149,40 @@ impl Service {
             gateway,
             desk,
             home,
+            network,
+            credentials,
+            tls: made.tls,
+            metrics,
             recorder,
             listen: config.listen,
+            status: config.status,
             workers,
         })
     }
 
-    /// Serves until `shutdown`: one single-threaded runtime a worker, each with its own share of
-    /// the listening port, so that no call waits for a lock or another core.
+    /// Serves until it is told to stop: one single-threaded runtime a worker, each with its own
+    /// share of the listening port, so that no call waits for a lock or another core; and one for
+    /// everything that is no call. `ready` is told where gateways dial in, and where the status is.
     pub fn run(
-        self,
-        ready: impl FnOnce(SocketAddr),
-        shutdown: impl Future<Output = ()>,
+        mut self,
+        ready: impl FnOnce(SocketAddr, SocketAddr),
+        mut signal: impl AsyncFnMut() -> Signal,
     ) -> Result<(), ServeError> {
         let io = |what: &str| {
             let what = what.to_owned();
             move |source| ServeError::Io { what, source }
         };
+        let about = Arc::new(Status {
+            gateway: self.gateway.clone(),
+            metrics: self.metrics.clone(),
+            listening: AtomicBool::new(false),
+        });
+        let listener = self.home.block_on(TcpListener::bind(self.status));
+        let listener = listener.map_err(io(&format!("cannot listen at {}", self.status)))?;
+        let status = listener.local_addr().unwrap_or(self.status);
+        self.home.spawn(Arc::clone(&about).serve(listener));
         let (stop, stopped) = watch::channel(());
-        let mut threads = Vec::new();
+        let (working, mut worked) = mpsc::channel::<()>(1);
         let mut listen = self.listen;
         for _ in 0..self.workers {
             let runtime = runtime().map_err(io("cannot start a runtime"))?;
@@ -153,36 +192,68 @@ impl Service {
             };
             listen = listener.local_addr().unwrap_or(listen);
             let (gateway, stopped) = (self.gateway.clone(), stopped.clone());
-            threads.push(std::thread::spawn(move || {
+            let working = working.clone();
+            std::thread::spawn(move || {
                 serve(&runtime, listener, gateway, stopped);
-            }));
+                drop(working);
+            });
         }
-        ready(listen);
+        drop(working);
+        about.listening.store(true, Ordering::Release);
+        ready(listen, status);
+        let desk = self.desk.clone();
         let holder = format!("{}:{listen}", std::process::id());
         let mut stopping = stop.subscribe();
-        let work = self.desk.clone();
         self.home.spawn(async move {
-            let stop = async {
+            let stopped = async {
                 let _ = stopping.changed().await;
             };
-            work.work(holder, stop).await;
+            desk.work(holder, stopped).await;
         });
-        self.home.block_on(async {
-            shutdown.await;
+        // The runtime is driven while the service drains: the store goes on answering.
+        let home = self.home.handle().clone();
+        home.block_on(async {
+            self.until_stopped(&mut signal).await;
             drop(stop);
-            // The store goes on answering until the last call has been handed back.
-            let joined = tokio::task::spawn_blocking(move || {
-                for thread in threads {
-                    // A worker that panicked has said so.
-                    let _ = thread.join();
-                }
-            });
-            let _ = joined.await;
+            tokio::select! {
+                // It only ends, when every worker has.
+                _ = worked.recv() => {}
+                () = until_told_again(&mut signal) => {}
+            }
             self.desk.store().close().await;
         });
         self.recorder.flush(FLUSH);
         Ok(())
     }
+
+    /// Looks at files that may change, until it is told to stop.
+    async fn until_stopped(&mut self, signal: &mut impl AsyncFnMut() -> Signal) {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            let mut told = std::pin::pin!(signal());
+            loop {
+                tokio::select! {
+                    signal = &mut told => match signal {
+                        Signal::Stop => return,
+                        Signal::Reload => break,
+                    },
+                    _ = looks.tick() => self.look(),
+                }
+            }
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let tls = self.tls.as_deref();
+        let (gateway, network) = (&self.gateway, &*self.network);
+        self.credentials.look(tls, gateway, network, &self.metrics);
+    }
+}
+
+async fn until_told_again(signal: &mut impl AsyncFnMut() -> Signal) {
+    while signal().await != Signal::Stop {}
+    tracing::warn!("told to stop again: ending at once");
 }
 
 fn serve<N: Network>(

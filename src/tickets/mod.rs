@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use crate::lookup::{
     Attempt, Finding, Lookup, Network, Oss, TicketOrder, TicketResult, TicketsFinding,
 };
+use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::tickets::owner::{Wish, Wishes};
 
@@ -40,6 +41,8 @@ pub struct Settings {
     /// Tickets that the reconciler sends a second at most: after an outage of the ticket system
     /// its backlog must not be the next one.
     pub backlog_per_second: u32,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 impl Default for Settings {
@@ -50,6 +53,7 @@ impl Default for Settings {
             quiet: Duration::from_mins(2),
             park_after: Duration::from_hours(3 * 24),
             backlog_per_second: 10,
+            metrics: Metrics::default(),
         }
     }
 }
@@ -123,7 +127,9 @@ impl<S: Store, O: Oss> Network for Desk<S, O> {
         let created = self
             .home
             .spawn(async move { inner.create(order, attempt).await });
-        created.await.unwrap_or(TicketResult::Unconfirmed)
+        let result = created.await.unwrap_or(TicketResult::Unconfirmed);
+        self.inner.settings.metrics.ticket(result.class());
+        result
     }
 
     async fn hand_over(&self, key: String) {

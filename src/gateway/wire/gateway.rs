@@ -242,12 +242,17 @@ fn read_listen(m: pb::Listen) -> Option<Listen> {
     })
 }
 
+/// Whom a transfer leads to.
+pub const fn queue(queue: pb::transfer::Queue) -> Option<Queue> {
+    match queue {
+        pb::transfer::Queue::Operator => Some(Queue::Operator),
+        pb::transfer::Queue::Universal => Some(Queue::Universal),
+        pb::transfer::Queue::Unspecified => None,
+    }
+}
+
 fn read_transfer(m: pb::Transfer) -> Option<Transfer> {
-    let queue = match m.queue() {
-        pb::transfer::Queue::Operator => Queue::Operator,
-        pb::transfer::Queue::Universal => Queue::Universal,
-        pb::transfer::Queue::Unspecified => return None,
-    };
+    let queue = queue(m.queue())?;
     let context = m.context.unwrap_or_default();
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     let texts = |texts: Vec<String>| texts.into_iter().map(Arc::from).collect();

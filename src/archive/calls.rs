@@ -1,0 +1,127 @@
+//! Lines into calls: where one begins and ends, which segments belong together. A call with a line
+//! that cannot be read is told and not read; the next one is.
+
+use std::sync::Arc;
+
+use crate::archive::{Fault, MAX_CALL, Place, Recorded};
+use crate::journal::Entry;
+use crate::journal::cdr::join;
+use crate::journal::reader::{Line, ReadError};
+
+/// A line and the file that it stands in.
+pub(super) type Placed = (Arc<str>, Result<Line, ReadError>);
+
+/// The calls in these lines, in order.
+pub(super) fn split(lines: impl IntoIterator<Item = Placed>) -> Vec<Result<Recorded, Fault>> {
+    let mut split = Split::default();
+    for (path, line) in lines {
+        split.take(&path, line);
+    }
+    split.finish();
+    split.calls
+}
+
+#[derive(Default)]
+struct Split {
+    calls: Vec<Result<Recorded, Fault>>,
+    call: Option<Call>,
+    /// What comes until the next header belongs to nothing that can be read.
+    lost: bool,
+}
+
+struct Call {
+    key: String,
+    place: Place,
+    resume: u32,
+    bytes: usize,
+    segments: Vec<Vec<Entry>>,
+}
+
+impl Split {
+    fn take(&mut self, path: &Arc<str>, line: Result<Line, ReadError>) {
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => return self.fault(error),
+        };
+        if self.lost && !line.is_header() {
+            return;
+        }
+        match line.entry(path) {
+            // The writer died over its last line.
+            Err(_) if line.torn => {}
+            // A line of another call, or of none, is no fault of the call before it.
+            Err(error) if line.is_header() => {
+                self.finish();
+                self.fault(error);
+            }
+            Err(error) => self.fault(error),
+            Ok(Entry::Header(header)) => {
+                let key = header.offer.call_key.clone();
+                let resume = header.resume;
+                let entry = Entry::Header(header);
+                match &mut self.call {
+                    Some(call) if call.key == key && resume > call.resume => {
+                        call.resume = resume;
+                        call.segments.push(vec![entry]);
+                    }
+                    // The rest of a call that cannot be read.
+                    None if self.lost && resume > 0 => {}
+                    Some(_) | None => {
+                        self.finish();
+                        self.lost = false;
+                        let place = Place {
+                            file: Arc::clone(path),
+                            line: line.number,
+                            block: None,
+                        };
+                        self.call = Some(Call {
+                            key,
+                            place,
+                            resume,
+                            bytes: 0,
+                            segments: vec![vec![entry]],
+                        });
+                    }
+                }
+            }
+            Ok(entry) => self.entry(path, &line, entry),
+        }
+    }
+
+    fn entry(&mut self, path: &str, line: &Line, entry: Entry) {
+        let bad = |why: &str| ReadError::Bad {
+            path: path.to_owned(),
+            line: line.number,
+            why: why.to_owned(),
+        };
+        let Some(call) = &mut self.call else {
+            return self.fault(bad("a journal begins with a header"));
+        };
+        call.bytes = call.bytes.saturating_add(line.text.len());
+        if call.bytes > MAX_CALL {
+            return self.fault(bad("the call has more lines than any call"));
+        }
+        if let Some(segment) = call.segments.last_mut() {
+            segment.push(entry);
+        }
+    }
+
+    /// Gives the call up; only the first of what is wrong with it is told.
+    fn fault(&mut self, error: ReadError) {
+        let call = self.call.take();
+        if call.is_some() || !self.lost {
+            let call = call.map(|call| call.key);
+            self.calls.push(Err(Fault::Journal { call, error }));
+        }
+        self.lost = true;
+    }
+
+    fn finish(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.calls.push(Ok(Recorded {
+                place: call.place,
+                entries: join(call.segments),
+            }));
+        }
+    }
+}

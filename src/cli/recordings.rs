@@ -1,0 +1,158 @@
+//! Where a command takes recordings from: the options that they share, and how what cannot be read
+//! is told.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use crate::archive::order::{all_cores, in_order};
+use crate::archive::{Archive, Fault, Part};
+use crate::cli::out;
+use crate::cli::out::Exit;
+use crate::cli::progress::Progress;
+use crate::journal::seal::Keys;
+use crate::serve::config::Config;
+use crate::serve::keys;
+
+/// Faults that are told one by one; the rest are counted.
+const TOLD: usize = 20;
+
+/// Options.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Recordings {
+    /// Archives: the folder of a service, a folder of files, a packed file, a file of JSON lines.
+    #[arg(required = true, value_name = "ARCHIVE")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    sealed: Sealed,
+    /// Threads; all cores if not given. The output is the same for any number.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+/// Options of whoever reads or writes what is sealed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Sealed {
+    /// The file of the keys that recordings are sealed with; else `journal.keys` in the folder of
+    /// recordings, or that of the settings.
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+}
+
+impl Sealed {
+    /// As if that file were named.
+    pub const fn of(keys: Option<PathBuf>) -> Self {
+        Self { keys }
+    }
+
+    /// The keys; none where there is no file of them.
+    pub fn keys(&self, folders: &[PathBuf]) -> Result<Keys, Exit> {
+        let load = |path: &Path| {
+            let loaded = keys::load(path).map(keys::of_recordings);
+            loaded.map_err(|error| out::bad_file(&error))
+        };
+        if let Some(path) = &self.keys {
+            return load(path);
+        }
+        let mut likely = folders.iter().map(|folder| folder.join("journal.keys"));
+        if let Some(path) = likely.find(|path| path.is_file()) {
+            return load(&path);
+        }
+        let path = Config::load(None).map(|config| config.journal_keys());
+        match path {
+            Ok(path) if path.is_file() => load(&path),
+            Ok(_) => Ok(Keys::none()),
+            Err(error) => Err(out::bad_file(&error)),
+        }
+    }
+}
+
+impl Recordings {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// Told already.
+    pub fn open(&self) -> Result<Archive, Exit> {
+        let keys = self.sealed.keys(&self.paths)?;
+        Archive::open(&self.paths, keys).map_err(|fault| out::bad_file(&fault))
+    }
+
+    /// The paths that were named.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// The keys of recordings.
+    ///
+    /// # Errors
+    /// Told already.
+    pub fn keys(&self) -> Result<Keys, Exit> {
+        self.sealed.keys(&self.paths)
+    }
+
+    /// How many threads work.
+    pub fn threads(&self) -> NonZeroUsize {
+        self.threads.unwrap_or_else(all_cores)
+    }
+
+    /// Does `work` on every part of an archive, in any thread, and gives what it read to `sink`, in
+    /// order; tells what could not be read. `sink` ends it early by `false`.
+    pub fn each<T: Send, U: Send>(
+        &self,
+        archive: &Archive,
+        work: impl Fn(&Part) -> Vec<Result<T, Fault>> + Sync,
+        made: impl Fn(T) -> U + Sync,
+        mut sink: impl FnMut(U) -> bool,
+    ) -> Faults {
+        let mut progress = Progress::new("calls", archive.calls());
+        let mut faults = Faults::default();
+        let work = |part: Part| -> Vec<Result<U, Fault>> {
+            let read = work(&part).into_iter();
+            read.map(|call| call.map(&made)).collect()
+        };
+        // Ended early is no fault.
+        let _: Result<(), ()> = in_order(self.threads(), archive.parts(), work, |calls| {
+            progress.add(calls.len());
+            for call in calls {
+                match call {
+                    Ok(call) => {
+                        if !sink(call) {
+                            return Err(());
+                        }
+                    }
+                    Err(fault) => faults.tell(&fault),
+                }
+            }
+            Ok(())
+        });
+        drop(progress);
+        faults
+    }
+}
+
+/// What could not be read.
+#[derive(Debug, Default)]
+pub struct Faults {
+    count: usize,
+}
+
+impl Faults {
+    /// Tells one more.
+    pub fn tell(&mut self, fault: &Fault) {
+        self.count += 1;
+        if self.count <= TOLD {
+            out::talk(&format!("error: {fault}"));
+        }
+    }
+
+    /// How a command ends that was good but for these.
+    pub fn exit(&self) -> Exit {
+        if self.count > TOLD {
+            out::talk(&format!("error: {} more are not told", self.count - TOLD));
+        }
+        if self.count == 0 {
+            return Exit::Good;
+        }
+        out::talk("what could not be read is left out");
+        Exit::Found
+    }
+}

@@ -1,0 +1,148 @@
+//! One call as it was and as it would be, side by side.
+
+use crate::archive::Archive;
+use crate::cli::out;
+use crate::cli::out::Exit;
+use crate::journal::Entry;
+use crate::replay::verdict::{Candidate, Verdict, changes, compare};
+use crate::script::render;
+
+/// Characters of each side.
+const WIDTH: usize = 58;
+
+/// Prints the call of that key.
+pub(super) fn show(archive: &Archive, candidate: &Candidate, key: &str) -> Result<Exit, Exit> {
+    let found = archive.find(key).ok_or_else(|| {
+        out::talk(&format!("error: no call `{key}` is recorded here"));
+        Exit::BadFile
+    })?;
+    let call = found.map_err(|fault| out::bad_file(&fault))?;
+    let Some(compared) = compare(candidate, &call.entries) else {
+        return Err(Exit::BadFile);
+    };
+    let held = compared.held.as_deref().unwrap_or(&call.entries);
+    out::data(&format!("   {:<WIDTH$}   now", "recorded"));
+    for row in beside(&lines(&call.entries), &lines(held)) {
+        for line in shown(&row) {
+            out::data(line.trim_end());
+        }
+    }
+    out::data("");
+    for record in &compared.records {
+        if let Some(record) = record {
+            let side = if compared.records[0].as_ref() == Some(record) {
+                "recorded"
+            } else {
+                "now"
+            };
+            out::data(&format!("{side:<9} {}", render::ending(record)));
+        }
+    }
+    let verdict = match &compared.verdict {
+        Verdict::Same { another_way: false } => "same".to_owned(),
+        Verdict::Same { another_way: true } => "same ending, another way".to_owned(),
+        Verdict::Different => "different".to_owned(),
+        Verdict::CannotKnow(unknown) => format!("cannot know, from {} s on: {unknown}", unknown.at),
+    };
+    out::data(&format!("verdict   {verdict}"));
+    if let Some(turning) = &compared.turning {
+        out::data(&format!("parts at  {turning}"));
+    }
+    if compared.verdict == Verdict::Different {
+        for change in changes(&compared.endings) {
+            out::data(&format!("          {change}"));
+        }
+        return Ok(Exit::Found);
+    }
+    Ok(Exit::Good)
+}
+
+/// A line, and what of it counts: all but the time.
+struct Line {
+    text: String,
+    said: String,
+}
+
+fn lines(entries: &[Entry]) -> Vec<Line> {
+    let lines = entries.iter().filter_map(render::line);
+    lines
+        .map(|text| {
+            let said = text.trim_start();
+            let said = said.split_once("  ").map_or(said, |(_, said)| said);
+            let said = said.to_owned();
+            Line { text, said }
+        })
+        .collect()
+}
+
+/// One row: what is on each side, and whether it is the same.
+struct Row<'l> {
+    sides: [&'l str; 2],
+    same: bool,
+}
+
+/// Rows by the longest common subsequence.
+fn beside<'l>(was: &'l [Line], now: &'l [Line]) -> Vec<Row<'l>> {
+    let mut common = vec![vec![0usize; now.len() + 1]; was.len() + 1];
+    for i in (0..was.len()).rev() {
+        for j in (0..now.len()).rev() {
+            common[i][j] = if was[i].said == now[j].said {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut rows = Vec::new();
+    while i < was.len() || j < now.len() {
+        let (left, right) = (was.get(i), now.get(j));
+        let same = left
+            .zip(right)
+            .is_some_and(|(left, right)| left.said == right.said);
+        let takes_left =
+            same || (left.is_some() && (right.is_none() || common[i + 1][j] >= common[i][j + 1]));
+        let takes_right = same || !takes_left;
+        let text = |line: Option<&'l Line>, takes: bool| {
+            line.filter(|_| takes).map_or("", |line| line.text.as_str())
+        };
+        rows.push(Row {
+            sides: [text(left, takes_left), text(right, takes_right)],
+            same,
+        });
+        i += usize::from(takes_left);
+        j += usize::from(takes_right);
+    }
+    rows
+}
+
+/// A row as it is printed, wrapped.
+fn shown(row: &Row<'_>) -> Vec<String> {
+    let [left, right] = row.sides.map(wrapped);
+    let mark = if row.same { ' ' } else { '≠' };
+    let at = |side: &[String], at: usize| side.get(at).cloned().unwrap_or_default();
+    (0..left.len().max(right.len()))
+        .map(|line| {
+            let (left, right) = (at(&left, line), at(&right, line));
+            let mark = if line == 0 { mark } else { ' ' };
+            format!("{mark}  {left:<WIDTH$}   {right}")
+        })
+        .collect()
+}
+
+/// Lines of at most [`WIDTH`] characters; what is wrapped stands below the words.
+fn wrapped(text: &str) -> Vec<String> {
+    const INDENT: usize = 18;
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        let length = line.chars().count() + word.trim_end().chars().count();
+        if length > WIDTH && line.trim() != "" {
+            lines.push(line.trim_end().to_owned());
+            line = " ".repeat(INDENT);
+        }
+        line.push_str(word);
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
+}

@@ -1,0 +1,311 @@
+//! The verdict on one call: how it ended, how it would end now, and where the two part.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::Bundle;
+use crate::call::{Disposition, Queue, TransferReason};
+use crate::dialog::action::Action;
+use crate::dialog::event::Event;
+use crate::flow::StepId;
+use crate::journal::Entry;
+use crate::journal::cdr::{Cdr, fold};
+use crate::lookup::TicketResult;
+use crate::replay::candidate::{Held, hold};
+use crate::replay::follow::{Followed, Parted, follow};
+use crate::replay::testimony::testimony;
+use crate::replay::told::{Course, Fact, Facts, Item};
+use crate::replay::unknown::{Stimulus, Unknown, Why};
+use crate::time::CallTime;
+
+/// What recorded calls are held against.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The flow, prompts and grammars that might answer.
+    pub bundle: Arc<Bundle>,
+    /// What counts as told.
+    facts: Arc<Facts>,
+}
+
+impl Candidate {
+    /// A candidate; `recorded` is the bundle of the recording, where it is at hand, and only tells
+    /// which prompts say something.
+    pub fn new(bundle: Arc<Bundle>, recorded: Option<&Bundle>) -> Self {
+        let facts = Facts::of([&*bundle].into_iter().chain(recorded));
+        Self {
+            bundle,
+            facts: Arc::new(facts),
+        }
+    }
+
+    pub(super) fn facts(&self) -> Arc<Facts> {
+        Arc::clone(&self.facts)
+    }
+}
+
+/// How a recorded call would end now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every answer carried over, and the ending is the same.
+    Same {
+        /// It goes another way there.
+        another_way: bool,
+    },
+    /// Every answer carried over, and the ending is another.
+    Different,
+    /// Something was met that the recording has no answer to.
+    CannotKnow(Unknown),
+}
+
+/// How a call ended, as far as caller and business are concerned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// For the business.
+    pub disposition: Option<Disposition>,
+    /// To whom he was handed over and why, in order.
+    pub transfers: Vec<(Queue, TransferReason)>,
+    /// Tickets: the login's last digits, and the result in one word.
+    pub tickets: Vec<(String, &'static str)>,
+    /// What he was told.
+    pub told: BTreeSet<Fact>,
+}
+
+/// Where a call turns another way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Turning {
+    /// The candidate's step that it turns at.
+    pub step: Arc<str>,
+    /// What the recorded call did next; `None`: nothing more.
+    pub recorded: Option<Item>,
+    /// What it does next now; `None`: nothing more.
+    pub now: Option<Item>,
+}
+
+impl fmt::Display for Turning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let item = |item: &Option<Item>| {
+            item.as_ref()
+                .map_or_else(|| "nothing more".to_owned(), ToString::to_string)
+        };
+        let (recorded, now) = (item(&self.recorded), item(&self.now));
+        write!(f, "{}: {recorded} -> {now}", self.step)
+    }
+}
+
+/// A recorded call beside the candidate's.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Where it turns another way, if it does before it is not known how it goes on.
+    pub turning: Option<Turning>,
+    /// The step that the candidate's call was in at the end, or when it was no longer known.
+    pub step: Arc<str>,
+    /// The ending that is recorded, and the one now as far as it is known.
+    pub endings: [Ending; 2],
+    /// The recorded call's record, and the one now.
+    pub records: [Option<Cdr>; 2],
+    /// An answer was carried over to a question in other words.
+    pub reworded: bool,
+    /// The candidate's call, where it is not the recorded one to the letter.
+    pub held: Option<Vec<Entry>>,
+}
+
+/// Holds one whole call, segments joined, against a candidate; `None` without a header.
+pub fn compare(candidate: &Candidate, entries: &[Entry]) -> Option<Compared> {
+    let Some(Entry::Header(header)) = entries.first() else {
+        return None;
+    };
+    let record = fold(entries);
+    let whole = whole(entries);
+    let step = |id| Arc::clone(&candidate.bundle.flow.step(id).name);
+    let compared = |verdict, step| Compared {
+        verdict,
+        turning: None,
+        step,
+        endings: Default::default(),
+        records: [record.clone(), record.clone()],
+        reworded: false,
+        held: None,
+    };
+    if let Err(unknown) = whole {
+        let verdict = Verdict::CannotKnow(unknown);
+        return Some(compared(verdict, step(candidate.bundle.flow.start)));
+    }
+    Some(match follow(&candidate.bundle, header, entries) {
+        Followed::Parted(parted) => apart(candidate, entries, record, *parted),
+        Followed::ToTheEnd | Followed::NoEnd | Followed::Gap => {
+            let verdict = Verdict::Same { another_way: false };
+            compared(verdict, step(candidate.bundle.flow.start))
+        }
+    })
+}
+
+/// A recording that can be told from begin to end; else why not.
+fn whole(entries: &[Entry]) -> Result<(), Unknown> {
+    let stimulus = Stimulus::Call;
+    let at = CallTime::ZERO;
+    let gap = |entry: &Entry| matches!(entry, Entry::Gap { .. });
+    let headless = |entry: &Entry| matches!(entry, Entry::Header(header) if header.resume > 0);
+    let why = if entries.first().is_some_and(headless) {
+        Why::NoBegin
+    } else if entries.iter().any(gap) {
+        Why::Gap
+    } else if entries.iter().any(|e| matches!(e, Entry::Ended { .. })) {
+        return Ok(());
+    } else {
+        Why::NoEnd
+    };
+    Err(Unknown { at, stimulus, why })
+}
+
+/// A call that goes on otherwise.
+fn apart(
+    candidate: &Candidate,
+    entries: &[Entry],
+    record: Option<Cdr>,
+    parted: Parted,
+) -> Compared {
+    let flow = &candidate.bundle.flow;
+    let heard = Arc::new(testimony(&candidate.facts, entries));
+    let held = hold(&candidate.facts, &heard, entries, parted);
+    let now = fold(&held.entries);
+    let endings = [
+        ending(entries, record.as_ref(), &heard.course),
+        ending(&held.entries, now.as_ref(), &held.course),
+    ];
+    let turning = turning(&heard.course, &held).map(|(step, recorded, now)| Turning {
+        step: Arc::clone(&flow.step(step).name),
+        recorded,
+        now,
+    });
+    let verdict = match held.unknown {
+        Some(unknown) => Verdict::CannotKnow(unknown),
+        None if endings[0] == endings[1] => Verdict::Same {
+            another_way: turning.is_some(),
+        },
+        None => Verdict::Different,
+    };
+    Compared {
+        verdict,
+        turning,
+        step: Arc::clone(&flow.step(held.step).name),
+        endings,
+        records: [record, now],
+        reworded: held.reworded,
+        held: Some(held.entries),
+    }
+}
+
+/// The first thing that is not the same in both courses. A call that is not known to its end has not
+/// turned by ending.
+fn turning(recorded: &Course, held: &Held) -> Option<(StepId, Option<Item>, Option<Item>)> {
+    let now = &held.course.items;
+    let alike = recorded.items.iter().zip(now);
+    let at = alike.take_while(|(recorded, now)| recorded == now).count();
+    let (recorded, now) = (recorded.items.get(at), now.get(at));
+    if recorded == now || (now.is_none() && held.unknown.is_some()) {
+        return None;
+    }
+    let step = held.steps.get(at).or(held.steps.last());
+    let step = step.copied().unwrap_or(held.step);
+    Some((step, recorded.cloned(), now.cloned()))
+}
+
+fn ending(entries: &[Entry], record: Option<&Cdr>, course: &Course) -> Ending {
+    let mut tickets: Vec<(String, &'static str)> = Vec::new();
+    let mut transfers = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Action {
+                action: Action::CreateTicket(order, _),
+                ..
+            } => {
+                let login = order.login.last_digits();
+                if tickets.is_empty() {
+                    tickets.push((login, "not answered"));
+                }
+            }
+            Entry::Action {
+                action: Action::Transfer(transfer),
+                ..
+            } => transfers.push((transfer.queue, transfer.reason)),
+            Entry::Event {
+                event: Event::TicketFinished(result),
+                ..
+            } => {
+                if let Some((_, known)) = tickets.last_mut() {
+                    *known = ticket(result);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ending {
+        disposition: record.and_then(|record| record.disposition),
+        transfers,
+        tickets,
+        told: course.facts(),
+    }
+}
+
+const fn ticket(result: &TicketResult) -> &'static str {
+    match result {
+        TicketResult::Created { .. } => "created",
+        TicketResult::AlreadyOpen => "already_open",
+        TicketResult::Unconfirmed => "unconfirmed",
+        TicketResult::Refused => "refused",
+        TicketResult::Unavailable => "unavailable",
+    }
+}
+
+/// What of an ending is another now, in words: `disposition informed_fee -> ended_declined`.
+pub fn changes(endings: &[Ending; 2]) -> Vec<String> {
+    let [was, now] = endings;
+    let mut changes = Vec::new();
+    let mut changed = |what: &str, was: String, now: String| {
+        if was != now {
+            changes.push(format!("{what} {was} -> {now}"));
+        }
+    };
+    let end = |ending: &Ending| {
+        ending
+            .disposition
+            .map_or("none", Disposition::as_str)
+            .to_owned()
+    };
+    changed("disposition", end(was), end(now));
+    let transfers = |ending: &Ending| {
+        let each = ending.transfers.iter();
+        list(each.map(|(queue, reason)| format!("{queue}: {reason}")))
+    };
+    changed("transfer", transfers(was), transfers(now));
+    let tickets = |ending: &Ending| list(ending.tickets.iter().map(|(_, end)| (*end).to_owned()));
+    let logins = |ending: &Ending| list(ending.tickets.iter().map(|(login, _)| login.clone()));
+    changed("ticket", tickets(was), tickets(now));
+    if !was.tickets.is_empty() && !now.tickets.is_empty() && logins(was) != logins(now) {
+        changes.push("ticket for another login".to_owned());
+    }
+    let more = now
+        .told
+        .difference(&was.told)
+        .map(|fact| format!("also told {fact}"));
+    let less = was
+        .told
+        .difference(&now.told)
+        .map(|fact| format!("no longer told {fact}"));
+    changes.extend(less.chain(more));
+    changes
+}
+
+fn list(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.collect();
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(", ")
+    }
+}

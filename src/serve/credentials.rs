@@ -1,0 +1,234 @@
+//! Certificates, token keys and the back ends' token: read from their files at the start, and again
+//! when the files change. What cannot be used is told, and what was used stays in use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::gateway::Gateway;
+use crate::gateway::tls::{Pem, Tls, TlsError};
+use crate::lookup::Network;
+use crate::metrics::Metrics;
+use crate::network::TmForum;
+use crate::serve::config::Config;
+use crate::serve::keys;
+use crate::serve::keys::{Key, KeyError};
+use crate::serve::secret;
+use crate::serve::secret::SecretError;
+use crate::token::{MasterKey, TokenKeys};
+
+/// Why credentials cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// A setting that is missing.
+    #[error("{0}")]
+    Missing(&'static str),
+    /// A secret file.
+    #[error("{0}")]
+    Secret(#[from] SecretError),
+    /// A file without secrets.
+    #[error("cannot read `{path}`: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Certificates.
+    #[error("the certificates of `gateway.certificate`, `key`, `clients` and `revoked`: {0}")]
+    Tls(#[from] TlsError),
+    /// Token keys.
+    #[error("{0}")]
+    Keys(#[from] KeyError),
+    /// The token of the back ends.
+    #[error("the file of `network.token` holds one line of ASCII")]
+    Token,
+}
+
+/// What to say when nothing says how gateways are known.
+const NO_CERTIFICATE: &str = "gateways are known by certificates: set `gateway.certificate`, \
+    `gateway.key` and `gateway.clients`; or `gateway.plaintext = true`, on a loopback address only";
+const NOT_LOOPBACK: &str =
+    "`gateway.plaintext` is for loopback: elsewhere `gateway.listen` takes certificates only";
+const TOKEN_IN_CLEAR: &str =
+    "`network.token` is shown to back ends at https:// or on this machine only";
+
+/// The credentials in use, and where they are from.
+pub(super) struct Credentials {
+    certificates: Option<(CertificateFiles, Watched<Pem>)>,
+    keys: (PathBuf, Watched<Vec<Key>>),
+    token: Option<(PathBuf, Watched<String>)>,
+}
+
+struct CertificateFiles {
+    certificate: PathBuf,
+    key: PathBuf,
+    clients: PathBuf,
+    revoked: Option<PathBuf>,
+}
+
+impl CertificateFiles {
+    fn of(config: &Config) -> Result<Option<Self>, CredentialError> {
+        let set = |path: &crate::serve::config::Optional<PathBuf>| path.0.clone();
+        let files = (
+            set(&config.certificate),
+            set(&config.key),
+            set(&config.clients),
+        );
+        match files {
+            (Some(certificate), Some(key), Some(clients)) if !config.plaintext => Ok(Some(Self {
+                certificate,
+                key,
+                clients,
+                revoked: set(&config.revoked),
+            })),
+            _ if !config.plaintext => Err(CredentialError::Missing(NO_CERTIFICATE)),
+            _ if config.listen.ip().is_loopback() => Ok(None),
+            _ => Err(CredentialError::Missing(NOT_LOOPBACK)),
+        }
+    }
+
+    fn read(&self) -> Result<Pem, CredentialError> {
+        Ok(Pem {
+            certificate: open(&self.certificate)?,
+            key: secret::read(&self.key)?,
+            clients: open(&self.clients)?,
+            revoked: self.revoked.as_deref().map(open).transpose()?,
+        })
+    }
+}
+
+/// The bytes of a file that is no secret.
+pub(super) fn open(path: &Path) -> Result<Vec<u8>, CredentialError> {
+    fs::read(path).map_err(|source| CredentialError::Unreadable {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+fn token(path: &Path) -> Result<String, CredentialError> {
+    let text = String::from_utf8(secret::read(path)?).map_err(|_| CredentialError::Token)?;
+    let token = text.trim();
+    let plain = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    plain
+        .then(|| token.to_owned())
+        .ok_or(CredentialError::Token)
+}
+
+fn token_keys(keys: &[Key]) -> Option<TokenKeys> {
+    let keys = keys.iter().map(|key| MasterKey {
+        id: key.id,
+        secret: key.secret,
+    });
+    TokenKeys::new(keys.collect())
+}
+
+/// What a file held when it was last good.
+struct Watched<T> {
+    what: &'static str,
+    used: T,
+    /// What is wrong with the file now; told once.
+    wrong: Option<String>,
+}
+
+impl<T: PartialEq> Watched<T> {
+    const fn new(what: &'static str, used: T) -> Self {
+        Self {
+            what,
+            used,
+            wrong: None,
+        }
+    }
+
+    fn look(
+        &mut self,
+        found: Result<T, CredentialError>,
+        metrics: &Metrics,
+        put_in_use: impl FnOnce(&T) -> Result<(), CredentialError>,
+    ) {
+        let what = self.what;
+        let done = found.and_then(|found| {
+            if found != self.used {
+                put_in_use(&found)?;
+                tracing::info!(what, "replaced");
+                self.used = found;
+            }
+            Ok(())
+        });
+        let wrong = done.err().map(|error| error.to_string());
+        if let Some(wrong) = wrong
+            .as_ref()
+            .filter(|wrong| self.wrong.as_ref() != Some(wrong))
+        {
+            tracing::error!(what, wrong, "cannot be replaced: the old ones stay in use");
+            metrics.reload_failed(what);
+        }
+        self.wrong = wrong;
+    }
+}
+
+/// What a service is made with.
+pub(super) struct Made {
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) keys: TokenKeys,
+}
+
+impl Credentials {
+    /// Reads all of them; all have to be good.
+    pub(super) fn load(
+        config: &Config,
+        network: &TmForum,
+    ) -> Result<(Self, Made), CredentialError> {
+        let (mut tls, mut certificates) = (None, None);
+        if let Some(files) = CertificateFiles::of(config)? {
+            let pem = files.read()?;
+            tls = Some(Arc::new(Tls::new(&pem)?));
+            certificates = Some((files, Watched::new("certificates", pem)));
+        }
+        let path = config.token_keys();
+        let used = keys::load_or_create(&path)?;
+        let keys = token_keys(&used).ok_or(CredentialError::Missing("no token key"))?;
+        let mut back_ends = None;
+        if let Some(path) = &config.token.0 {
+            if !config.root.is_private() {
+                return Err(CredentialError::Missing(TOKEN_IN_CLEAR));
+            }
+            let used = token(path)?;
+            show(network, &used)?;
+            back_ends = Some((path.clone(), Watched::new("back end token", used)));
+        }
+        let credentials = Self {
+            certificates,
+            keys: (path, Watched::new("token keys", used)),
+            token: back_ends,
+        };
+        Ok((credentials, Made { tls, keys }))
+    }
+
+    /// Looks at the files again.
+    pub(super) fn look<N: Network>(
+        &mut self,
+        tls: Option<&Tls>,
+        gateway: &Gateway<N>,
+        network: &TmForum,
+        metrics: &Metrics,
+    ) {
+        if let (Some((files, watched)), Some(tls)) = (&mut self.certificates, tls) {
+            watched.look(files.read(), metrics, |pem| Ok(tls.replace(pem)?));
+        }
+        let (path, watched) = &mut self.keys;
+        let found = keys::load(path).map_err(CredentialError::from);
+        watched.look(found, metrics, |keys| {
+            gateway.replace_keys(token_keys(keys).ok_or(CredentialError::Missing("no token key"))?);
+            Ok(())
+        });
+        if let Some((path, watched)) = &mut self.token {
+            watched.look(token(path), metrics, |token| show(network, token));
+        }
+    }
+}
+
+fn show(network: &TmForum, token: &str) -> Result<(), CredentialError> {
+    let shown = network.replace_token(token);
+    shown.then_some(()).ok_or(CredentialError::Token)
+}

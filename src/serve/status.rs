@@ -1,0 +1,58 @@
+//! What the service says of itself over HTTP: `/metrics`, `/healthz`, `/readyz`. Changes nothing,
+//! and knows nothing of a caller.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use crate::gateway::Gateway;
+use crate::lookup::Network;
+use crate::metrics;
+use crate::metrics::Metrics;
+
+/// What is asked when somebody asks.
+pub(super) struct Status<N> {
+    pub(super) gateway: Gateway<N>,
+    pub(super) metrics: Metrics,
+    /// Gateways can dial in.
+    pub(super) listening: AtomicBool,
+}
+
+impl<N: Network> Status<N> {
+    /// Answers until the runtime ends.
+    pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let router = Router::new()
+            .route("/metrics", get(Self::metrics))
+            .route("/healthz", get(async || "alive\n"))
+            .route("/readyz", get(Self::ready))
+            .with_state(self);
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the status listener ended");
+        }
+    }
+
+    async fn metrics(State(status): State<Arc<Self>>) -> Response {
+        status.metrics.calls(status.gateway.live_calls());
+        status.metrics.bundle(&status.gateway.bundle_hash());
+        let headers = [(CONTENT_TYPE, metrics::CONTENT_TYPE)];
+        (headers, status.metrics.text()).into_response()
+    }
+
+    /// Whether a new call would be taken here.
+    async fn ready(State(status): State<Arc<Self>>) -> (StatusCode, &'static str) {
+        if status.gateway.is_draining() {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+        } else if status.listening.load(Ordering::Acquire) {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+        }
+    }
+}

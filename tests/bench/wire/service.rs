@@ -1,0 +1,304 @@
+//! The services that are measured, each in a process of its own on a core of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use dana::bundle::Bundle;
+use dana::call::{CallId, Locale, Login};
+use dana::clock;
+use dana::dialog::action::Action;
+use dana::dialog::event::{Capabilities, Offer};
+use dana::gateway::wire::service::pb_turn;
+use dana::gateway::{Gateway, Settings};
+use dana::journal::Retention;
+use dana::journal::recorder::Recorder;
+use dana::journal::seal::Keys;
+use dana::load::caller::Caller;
+use dana::load::{Process, Situation};
+use dana::lookup::{
+    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OutageFinding,
+    Subscriber, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
+};
+use dana::problem::Source;
+use dana::script::parse;
+use dana::session::{ClockSource, Reply, Session, Shared};
+use dana::token::{MasterKey, TokenKeys};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::floor;
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Bare tonic as Dana is tuned.
+    Floor,
+    /// Bare tonic as it comes.
+    Untuned,
+    /// All of Dana but HTTP to the back ends.
+    Dana,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Floor, Self::Untuned, Self::Dana];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Untuned => "untuned",
+            Self::Dana => "dana",
+        }
+    }
+}
+
+/// Pins this thread and those it starts.
+pub(crate) fn pin(cores: &[usize]) {
+    let mut set = CpuSet::new();
+    for core in cores {
+        set.set(*core);
+    }
+    sched_setaffinity(None, &set).expect("the cores are there");
+}
+
+/// A service that runs.
+pub(crate) struct Running {
+    child: Child,
+    /// `host:port`.
+    pub(crate) target: String,
+}
+
+impl Running {
+    /// Starts it with so many runtimes on these cores.
+    pub(crate) fn start(kind: Kind, workers: usize, cores: &[usize]) -> Self {
+        let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
+        let own = std::env::current_exe().expect("our own path");
+        let mut child = Command::new(own)
+            .args(["serve", kind.name(), &workers.to_string(), &cores.join(",")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("its output");
+        BufReader::new(out).read_line(&mut line).expect("its port");
+        let target = format!("127.0.0.1:{}", line.trim());
+        Self { child, target }
+    }
+
+    pub(crate) fn process(&self) -> Process {
+        Process::new(self.child.id())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The child: serves until its parent is gone.
+pub(crate) fn serve(arguments: &[String]) {
+    let [kind, workers, cores] = arguments else {
+        panic!("serve KIND WORKERS CORES");
+    };
+    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind);
+    let kind = kind.expect("a kind");
+    let cores: Vec<usize> = cores.split(',').flat_map(str::parse).collect();
+    pin(&cores);
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
+    let serving = match kind {
+        Kind::Dana => Serving::Dana(dana(bundle, folder.path())),
+        Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
+    };
+    let mut port = 0;
+    for _ in 0..workers.parse().expect("a number") {
+        let runtime = runtime();
+        let listener = {
+            let _entered = runtime.enter();
+            listen(port)
+        };
+        port = listener.local_addr().expect("an address").port();
+        let serving = serving.clone();
+        std::thread::spawn(move || match serving {
+            Serving::Dana(gateway) => {
+                runtime
+                    .block_on(gateway.serve(listener, std::future::pending()))
+                    .expect("it serves");
+            }
+            Serving::Echo(tape, true) => runtime.block_on(floor::tuned(listener, tape)),
+            Serving::Echo(tape, false) => runtime.block_on(floor::untuned(listener, tape)),
+        });
+    }
+    println!("{port}");
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+#[derive(Clone)]
+enum Serving {
+    Dana(Gateway<BackEnds>),
+    Echo(floor::Tape, bool),
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+fn listen(port: u16) -> TcpListener {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseport(true).expect("a shared port");
+    socket.bind(([127, 0, 0, 1], port).into()).expect("a port");
+    socket.listen(1_024).expect("it listens")
+}
+
+fn shared(recorder: Recorder) -> Shared<BackEnds> {
+    Shared {
+        network: Arc::new(BackEnds),
+        recorder,
+        clock: ClockSource::Server,
+    }
+}
+
+fn keys() -> TokenKeys {
+    let key = MasterKey {
+        id: 1,
+        secret: [7; 32],
+    };
+    TokenKeys::new(vec![key]).expect("a key")
+}
+
+fn dana(bundle: Arc<Bundle>, folder: &Path) -> Gateway<BackEnds> {
+    let settings = Settings {
+        max_calls: 100_000,
+        max_connections: 10_000,
+        ..Settings::default()
+    };
+    // Sealed, as the service writes them.
+    let sealing = Keys::new([(1, [9; 32])]);
+    let recorder = Recorder::to_folder(folder, sealing, Retention::FOR_EVER).expect("a folder");
+    Gateway::new(settings, bundle, shared(recorder), keys())
+}
+
+/// The call that is made: a damaged cable, to the ticket.
+pub(crate) fn situation() -> Arc<Situation> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls/cable_fault_ticket_ru.call");
+    let text = std::fs::read_to_string(&path).expect("our own script");
+    let script = parse::parse(&Source::new("cable fault", text)).expect("our own script");
+    Arc::new(Situation::new("cable fault", &script).expect("a situation"))
+}
+
+/// The turns of that call: for each event what Dana says to it, as one message.
+pub(crate) fn tape(bundle: &Arc<Bundle>) -> floor::Tape {
+    runtime().block_on(async {
+        let call = CallId::new("load-1-0-100000").expect("an id");
+        let offer = Offer {
+            call_key: format!("gateway:{call}:1760000000000"),
+            call: call.clone(),
+            from: dana::call::PhoneNumber::parse("+77770000101"),
+            to: "3131".to_owned(),
+            locale: Some(Locale::Ru),
+            capabilities: Capabilities {
+                recognizer: true,
+                transfer: true,
+            },
+            began: clock::now(),
+        };
+        let sealer = keys().sealer("gateway", &call).expect("a key");
+        let shared = Arc::new(shared(Recorder::nowhere()));
+        let (mut session, reply) = Session::offered(shared, Arc::clone(bundle), offer, sealer, 0);
+        let mut caller = Caller::new(situation());
+        let mut turns = vec![whole(&mut session, reply, &mut caller).await];
+        while let Some(event) = caller.next_event() {
+            let seq = u64::try_from(turns.len()).expect("a number") + 1;
+            let reply = session
+                .event(seq, 0, event)
+                .expect("in order")
+                .expect("new");
+            turns.push(whole(&mut session, reply, &mut caller).await);
+        }
+        turns.into()
+    })
+}
+
+/// A reply, with all that follows it at once.
+async fn whole(
+    session: &mut Session<BackEnds>,
+    mut reply: Reply,
+    caller: &mut Caller,
+) -> dana::gateway::wire::pb::CallTurn {
+    // A ticket is ordered in a task of its own.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+        let more = std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(match session.poll(cx) {
+                std::task::Poll::Ready(reply) => Some(reply),
+                std::task::Poll::Pending => None,
+            })
+        });
+        if let Some(more) = more.await {
+            reply.actions.extend(more.actions);
+        }
+    }
+    for action in &reply.actions {
+        match action {
+            Action::Answer => caller.answer(),
+            Action::Play(play) => caller.play(play.id),
+            Action::Listen(listen) => caller.listen(listen.id, listen.question),
+            Action::HangUp { disposition, .. } => caller.hang_up(Some(*disposition)),
+            Action::StopPlayback => caller.stop_playback(),
+            Action::StopListening => caller.stop_listening(),
+            Action::Transfer(transfer) => caller.transfer(transfer.id, transfer.queue),
+            Action::Reject { .. } | Action::LookUp(_) | Action::CreateTicket(..) => {}
+        }
+    }
+    pb_turn(
+        reply.seq,
+        reply.acked_event_seq,
+        reply.token,
+        &reply.actions,
+    )
+}
+
+/// Back ends that answer at once: a damaged cable, and nothing in the way of a ticket.
+pub(crate) struct BackEnds;
+
+impl Network for BackEnds {
+    async fn look_up(&self, lookup: Lookup) -> Finding {
+        match lookup {
+            Lookup::Subscriber { .. } => {
+                Finding::Subscriber(SubscriberFinding::Known(Subscriber {
+                    customer: "C-1000123".to_owned(),
+                    language: Some(Locale::Ru),
+                    lines: vec![Line {
+                        login: Login::new("0770000101").expect("a login"),
+                        house: Some("HOUSE-1".to_owned()),
+                        address: None,
+                        resource: Some("NODE-1".to_owned()),
+                        account: Some("BA-1".to_owned()),
+                        access: Access::Fttb,
+                        suspended: false,
+                        in_package: false,
+                    }],
+                }))
+            }
+            Lookup::Outage { .. } => Finding::Outage(OutageFinding::None),
+            Lookup::Tickets { .. } => Finding::Tickets(TicketsFinding::None),
+            Lookup::LineTest { .. } => Finding::LineTest(LineTestFinding::CableFault {
+                test: "ST-1".to_owned(),
+            }),
+            Lookup::Fee { .. } => Finding::Fee(FeeFinding::Paid),
+        }
+    }
+
+    async fn create_ticket(&self, _: TicketOrder, _: Attempt) -> TicketResult {
+        TicketResult::Created {
+            id: "TT-900345".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Two replicas are replaced one after the other while callers talk.

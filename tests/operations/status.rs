@@ -1,0 +1,127 @@
+//! What a service says of itself, and how it takes new files and goes down.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+const PLAIN: (&str, &str) = ("gateway.plaintext", "true");
+
+fn get(at: &str, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(at)?;
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[test]
+fn it_tells_health_readiness_and_metrics() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Service::start(folder.path(), &[PLAIN]);
+    let at = service.status();
+    let ready = get(&at, "/readyz").expect("an answer");
+    assert!(
+        ready.starts_with("HTTP/1.0 200") && ready.ends_with("\r\n\r\nready\n"),
+        "{ready}"
+    );
+    assert!(
+        get(&at, "/healthz")
+            .expect("an answer")
+            .ends_with("alive\n")
+    );
+
+    let (code, text, _) = dana(&["status", "--at", &at]);
+    assert_eq!(code, Some(0));
+    let first = text.lines().next().unwrap_or_default();
+    assert!(
+        first.starts_with("dana ") && first.ends_with(": ready"),
+        "{text}"
+    );
+    let (_, json, _) = dana(&["status", "--at", &at, "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        (json["state"].as_str(), json["offers"].as_u64()),
+        (Some("ready"), Some(0))
+    );
+    assert_eq!(json["bundle"].as_str().map(str::len), Some(32));
+
+    let (code, _, said) = dana(&["status", "--at", "127.0.0.1:1"]);
+    assert_eq!(code, Some(3));
+    assert!(
+        said.starts_with("error: no service answers at 127.0.0.1:1: "),
+        "{said}"
+    );
+}
+
+/// A gateway that has begun to ask for a clip and never finishes.
+async fn stuck(at: &str) -> h2::SendStream<bytes::Bytes> {
+    let tcp = tokio::net::TcpStream::connect(at)
+        .await
+        .expect("it listens");
+    let (client, mut connection) = h2::client::handshake(tcp).await.expect("HTTP/2");
+    let mut ping = connection.ping_pong().expect("the first to ask");
+    tokio::spawn(connection);
+    let target = format!("http://{at}/dana.gateway.v1.CallGateway/FetchPrompt");
+    let request = http::Request::post(target).header("content-type", "application/grpc");
+    let request = request.body(()).expect("a request");
+    let mut client = client.ready().await.expect("a stream");
+    let (answer, request) = client.send_request(request, false).expect("a stream");
+    tokio::spawn(answer);
+    // What is answered after the request says that the request is there.
+    ping.ping(h2::Ping::opaque()).await.expect("an answer");
+    request
+}
+
+/// The first SIGTERM drains, and ends in time though a client hangs (as hyperium/hyper#4170 does);
+/// readiness says so at once. The second ends at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn p4_p5_the_first_signal_drains_and_the_second_ends_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for twice in [false, true] {
+        let mut service = Service::start(folder.path(), &[PLAIN]);
+        let hanging = stuck(&service.gateways()).await;
+        let began = Instant::now();
+        service.signal("TERM");
+        while !get(&service.status(), "/readyz").is_ok_and(|a| a.contains("draining")) {
+            assert!(began.elapsed() < PATIENCE, "never draining");
+        }
+        if twice {
+            service.signal("TERM");
+        }
+        assert_eq!(service.ended(), Some(0), "{}", service.log());
+        let at_once = service.log().contains("told to stop again: ending at once");
+        assert_eq!(at_once, twice, "{}", service.log());
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            began.elapsed()
+        );
+        drop(hanging);
+    }
+}
+
+/// Key rotation by SIGHUP; a file that is bad keeps the old keys and is told once.
+#[test]
+fn p5_a_hang_up_reloads_and_what_is_bad_stays_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Service::start(folder.path(), &[PLAIN]);
+    let keys = folder.path().join("dana-state/token.keys");
+    let old = fs::read_to_string(&keys).expect("made at the start");
+    let replace = |text: &str| {
+        let draft = keys.with_extension("draft");
+        fs::write(&draft, text).expect("it is written");
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o600)).expect("ours");
+        fs::rename(&draft, &keys).expect("ours");
+        service.signal("HUP");
+    };
+    replace("half a k");
+    service.wait_for("cannot be replaced: the old ones stay in use");
+    let (_, text, _) = dana(&["status", "--at", &service.status()]);
+    assert!(text.contains("reloads      failed: token keys 1"), "{text}");
+    replace(&format!("7 {}\n{old}", "ab".repeat(32)));
+    service.wait_for("replaced \u{1b}[3mwhat");
+    assert!(!service.log().contains(&"ab".repeat(32)));
+}
