@@ -30,6 +30,9 @@
 //! | [`network`] | TM Forum back ends: client and mock |
 //! | [`store`] | ticket intents, call records, bundles: what outlives a process |
 //! | [`tickets`] | created exactly once |
+//! | [`shelf`] | the bundles at hand |
+//! | [`records`] | call records on their way to the store |
+//! | [`publication`] | bundles in the store |
 //! | [`session`] | one live call, the only clock |
 //! | [`gateway`] | the gRPC service |
 //! | [`client`] | a scripted gateway client |
@@ -60,10 +63,13 @@ pub mod network;
 pub mod problem;
 pub mod prompt;
 pub mod proof;
+pub mod publication;
+pub mod records;
 pub mod replay;
 pub mod script;
 pub mod serve;
 pub mod session;
+pub mod shelf;
 pub mod store;
 pub mod tickets;
 pub mod time;

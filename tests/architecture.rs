@@ -55,23 +55,26 @@ const ROOMS: &[(&str, &str)] = &[
     ("network", "call clock lookup metrics time"),
     ("store", "call clock"),
     ("tickets", "lookup metrics store"),
+    ("records", "call journal store token"),
+    ("shelf", "bundle"),
+    ("publication", "bundle shelf store"),
     (
         "session",
         "bundle dialog fallback journal lookup time token",
     ),
     (
         "gateway",
-        "audio bundle call clock dialog lookup metrics prompt session time token",
+        "audio bundle call clock dialog lookup metrics prompt session shelf time token",
     ),
     ("client", "call caller dialog gateway journal time"),
     ("load", "call caller clock dialog gateway script"),
     (
         "serve",
-        "bundle call gateway journal lookup metrics network problem session store tickets token",
+        "bundle call gateway journal lookup metrics network problem publication records session shelf store tickets token",
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof replay script serve session store tickets time token traffic understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof publication replay script serve session store tickets time token traffic understanding",
     ),
 ];
 

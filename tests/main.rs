@@ -15,6 +15,8 @@ mod network;
 mod operations;
 mod prompts;
 mod proof;
+mod publication;
+mod records;
 mod replay;
 mod simulation;
 mod store;

@@ -2,6 +2,7 @@
 //! ledger is the oracle. Names of tests begin with the rows of the catalogue of faults.
 
 mod back_end;
+mod commands;
 mod owner;
 mod store;
 

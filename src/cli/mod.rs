@@ -18,14 +18,17 @@ pub mod out;
 pub mod progress;
 pub mod prompts;
 pub mod prove;
+pub mod publish;
 pub mod recordings;
 pub mod replay;
+pub mod rollback;
 pub mod serve;
 pub mod speaker;
 pub mod status;
 pub mod talk;
 pub mod tape;
 pub mod test;
+pub mod tickets;
 pub mod train;
 pub mod understand;
 
@@ -75,6 +78,12 @@ enum Command {
     Replay(replay::Args),
     /// The service.
     Serve(serve::Args),
+    /// Make a bundle that of new calls, on every replica.
+    Publish(publish::Args),
+    /// Go back to the bundle that was published before.
+    Rollback(rollback::Args),
+    /// Orders of tickets: list, show, reconcile, park.
+    Tickets(tickets::Args),
     /// What a running service says of itself.
     Status(status::Args),
     /// The mocked back ends.
@@ -100,6 +109,9 @@ pub fn main() -> ExitCode {
             Command::Load(args) => load::run(&args),
             Command::Archive(args) => archive::run(&args),
             Command::Serve(args) => serve::run(&args),
+            Command::Publish(args) => publish::run(&args),
+            Command::Rollback(args) => rollback::run(&args),
+            Command::Tickets(args) => tickets::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Replay(args) => replay::run(&args),

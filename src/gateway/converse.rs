@@ -11,6 +11,7 @@ use futures_util::stream::Stream;
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
 
+use crate::bundle::Bundle;
 use crate::clock;
 use crate::dialog::event::Offer;
 use crate::gateway::Inner;
@@ -36,9 +37,13 @@ pub struct Converse<N: Network> {
     lag: Arc<Lag>,
     events: Streaming<CallEvent>,
     call: Option<Live<N>>,
+    /// A call that goes on when the bundle that it began on has come.
+    fetching: Option<(Box<Resumed>, Fetched)>,
     silence: Pin<Box<Sleep>>,
     finished: bool,
 }
+
+type Fetched = Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>>;
 
 /// The call, once it is known.
 struct Live<N: Network> {
@@ -77,6 +82,7 @@ impl<N: Network> Converse<N> {
             lag,
             events,
             call: None,
+            fetching: None,
             silence,
             finished: false,
         }
@@ -90,7 +96,13 @@ impl<N: Network> Converse<N> {
                 (live, Some(reply))
             }
             First::Offered(_) => return Err(Refused::SequenceStartsAtOne),
-            First::Resumed(resumed) => self.resumed(&resumed)?,
+            First::Resumed(resumed) => {
+                if let Some(fetch) = self.missing(&resumed) {
+                    self.fetching = Some((resumed.into(), fetch));
+                    return Ok(None);
+                }
+                self.resumed(&resumed)?
+            }
             First::Other => return Err(Refused::FirstMessageNotAnOffer),
         };
         self.call = Some(live);
@@ -170,8 +182,7 @@ impl<N: Network> Converse<N> {
             .resume(gateway, call, &offer.call_key)
             .map_err(refused)?;
         inner.settings.metrics.resumed(gateway);
-        let bundle = inner.bundle();
-        let bundle = Some(bundle).filter(|bundle| *bundle.hash == *envelope.bundle);
+        let bundle = inner.shelf.get(&envelope.bundle);
         let shared = Arc::clone(&inner.shared);
         let resume = (resumed.last_event_seq, resumed.offset_ms);
         let (session, reply) = Session::resumed(shared, bundle, envelope, sealer, resume);
@@ -185,6 +196,34 @@ impl<N: Network> Converse<N> {
             },
             reply,
         ))
+    }
+
+    /// The bundle of a call that goes on, if it is not at hand. Whatever else is wrong with the
+    /// token is told by [`Self::resumed`].
+    fn missing(&self, resumed: &Resumed) -> Option<Fetched> {
+        let (inner, call) = (&self.inner, resumed.call.as_ref()?);
+        let envelope = inner.keys().open(&self.gateway, call, &resumed.token)?;
+        let missing = inner.shelf.get(&envelope.bundle).is_none();
+        missing.then(|| -> Fetched { Box::pin(inner.shelf.clone().fetch(envelope.bundle)) })
+    }
+
+    /// Goes on with a call whose bundle was fetched, or was not to be had.
+    fn fetched(&mut self, cx: &mut Context<'_>) -> Option<Result<Option<CallTurn>, Refused>> {
+        let (_, fetch) = self.fetching.as_mut()?;
+        if fetch.as_mut().poll(cx).is_pending() {
+            return None;
+        }
+        let (resumed, _) = self.fetching.take()?;
+        Some(self.resumed(&resumed).map(|(live, reply)| {
+            self.call = Some(live);
+            reply.map(turn)
+        }))
+    }
+
+    /// Whether nothing is to be taken from the gateway yet.
+    fn is_held(&self) -> bool {
+        let held = |live: &Live<N>| live.session.is_held();
+        self.fetching.is_some() || self.call.as_ref().is_some_and(held)
     }
 
     /// An event of a call; `None` for one that asks for no answer.
@@ -253,11 +292,12 @@ impl<N: Network> Stream for Converse<N> {
             Some(Notice::Draining) => return this.end(Refused::Draining),
             None => {}
         }
-        while !this
-            .call
-            .as_ref()
-            .is_some_and(|live| live.session.is_held())
-        {
+        match this.fetched(cx) {
+            Some(Ok(Some(turn))) => return this.give(turn),
+            Some(Err(refused)) => return this.end(refused),
+            Some(Ok(None)) | None => {}
+        }
+        while !this.is_held() {
             let Poll::Ready(event) = Pin::new(&mut this.events).poll_next(cx) else {
                 break;
             };

@@ -1,18 +1,26 @@
 //! The store and the ticket desk, from the configuration: for the service and for the commands that
 //! look after it.
 
+use std::future::Future;
 use std::num::NonZeroU32;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
+use crate::bundle::Bundle;
 use crate::metrics::Metrics;
 use crate::network;
 use crate::network::TmForum;
+use crate::publication;
 use crate::serve::ServeError;
 use crate::serve::config::Config;
 use crate::serve::credentials;
 use crate::serve::credentials::{CredentialError, Credentials};
+use crate::shelf::Shelf;
 use crate::store::StoreError;
 use crate::store::sql::Sql;
 use crate::tickets;
@@ -20,6 +28,8 @@ use crate::tickets::Desk;
 
 /// A store that is not there yet is tried so often, a second apart: a database may start with us.
 const TRIES: u32 = 30;
+/// A caller whose bundle has to be fetched waits no longer; then he is handed over.
+const FETCH: Duration = Duration::from_secs(3);
 
 /// Opens the store; waits a while for one that does not answer yet.
 pub async fn store(config: &Config) -> Result<Sql, StoreError> {
@@ -35,6 +45,28 @@ pub async fn store(config: &Config) -> Result<Sql, StoreError> {
             opened => return opened,
         }
     }
+}
+
+/// The bundles at hand: the newest publication, or, where there is none or none that loads, the
+/// bundle of the folder.
+pub(super) async fn shelf(bundle: Arc<Bundle>, store: &Sql, cache: &Path) -> Shelf {
+    let home = Handle::current();
+    let (to_fetch, fetched) = (store.clone(), cache.to_owned());
+    let fetch = move |hash: String| -> Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>> {
+        let (store, cache) = (to_fetch.clone(), fetched.clone());
+        let fetch = home.spawn(async move { publication::load(&store, cache, hash).await });
+        Box::pin(async move {
+            let fetched = timeout(FETCH, fetch).await.ok()?.ok()?;
+            fetched
+                .inspect_err(
+                    |error| tracing::error!(%error, "a call's own bundle is not to be had"),
+                )
+                .ok()
+        })
+    };
+    let shelf = Shelf::new(bundle, Some(Box::new(fetch)));
+    publication::follow(store, &shelf, cache, std::future::ready(())).await;
+    shelf
 }
 
 /// A desk over that store, without a service around it. To be made in the store's runtime.

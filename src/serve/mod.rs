@@ -10,6 +10,7 @@ mod status;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,20 +18,26 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use crate::bundle::{Bundle, BundleError};
 use crate::gateway;
 use crate::gateway::Gateway;
 use crate::gateway::tls::Tls;
+use crate::journal::cdr::Cdr;
 use crate::journal::recorder::Recorder;
 use crate::lookup::Network;
 use crate::metrics::Metrics;
 use crate::network;
 use crate::network::TmForum;
+use crate::publication;
+use crate::records;
+use crate::records::Spool;
 use crate::serve::config::{Clock, Config};
 use crate::serve::credentials::{CredentialError, Credentials};
 use crate::serve::status::Status;
 use crate::session::{ClockSource, Shared};
+use crate::shelf::Shelf;
 use crate::store::StoreError;
 use crate::store::sql::Sql;
 use crate::tickets::Desk;
@@ -85,6 +92,12 @@ pub struct Service {
     desk: ServiceDesk,
     /// Where the store lives, and all that outlives a call.
     home: Runtime,
+    spool: Arc<Spool>,
+    shelf: Shelf,
+    /// Where published bundles are unpacked.
+    cache: PathBuf,
+    /// How long the store keeps what has ended.
+    keep: Duration,
     network: Arc<TmForum>,
     credentials: Credentials,
     tls: Option<Arc<Tls>>,
@@ -111,16 +124,24 @@ impl Service {
         let sealing = keys::load_or_create(&config.journal_keys())
             .map(keys::of_recordings)
             .map_err(CredentialError::from)?;
-        let recorder =
-            Recorder::to_folder(folder, sealing, config.retention()).map_err(io(format!(
-                "cannot write to the journal's folder `{}`",
-                folder.display()
-            )))?;
+        let unwritable = |folder: &Path| {
+            let folder = folder.display();
+            io(format!("cannot write to the journal's folder `{folder}`"))
+        };
+        let spool = config.state.join("spool");
+        let spool = Arc::new(Spool::open(&spool).map_err(unwritable(&spool))?);
+        let spooled = Arc::clone(&spool);
+        let tell = Box::new(move |record: &Cdr| spooled.push(record));
+        let retention = config.retention();
+        let recorder = Recorder::to_folder_telling(folder, sealing, retention, tell)
+            .map_err(unwritable(folder))?;
         let metrics = Metrics::default();
         let network = Arc::new(TmForum::new(desk::back_ends(config, &metrics)?)?);
         let (credentials, made) = Credentials::load(config, &network)?;
         let home = runtime().map_err(io("cannot start a runtime".to_owned()))?;
         let store = home.block_on(desk::store(config))?;
+        let cache = config.state.join("bundles");
+        let shelf = home.block_on(desk::shelf(bundle, &store, &cache));
         let oss = TmForum::clone(&network);
         let settings = desk::settings(config, &metrics);
         let desk = Desk::new(store, oss, settings, home.handle().clone());
@@ -141,7 +162,7 @@ impl Service {
             recorder: recorder.clone(),
             clock,
         };
-        let gateway = Gateway::new(settings, bundle, shared, made.keys);
+        let gateway = Gateway::new(settings, shelf.clone(), shared, made.keys);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let workers = usize::from(config.workers);
         let workers = if workers == 0 { cores } else { workers };
@@ -149,6 +170,10 @@ impl Service {
             gateway,
             desk,
             home,
+            spool,
+            shelf,
+            cache,
+            keep: Duration::from_hours(24) * config.store_days.get(),
             network,
             credentials,
             tls: made.tls,
@@ -201,15 +226,7 @@ impl Service {
         drop(working);
         about.listening.store(true, Ordering::Release);
         ready(listen, status);
-        let desk = self.desk.clone();
-        let holder = format!("{}:{listen}", std::process::id());
-        let mut stopping = stop.subscribe();
-        self.home.spawn(async move {
-            let stopped = async {
-                let _ = stopping.changed().await;
-            };
-            desk.work(holder, stopped).await;
-        });
+        self.home.spawn(self.chores(listen, &stop));
         // The runtime is driven while the service drains: the store goes on answering.
         let home = self.home.handle().clone();
         home.block_on(async {
@@ -220,10 +237,40 @@ impl Service {
                 _ = worked.recv() => {}
                 () = until_told_again(&mut signal) => {}
             }
-            self.desk.store().close().await;
+            let recorder = self.recorder.clone();
+            let flushed = tokio::task::spawn_blocking(move || recorder.flush(FLUSH));
+            let _ = flushed.await;
+            let store = self.desk.store();
+            // What does not get there now, the next process brings.
+            let _ = timeout(FLUSH, records::ship(&self.spool, store)).await;
+            store.close().await;
         });
-        self.recorder.flush(FLUSH);
         Ok(())
+    }
+
+    /// All that is no call: tickets that wait, call records, published bundles; until the drain.
+    fn chores(
+        &self,
+        listen: SocketAddr,
+        stop: &watch::Sender<()>,
+    ) -> impl Future<Output = ()> + use<> {
+        let (desk, shelf, cache) = (self.desk.clone(), self.shelf.clone(), self.cache.clone());
+        let (spool, keep) = (Arc::clone(&self.spool), self.keep);
+        let holder = format!("{}:{listen}", std::process::id());
+        let stopped = stop.subscribe();
+        let stopped = move || {
+            let mut stopped = stopped.clone();
+            async move {
+                let _ = stopped.changed().await;
+            }
+        };
+        async move {
+            tokio::join!(
+                desk.work(holder.clone(), stopped()),
+                records::work(&spool, desk.store(), (&holder, keep), stopped()),
+                publication::follow(desk.store(), &shelf, &cache, stopped()),
+            );
+        }
     }
 
     /// Looks at files that may change, until it is told to stop.

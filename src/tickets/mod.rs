@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::lookup::{
-    Attempt, Finding, Lookup, Network, Oss, TicketOrder, TicketResult, TicketsFinding,
+    Attempt, Finding, Lookup, Network, Oss, OurTicket, TicketOrder, TicketResult, TicketsFinding,
 };
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -99,6 +99,11 @@ impl<S: Store, O: Oss> Desk<S, O> {
     /// Its store.
     pub fn store(&self) -> &S {
         &self.inner.store
+    }
+
+    /// All tickets of ours in the ticket system; `None` if it does not list them.
+    pub async fn our_tickets(&self) -> Option<Vec<OurTicket>> {
+        self.inner.oss.our_tickets().await
     }
 }
 
