@@ -9,6 +9,7 @@
 //! | [`time`] | the two times of a call |
 //! | [`call`] | the words every room shares |
 //! | [`problem`] | problems of files, with place and hint |
+//! | [`page`] | an HTML page with plots |
 //! | [`lookup`] | the port to the back ends |
 //! | [`prompt`] | what Dana says |
 //! | [`audio`] | what Dana sounds like |
@@ -18,9 +19,13 @@
 //! | [`dialog`] | the pure engine: an event in, a turn out |
 //! | [`journal`] | what happened, line by line |
 //! | [`archive`] | recordings by the hundred thousand |
+//! | [`report`] | what a stretch of traffic came to |
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
 //! | [`traffic`] | calls that could have been, by a seed |
+//! | [`transcript`] | sound and a transcript as a recording |
+//! | [`retrace`] | a recorded call through the dialog once more |
+//! | [`redact`] | recordings that may leave the house |
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
 //! | [`replay`] | recorded calls held against the engine of today, or against a candidate |
 //! | [`fallback`] | the dialog, or the way to the operator when it cannot |
@@ -60,12 +65,16 @@ pub mod load;
 pub mod lookup;
 pub mod metrics;
 pub mod network;
+pub mod page;
 pub mod problem;
 pub mod prompt;
 pub mod proof;
 pub mod publication;
 pub mod records;
+pub mod redact;
 pub mod replay;
+pub mod report;
+pub mod retrace;
 pub mod script;
 pub mod serve;
 pub mod session;
@@ -75,4 +84,5 @@ pub mod tickets;
 pub mod time;
 pub mod token;
 pub mod traffic;
+pub mod transcript;
 pub mod understanding;

@@ -28,6 +28,8 @@ const EVENTS_PER_SECOND: u32 = 100;
 const EVENTS_AT_ONCE: u32 = 400;
 /// After a reconnect the gateway's clock may be ahead of the token by this much and no more.
 const MAX_GAP_MS: u32 = 60_000;
+/// A timer that has not been set: later than any that will be.
+const FAR: Duration = Duration::from_hours(24);
 /// Events that a gateway keeps for a resume.
 const MAX_KEPT: u64 = 256;
 
@@ -178,7 +180,7 @@ impl<N: Network> Session<N> {
             sealer,
             since: Instant::now(),
             base: CallTime::ZERO,
-            wake: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            wake: Box::pin(tokio::time::sleep(FAR)),
             wake_at: None,
             owed_events: 0,
             running: FuturesUnordered::new(),
@@ -258,11 +260,26 @@ impl<N: Network> Session<N> {
         }
         let awaited = self.envelope.acked_event_seq < self.owed_events;
         let timed = self.wake_at.is_some() && !awaited;
-        let woke = timed && self.wake.as_mut().poll(cx).is_ready();
-        woke.then(|| {
-            self.wake_at = None;
-            Event::Woke
-        })
+        while timed && self.wake.as_mut().poll(cx).is_ready() {
+            if self.wake_at.is_some_and(|at| at <= self.now()) {
+                self.wake_at = None;
+                return Some(Event::Woke);
+            }
+            self.set_timer();
+        }
+        None
+    }
+
+    /// Sets the timer to what the dialog asks for.
+    fn set_timer(&mut self) {
+        if let Some(deadline) = self.deadline() {
+            self.wake.as_mut().reset(deadline);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let ahead = self.wake_at?.since(self.base);
+        Some(self.since + Duration::from_millis(u64::from(ahead)))
     }
 
     fn now(&self) -> CallTime {
@@ -334,9 +351,9 @@ impl<N: Network> Session<N> {
             self.recorder.ended(at, disposition);
         }
         self.wake_at = turn.wake_at;
-        if let Some(wake_at) = turn.wake_at {
-            let ahead = Duration::from_millis(u64::from(wake_at.since(self.base)));
-            self.wake.as_mut().reset(self.since + ahead);
+        // A timer that rings too early is set then: most are moved again before that.
+        if self.deadline().is_some_and(|at| at < self.wake.deadline()) || self.wake.is_elapsed() {
+            self.set_timer();
         }
         self.envelope.turn_seq = self.envelope.turn_seq.saturating_add(1);
         self.envelope.at = at;

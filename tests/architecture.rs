@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("time", ""),
     ("call", ""),
     ("problem", ""),
+    ("page", ""),
     ("lookup", "call time"),
     ("prompt", "call problem time"),
     ("audio", "call problem prompt"),
@@ -31,6 +32,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     ("journal", "call dialog lookup time"),
     ("archive", "journal"),
+    ("report", "call dialog journal lookup page time"),
     ("caller", "call dialog time"),
     (
         "script",
@@ -41,12 +43,21 @@ const ROOMS: &[(&str, &str)] = &[
         "bundle call caller dialog journal lookup script time",
     ),
     (
+        "transcript",
+        "audio call dialog journal problem prompt time",
+    ),
+    ("retrace", "bundle dialog journal time"),
+    (
+        "redact",
+        "bundle call dialog journal lookup retrace traffic understanding",
+    ),
+    (
         "proof",
         "bundle call dialog flow journal lookup problem prompt script time understanding",
     ),
     (
         "replay",
-        "bundle call caller dialog flow journal lookup prompt time",
+        "bundle call caller dialog flow journal lookup prompt retrace time",
     ),
     ("clock", "time"),
     ("token", "call dialog time"),
@@ -74,7 +85,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network problem prompt proof publication replay script serve session store tickets time token traffic understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script serve session store tickets time token traffic transcript understanding",
     ),
 ];
 

@@ -5,6 +5,7 @@ mod authority;
 mod bad_input;
 mod certificates;
 mod crowd;
+mod load;
 mod overload;
 mod prompts;
 mod round_trip;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
+mod kept;
 mod record;
 
 use std::fs;
@@ -230,6 +231,7 @@ fn whole_record() -> Cdr {
         duration_ms: 20_400,
         bundle: "b0".to_owned(),
         disposition: Some(Disposition::TransferredOperator),
+        left_at: None,
         transfers: vec![TransferRecord {
             queue: Queue::Operator,
             reason: TransferReason::Other(OtherReason::TicketStatusUnknown),

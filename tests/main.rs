@@ -16,6 +16,7 @@ mod operations;
 mod prompts;
 mod proof;
 mod publication;
+mod recordings;
 mod records;
 mod replay;
 mod simulation;

@@ -1,5 +1,6 @@
 //! Recorded calls replayed. The recordings are those of the call scripts: every exit of the flow.
 
+mod command;
 mod known;
 mod regressions;
 
@@ -40,7 +41,7 @@ fn with(change: impl FnOnce(&mut Flow)) -> Candidate {
         flow: Arc::new(BUNDLE.flow.with(change)),
         ..Bundle::clone(&BUNDLE)
     };
-    Candidate::new(Arc::new(bundle), Some(&BUNDLE))
+    Candidate::new(Arc::new(bundle), Some(Arc::clone(&BUNDLE)))
 }
 
 fn report(candidate: &Candidate) -> Report {

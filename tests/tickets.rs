@@ -3,6 +3,7 @@
 
 mod back_end;
 mod commands;
+mod crash;
 mod owner;
 mod store;
 

@@ -6,6 +6,7 @@
 pub mod against;
 pub mod archive;
 mod back_ends;
+pub mod calls;
 pub mod check;
 pub mod config;
 pub mod demo;
@@ -21,6 +22,7 @@ pub mod prove;
 pub mod publish;
 pub mod recordings;
 pub mod replay;
+pub mod report;
 pub mod rollback;
 pub mod serve;
 pub mod speaker;
@@ -31,6 +33,7 @@ pub mod test;
 pub mod tickets;
 pub mod train;
 pub mod understand;
+pub mod weight;
 
 use std::process::ExitCode;
 
@@ -70,12 +73,16 @@ enum Command {
     Talk(talk::Args),
     /// Service, mocked back ends and callers in one process.
     Demo(demo::Args),
-    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
-    Load(load::Args),
+    /// Recorded calls: list, show, export, verify, prune.
+    Calls(calls::Args),
+    /// What a stretch of traffic came to: containment, reasons, back ends, silences.
+    Report(report::Args),
     /// Packed files of recordings: pack what a service wrote, make what could have been.
     Archive(archive::Args),
     /// Replay recorded calls: which would end otherwise?
     Replay(replay::Args),
+    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
+    Load(load::Args),
     /// The service.
     Serve(serve::Args),
     /// Make a bundle that of new calls, on every replica.
@@ -106,8 +113,10 @@ pub fn main() -> ExitCode {
             Command::Prompts(args) => prompts::run(&args),
             Command::Talk(args) => talk::run(&args),
             Command::Demo(args) => demo::run(&args),
-            Command::Load(args) => load::run(&args),
+            Command::Calls(args) => calls::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Archive(args) => archive::run(&args),
+            Command::Load(args) => load::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Publish(args) => publish::run(&args),
             Command::Rollback(args) => rollback::run(&args),

@@ -82,3 +82,30 @@ pub fn again(text: &str) {
     let mut stream = io::stderr().lock();
     let _ = write!(stream, "\r{text}\x1b[K").and_then(|()| stream.flush());
 }
+
+/// Many lines of data, one after the other.
+#[derive(Debug)]
+pub struct Lines(io::BufWriter<io::StdoutLock<'static>>);
+
+impl Lines {
+    /// Nothing else is printed meanwhile.
+    pub fn new() -> Self {
+        Self(io::BufWriter::new(io::stdout().lock()))
+    }
+
+    /// One more; `false` when nobody reads any longer.
+    pub fn data(&mut self, line: &str) -> bool {
+        writeln!(self.0, "{line}").is_ok()
+    }
+
+    /// Lines that have their ends.
+    pub fn bytes(&mut self, lines: &[u8]) -> bool {
+        self.0.write_all(lines).is_ok()
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
+}

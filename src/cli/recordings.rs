@@ -67,6 +67,15 @@ impl Sealed {
 }
 
 impl Recordings {
+    /// As if these were named.
+    pub fn of(paths: &[PathBuf], sealed: &Sealed) -> Self {
+        Self {
+            paths: paths.to_vec(),
+            sealed: sealed.clone(),
+            threads: None,
+        }
+    }
+
     /// Opens them.
     ///
     /// # Errors

@@ -39,6 +39,8 @@ pub struct Converse<N: Network> {
     call: Option<Live<N>>,
     /// A call that goes on when the bundle that it began on has come.
     fetching: Option<(Box<Resumed>, Fetched)>,
+    /// When the last message came.
+    heard: Instant,
     silence: Pin<Box<Sleep>>,
     finished: bool,
 }
@@ -83,6 +85,7 @@ impl<N: Network> Converse<N> {
             events,
             call: None,
             fetching: None,
+            heard: Instant::now(),
             silence,
             finished: false,
         }
@@ -249,7 +252,7 @@ impl<N: Network> Converse<N> {
             Some(live) => Self::event(live, event)?,
             None => self.begin(&event)?,
         };
-        self.silence.as_mut().reset(Instant::now() + IDLE);
+        self.heard = Instant::now();
         self.finished = self
             .call
             .as_ref()
@@ -324,13 +327,16 @@ impl<N: Network> Stream for Converse<N> {
             this.finished = live.session.is_over();
             return this.give(turn(reply));
         }
-        if this.silence.as_mut().poll(cx).is_ready() {
-            let idle = this.call.is_some();
-            return this.end(if idle {
-                Refused::Idle
-            } else {
-                Refused::NoFirstMessage
-            });
+        // It is not set anew for each message: when it rings, it is asked how long ago the last was.
+        while this.silence.as_mut().poll(cx).is_ready() {
+            if this.call.is_none() {
+                return this.end(Refused::NoFirstMessage);
+            }
+            let until = this.heard + IDLE;
+            if until <= Instant::now() {
+                return this.end(Refused::Idle);
+            }
+            this.silence.as_mut().reset(until);
         }
         Poll::Pending
     }

@@ -12,10 +12,12 @@ use crate::call::PhoneNumber;
 use crate::call::Question;
 use crate::call::Queue;
 use crate::call::TransferReason;
+use crate::call::named;
 use crate::dialog::action::Action;
 use crate::dialog::event::EndedBy;
 use crate::dialog::event::Event;
 use crate::dialog::event::ListenCause;
+use crate::dialog::event::PlaybackCause;
 use crate::dialog::event::TransferResult;
 use crate::journal::Entry;
 use crate::journal::Header;
@@ -48,6 +50,9 @@ pub struct Cdr {
     pub bundle: String,
     /// How it ended for the business; `None` as for `ended_ms`.
     pub disposition: Option<Disposition>,
+    /// What was going on when the caller hung up; `None` if he did not.
+    #[serde(default)]
+    pub left_at: Option<LeftAt>,
     /// Hand-overs, in order.
     pub transfers: Vec<TransferRecord>,
     /// Tickets ordered, in order; the same key once.
@@ -66,6 +71,20 @@ pub struct Cdr {
     pub resumes: u32,
     /// Journal entries that were lost: the record may lack what they held.
     pub gaps: u64,
+}
+
+named! {
+    /// What was going on when a caller hung up.
+    LeftAt {
+        /// He was asked something, or could have answered already.
+        Question = "question",
+        /// Something was said to him.
+        Prompt = "prompt",
+        /// It rang at the operators.
+        Transfer = "transfer",
+        /// Nothing: he waited.
+        Wait = "wait",
+    }
 }
 
 /// One hand-over.
@@ -117,6 +136,22 @@ pub fn fold(entries: &[Entry]) -> Option<Cdr> {
         fold.push(entry);
     }
     fold.finish()
+}
+
+/// The silences of a call: the entry that ended each, by its place, and how long it was.
+pub fn silences(entries: &[Entry]) -> Vec<(usize, u32)> {
+    let mut fold = Fold::default();
+    let so_far = |fold: &Fold| fold.record.as_ref().map_or(0, |record| record.dead_air_ms);
+    let mut silences = Vec::new();
+    for (place, entry) in entries.iter().enumerate() {
+        let before = so_far(&fold);
+        fold.push(entry);
+        let silence = so_far(&fold).saturating_sub(before);
+        if silence > 0 {
+            silences.push((place, silence));
+        }
+    }
+    silences
 }
 
 /// The segments of one call, first to last, as one journal. A gateway tells again what our newest
@@ -233,6 +268,7 @@ impl Fold {
             duration_ms: 0,
             bundle: header.bundle.clone(),
             disposition: None,
+            left_at: None,
             transfers: Vec::new(),
             tickets: Vec::new(),
             look_ups: Vec::new(),
@@ -254,12 +290,20 @@ impl Fold {
                 record.answered_ms.get_or_insert_with(|| at.ms());
                 self.media.up = true;
             }
-            Event::PlaybackFinished { playback: id, .. }
-            | Event::ActionFailed { action: id, .. } => {
-                self.media.gone(*id);
+            Event::PlaybackFinished {
+                playback, cause, ..
+            } => {
+                self.media.gone(*playback);
+                if *cause == PlaybackCause::CallEnded {
+                    record.left_at.get_or_insert(LeftAt::Prompt);
+                }
             }
+            Event::ActionFailed { action, .. } => self.media.gone(*action),
             Event::ListenFinished { listen, cause, .. } => {
                 self.media.gone(*listen);
+                if *cause == ListenCause::CallEnded {
+                    record.left_at = Some(LeftAt::Question);
+                }
                 if let Some(question) = record.questions.last_mut() {
                     question.outcome = Some(*cause);
                     question.misses += u32::from(is_miss(*cause));
@@ -269,6 +313,9 @@ impl Fold {
                 transfer, result, ..
             } => {
                 self.media.gone(*transfer);
+                if *result == TransferResult::CallEnded {
+                    record.left_at = Some(LeftAt::Transfer);
+                }
                 self.media.over |= *result == TransferResult::Connected;
                 if let Some(transfer) = record.transfers.last_mut() {
                     transfer.result = Some(*result);
@@ -276,6 +323,8 @@ impl Fold {
             }
             Event::CallEnded { by, .. } => {
                 self.ended_by = Some(*by);
+                let left_at = record.left_at.unwrap_or(LeftAt::Wait);
+                record.left_at = (*by == EndedBy::Caller).then_some(left_at);
                 self.media.over = true;
                 self.end(at);
             }

@@ -90,8 +90,8 @@ impl Keys {
         derive(master, &head.salt)
     }
 
-    /// What pseudonyms are made with: of the first key, so that they stay the same from one export
-    /// to the next for whoever has it; without a key, random.
+    /// What pseudonyms are made with that leave the house: of the first key, so that they stay the
+    /// same from one export to the next for whoever has it; without a key, random.
     ///
     /// # Errors
     /// The machine has no random numbers.
@@ -100,10 +100,20 @@ impl Keys {
             Some(first) => first,
             None => random()?,
         };
-        let master = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-        let derived = hmac::sign(&master, b"dana pseudonyms");
-        Ok(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
+        Ok(pseudonyms(&secret, b"dana pseudonyms"))
     }
+
+    /// What numbers are shown by in lists: always the same. Without a key, whoever has the archive
+    /// has the numbers too.
+    pub fn names(&self) -> hmac::Key {
+        pseudonyms(&self.first.unwrap_or_default(), b"dana names")
+    }
+}
+
+fn pseudonyms(secret: &[u8; 32], purpose: &[u8]) -> hmac::Key {
+    let master = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let derived = hmac::sign(&master, purpose);
+    hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 
 fn random() -> io::Result<[u8; 32]> {

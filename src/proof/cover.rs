@@ -55,7 +55,8 @@ pub fn targets(flow: &Flow, passed: &[Passed]) -> BTreeSet<Target> {
         .collect()
 }
 
-fn target(flow: &Flow, passed: Passed) -> Option<Target> {
+/// What one thing on a trail took; `None` for what can be missed by no test.
+pub fn target(flow: &Flow, passed: Passed) -> Option<Target> {
     let (step, exit) = match passed {
         Passed::Left(step, exit) => (flow.step(step), exit),
         Passed::Late(kind, class) => return Some(Target::Late(kind, class)),

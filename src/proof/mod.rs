@@ -40,7 +40,7 @@ use crate::proof::watch::Watch;
 use crate::time::WallTime;
 use crate::understanding::Grammars;
 
-pub use crate::proof::cover::{Target, targets};
+pub use crate::proof::cover::{Target, target, targets};
 pub use crate::proof::example::Example;
 pub use crate::proof::explore::MAX_STATES;
 pub use crate::proof::figures::Cost;

@@ -168,11 +168,9 @@ impl Report {
         }
         let mut both = Both::default();
         if !matches!(call.verdict, Verdict::CannotKnow(_)) {
-            let [recorded, now] = &call.records;
-            recorded
-                .iter()
-                .for_each(|record| both.recorded.count(record));
-            now.iter().for_each(|record| both.now.count(record));
+            let now = call.now.as_ref().or(call.recorded.as_ref());
+            (call.recorded.iter()).for_each(|record| both.recorded.count(record));
+            now.into_iter().for_each(|record| both.now.count(record));
             self.reworded += u64::from(call.reworded);
         }
         self.figures.add(&both);

@@ -69,7 +69,7 @@ struct CertificateFiles {
 
 impl CertificateFiles {
     fn of(config: &Config) -> Result<Option<Self>, CredentialError> {
-        let set = |path: &crate::serve::config::Optional<PathBuf>| path.0.clone();
+        let set = |path: &crate::serve::forms::Optional<PathBuf>| path.0.clone();
         let files = (
             set(&config.certificate),
             set(&config.key),
@@ -188,15 +188,8 @@ impl Credentials {
         let path = config.token_keys();
         let used = keys::load_or_create(&path)?;
         let keys = token_keys(&used).ok_or(CredentialError::Missing("no token key"))?;
-        let mut back_ends = None;
-        if let Some(path) = &config.token.0 {
-            if !config.root.is_private() {
-                return Err(CredentialError::Missing(TOKEN_IN_CLEAR));
-            }
-            let used = token(path)?;
-            show(network, &used)?;
-            back_ends = Some((path.clone(), Watched::new("back end token", used)));
-        }
+        let shown = show_token(config, network)?;
+        let back_ends = shown.map(|(path, used)| (path, Watched::new("back end token", used)));
         let credentials = Self {
             certificates,
             keys: (path, Watched::new("token keys", used)),
@@ -226,6 +219,22 @@ impl Credentials {
             watched.look(token(path), metrics, |token| show(network, token));
         }
     }
+}
+
+/// Shows the back ends our token, if there is one: its file, and what it is.
+pub(super) fn show_token(
+    config: &Config,
+    network: &TmForum,
+) -> Result<Option<(PathBuf, String)>, CredentialError> {
+    let Some(path) = &config.token.0 else {
+        return Ok(None);
+    };
+    if !config.root.is_private() {
+        return Err(CredentialError::Missing(TOKEN_IN_CLEAR));
+    }
+    let used = token(path)?;
+    show(network, &used)?;
+    Ok(Some((path.clone(), used)))
 }
 
 fn show(network: &TmForum, token: &str) -> Result<(), CredentialError> {

@@ -19,7 +19,7 @@ use crate::publication;
 use crate::serve::ServeError;
 use crate::serve::config::Config;
 use crate::serve::credentials;
-use crate::serve::credentials::{CredentialError, Credentials};
+use crate::serve::credentials::CredentialError;
 use crate::shelf::Shelf;
 use crate::store::StoreError;
 use crate::store::sql::Sql;
@@ -73,8 +73,7 @@ pub(super) async fn shelf(bundle: Arc<Bundle>, store: &Sql, cache: &Path) -> She
 pub fn desk(config: &Config, store: Sql) -> Result<Desk<Sql, TmForum>, ServeError> {
     let metrics = Metrics::default();
     let oss = TmForum::new(back_ends(config, &metrics)?)?;
-    // Shows its token to the back ends, if there is one.
-    Credentials::load(config, &oss)?;
+    credentials::show_token(config, &oss)?;
     Ok(Desk::new(
         store,
         oss,

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod credentials;
 pub mod desk;
+pub mod forms;
 pub mod keys;
 pub mod secret;
 mod status;

@@ -48,6 +48,16 @@ impl Words {
         }
     }
 
+    /// Utterances of that meaning in the language of `text`.
+    pub fn like(&self, question: Question, intent: &str, text: &str) -> &[String] {
+        let kazakh = text.contains(KAZAKH);
+        self.of(
+            question,
+            intent,
+            if kazakh { Locale::Kk } else { Locale::Ru },
+        )
+    }
+
     /// Words of that meaning; of another question or in the other language if there are none.
     pub(super) fn say(
         &self,
@@ -56,15 +66,21 @@ impl Words {
         locale: Locale,
         chance: &mut Chance,
     ) -> Option<&str> {
+        let of = self.of(question, intent, locale);
+        chance.one(of).map(String::as_str)
+    }
+
+    fn of(&self, question: Question, intent: &str, locale: Locale) -> &[String] {
         let found = [question.as_str(), ANY, Question::Open.as_str()]
             .iter()
             .find_map(|question| self.0.get(&((*question).to_owned(), intent.to_owned())));
-        let [kazakh, russian] = found?;
+        let Some([kazakh, russian]) = found else {
+            return &[];
+        };
         let (own, other) = match locale {
             Locale::Kk => (kazakh, russian),
             Locale::Ru => (russian, kazakh),
         };
-        let from = if own.is_empty() { other } else { own };
-        chance.one(from).map(String::as_str)
+        if own.is_empty() { other } else { own }
     }
 }

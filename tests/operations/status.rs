@@ -83,7 +83,7 @@ async fn p4_p5_the_first_signal_drains_and_the_second_ends_at_once() {
     for twice in [false, true] {
         let mut service = Service::start(folder.path(), &[PLAIN]);
         let hanging = stuck(&service.gateways()).await;
-        let began = Instant::now();
+        let began = tokio::time::Instant::now();
         service.signal("TERM");
         while !get(&service.status(), "/readyz").is_ok_and(|a| a.contains("draining")) {
             assert!(began.elapsed() < PATIENCE, "never draining");

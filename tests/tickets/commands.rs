@@ -94,7 +94,13 @@ async fn orders_are_listed_shown_parked_and_reconciled_and_nobody_is_shown() {
     );
 
     let same = ask(&config, &["reconcile"]).await;
-    assert_eq!(same.status.code(), Some(0), "{}{}", cli::out(&same), String::from_utf8_lossy(&same.stderr));
+    assert_eq!(
+        same.status.code(),
+        Some(0),
+        "{}{}",
+        cli::out(&same),
+        String::from_utf8_lossy(&same.stderr)
+    );
     // A ticket that only the ticket system knows: a backup of the store was restored.
     let (elsewhere, root) = (desk().await.0, mock.clone());
     drop(elsewhere);

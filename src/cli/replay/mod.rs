@@ -2,6 +2,9 @@
 //! candidate (`--flow`, `--what-if`), with a verdict for each: same, different, cannot know; or
 //! through a service, as a gateway would (`--against`).
 
+mod against;
+mod html;
+mod people;
 mod print;
 mod show;
 
@@ -45,6 +48,11 @@ pub struct Args {
     /// Write that list as it would have to be, for a person to review.
     #[arg(long, requires = "expect")]
     bless: bool,
+    #[command(flatten)]
+    through: against::Options,
+    /// Write the report as a page that can be mailed.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -52,7 +60,9 @@ pub struct Args {
 
 /// Runs the command: 0 when all is the same, 1 when something is different or could not be read.
 pub fn run(args: &Args) -> Exit {
-    let done = if args.show.is_some() || args.flow.is_some() || !args.what_if.is_empty() {
+    let done = if let Some(service) = &args.through.against {
+        against::against(args, service)
+    } else if args.show.is_some() || args.flow.is_some() || !args.what_if.is_empty() {
         beside(args)
     } else {
         repeat(args)
@@ -155,7 +165,7 @@ fn beside(args: &Args) -> Result<Exit, Exit> {
             Exit::BadFile
         })?;
     }
-    let candidate = Candidate::new(bundle, recorded.as_deref());
+    let candidate = Candidate::new(bundle, recorded.clone());
     let archive = args.recordings.open()?;
     if let Some(key) = &args.show {
         return show::show(&archive, &candidate, key);
@@ -176,6 +186,19 @@ fn beside(args: &Args) -> Result<Exit, Exit> {
         Format::Text => print::report(&report, &candidate),
         Format::Json => print::report_json(&report, &candidate),
     }
+    if let Some(path) = &args.html {
+        fs::write(path, html::html(&report, &candidate))
+            .map_err(|error| unwritten(path, &error))?;
+        out::talk(&format!("written: {}", path.display()));
+    }
+    let base = recorded.as_ref().filter(|_| args.flow.is_none());
+    if let Some(base) = base.filter(|base| report.bundles.keys().any(|hash| *hash != *base.hash)) {
+        out::talk(&format!(
+            "some calls were not recorded on {}, which is changed here: not every difference is the \
+             change's",
+            base.hash
+        ));
+    }
     let read = faults.exit();
     let reviewed = match &args.expect {
         Some(path) => review(path, &report, args.bless)?,
@@ -189,11 +212,14 @@ fn beside(args: &Args) -> Result<Exit, Exit> {
     })
 }
 
+/// A file that can be neither written nor read.
+fn unwritten(path: &Path, error: &std::io::Error) -> Exit {
+    out::talk(&format!("error: {}: {error}", path.display()));
+    Exit::BadFile
+}
+
 fn review(path: &Path, report: &Report, bless: bool) -> Result<Exit, Exit> {
-    let bad = |error: std::io::Error| {
-        let error = std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        out::bad_file(&error)
-    };
+    let bad = |error: std::io::Error| unwritten(path, &error);
     if bless {
         fs::write(path, Expected::of(report)).map_err(bad)?;
         out::talk(&format!("written: {}, to be reviewed", path.display()));

@@ -28,13 +28,8 @@ pub(super) fn show(archive: &Archive, candidate: &Candidate, key: &str) -> Resul
         }
     }
     out::data("");
-    for record in &compared.records {
+    for (side, record) in [("recorded", &compared.recorded), ("now", &compared.now)] {
         if let Some(record) = record {
-            let side = if compared.records[0].as_ref() == Some(record) {
-                "recorded"
-            } else {
-                "now"
-            };
             out::data(&format!("{side:<9} {}", render::ending(record)));
         }
     }

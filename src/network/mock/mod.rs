@@ -144,6 +144,20 @@ impl Mock {
         });
     }
 
+    /// A subscriber in place of the one with his number and of whoever has his lines; tickets for
+    /// those are forgotten.
+    pub fn put(&self, subscriber: Subscriber) {
+        let has = |login: &str| subscriber.lines.iter().any(|line| line.login == login);
+        let mut state = self.lock();
+        state.subscribers.retain(|known| {
+            known.number != subscriber.number && !known.lines.iter().any(|line| has(&line.login))
+        });
+        state
+            .tickets
+            .retain(|(ticket, _)| !ticket.related_entity.iter().any(|entity| has(&entity.id)));
+        state.subscribers.push(subscriber);
+    }
+
     /// The tickets that were created, in order.
     pub fn ledger(&self) -> Vec<Entry> {
         let entry = |(ticket, posts): &(TroubleTicket, u32)| Entry {

@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Floor, Self::Untuned, Self::Dana];
+    pub(crate) const ALL: [Self; 3] = [Self::Untuned, Self::Floor, Self::Dana];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,336 @@
+//! A recording that may leave the house: numbers, logins, addresses, names of things and the words
+//! of the caller are replaced, the same by the same, so that calls of one caller stay together and
+//! the call replays alike. What cannot be shown to go the same way is refused, never guessed.
+//!
+//! Only what came in is replaced; what Dana did is then done again by her dialog. So nothing of the
+//! old values is left in any text that was spoken, and the replay of the outcome is what it says.
+
+mod pseudonyms;
+
+use std::sync::Arc;
+
+use ring::hmac;
+
+use crate::bundle::Bundle;
+use crate::call::{CallId, Digit, Locale, Login, Question, Said};
+use crate::dialog::action::Action;
+use crate::dialog::event::{Alternative, Event, ListenCause, Offer};
+use crate::journal::Entry;
+use crate::lookup::{Finding, LineTestFinding, SubscriberFinding, TicketResult, TicketsFinding};
+use crate::retrace::{does_the_same, retrace};
+use crate::traffic::Words;
+use crate::understanding::{Intent, Understood};
+use pseudonyms::Pseudonyms;
+
+/// Utterances that are tried as the place of one.
+const TRIED: usize = 48;
+/// Other choices that are made if a call does not go the same way.
+const ATTEMPTS: u64 = 4;
+
+/// Why a call is not redacted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The flow is another one.
+    #[error("it was made with the flow {0}: name its folder (--bundle)")]
+    OtherFlow(String),
+    /// The beginning is missing.
+    #[error("its beginning is not here")]
+    NoBeginning,
+    /// The recording is not what this flow does with such a call, already as it is.
+    #[error("this build does not do what the recording says")]
+    OtherBuild,
+    /// It would not go the same way.
+    #[error("it does not go the same way with other words")]
+    GoesElsewhere,
+}
+
+/// Makes recordings that may leave the house.
+#[derive(Debug)]
+pub struct Redactor {
+    bundle: Arc<Bundle>,
+    words: Words,
+    pseudonyms: Pseudonyms,
+}
+
+/// What was asked last.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    question: Question,
+    locale: Option<Locale>,
+}
+
+impl Redactor {
+    /// The same key always gives the same replacements.
+    pub fn new(bundle: Arc<Bundle>, words: Words, key: hmac::Key) -> Self {
+        Self {
+            bundle,
+            words,
+            pseudonyms: Pseudonyms::new(key),
+        }
+    }
+
+    /// The call, redacted.
+    ///
+    /// # Errors
+    /// It cannot be, see [`Refused`].
+    pub fn redact(&self, call: &[Entry]) -> Result<Vec<Entry>, Refused> {
+        let Some(Entry::Header(header)) = call.first() else {
+            return Err(Refused::NoBeginning);
+        };
+        if header.bundle != self.bundle.hash.to_string() {
+            return Err(Refused::OtherFlow(header.bundle.clone()));
+        }
+        let as_it_is = retrace(&self.bundle, call).ok_or(Refused::NoBeginning)?;
+        if !does_the_same(call, &as_it_is.entries) {
+            return Err(Refused::OtherBuild);
+        }
+        for attempt in 0..ATTEMPTS {
+            let replaced = self.replace(call, attempt);
+            let again = retrace(&self.bundle, &replaced).ok_or(Refused::NoBeginning)?;
+            if does_the_same(call, &again.entries) {
+                return Ok(again.entries);
+            }
+        }
+        Err(Refused::GoesElsewhere)
+    }
+
+    /// All that came in, replaced.
+    fn replace(&self, call: &[Entry], attempt: u64) -> Vec<Entry> {
+        let mut asked: Option<Asked> = None;
+        let mut logins: Vec<Login> = Vec::new();
+        let mut addresses: Vec<Said> = Vec::new();
+        // Keys that were pressed since the last answer, by the place of their entry.
+        let mut keys: Vec<usize> = Vec::new();
+        let mut replaced: Vec<Entry> = Vec::with_capacity(call.len());
+        for entry in call {
+            match entry {
+                Entry::Header(header) => {
+                    let mut header = header.clone();
+                    header.offer = self.offer(&header.offer);
+                    header.audio = None;
+                    replaced.push(Entry::Header(header));
+                }
+                Entry::Action { action, .. } => {
+                    if let Action::Listen(listen) = action {
+                        let (question, locale) = (listen.question, listen.locale);
+                        asked = Some(Asked { question, locale });
+                    }
+                    replaced.push(entry.clone());
+                }
+                Entry::Event { at, seq, event } => {
+                    let mut event = event.clone();
+                    if let Event::Found(Finding::Subscriber(SubscriberFinding::Known(known))) =
+                        &event
+                    {
+                        logins = known.lines.iter().map(|line| line.login.clone()).collect();
+                        addresses = known
+                            .lines
+                            .iter()
+                            .filter_map(|line| line.address.clone())
+                            .collect();
+                    }
+                    if matches!(event, Event::DtmfReceived { .. }) {
+                        keys.push(replaced.len());
+                    }
+                    if let Event::ListenFinished {
+                        cause,
+                        digits,
+                        alternatives,
+                        ..
+                    } = &mut event
+                    {
+                        if *cause == ListenCause::Digits {
+                            let own = self.digits(digits.reveal(), &logins);
+                            press(&mut replaced, &keys, &own);
+                            *digits = Said::new(&own);
+                        }
+                        keys.clear();
+                        for alternative in alternatives.iter_mut() {
+                            self.words(alternative, asked, (&logins, &addresses), attempt);
+                        }
+                    }
+                    self.event(&mut event);
+                    replaced.push(Entry::Event {
+                        at: *at,
+                        seq: *seq,
+                        event,
+                    });
+                }
+                Entry::Gap { .. } | Entry::Ended { .. } => replaced.push(entry.clone()),
+            }
+        }
+        replaced
+    }
+
+    fn offer(&self, offer: &Offer) -> Offer {
+        let own = &self.pseudonyms;
+        let name = own.name("call", &offer.call_key);
+        Offer {
+            call: CallId::new(&name).unwrap_or_else(|| offer.call.clone()),
+            call_key: format!("redacted:{name}"),
+            from: offer.from.as_ref().map(|number| own.number(number)),
+            ..offer.clone()
+        }
+    }
+
+    /// What the back ends told.
+    fn event(&self, event: &mut Event) {
+        let own = &self.pseudonyms;
+        match event {
+            Event::Found(Finding::Subscriber(SubscriberFinding::Known(known))) => {
+                known.customer = own.alike("customer", &known.customer);
+                for line in &mut known.lines {
+                    line.login = own.login(&line.login);
+                    line.address = line.address.as_ref().map(|address| own.address(address));
+                    for (what, of) in [
+                        ("house", &mut line.house),
+                        ("resource", &mut line.resource),
+                        ("account", &mut line.account),
+                    ] {
+                        *of = of.as_ref().map(|of| own.alike(what, of));
+                    }
+                }
+            }
+            Event::Found(Finding::Tickets(TicketsFinding::Open(ticket))) => {
+                ticket.id = own.alike("ticket", &ticket.id);
+            }
+            Event::TicketFinished(TicketResult::Created { id }) => *id = own.alike("ticket", id),
+            Event::Found(Finding::LineTest(LineTestFinding::CableFault { test })) => {
+                *test = own.alike("test", test);
+            }
+            Event::Found(_)
+            | Event::TicketFinished(_)
+            | Event::Answered
+            | Event::PlaybackFinished { .. }
+            | Event::ListenFinished { .. }
+            | Event::DtmfReceived { .. }
+            | Event::SpeechStarted
+            | Event::TransferProgress { .. }
+            | Event::TransferFinished { .. }
+            | Event::CallEnded { .. }
+            | Event::ActionFailed { .. }
+            | Event::Resumed
+            | Event::Woke
+            | Event::Unknown => {}
+        }
+    }
+
+    /// Keys, or digits that were said: the end of a login becomes that of its pseudonym. One key is a
+    /// choice and stays.
+    fn digits(&self, digits: &str, logins: &[Login]) -> String {
+        if digits.chars().count() <= 1 {
+            return digits.to_owned();
+        }
+        let whose = logins.iter().find(|login| login.reveal().ends_with(digits));
+        match whose {
+            Some(login) => {
+                let own = self.pseudonyms.login(login);
+                let from = own.reveal().len().saturating_sub(digits.len());
+                own.reveal().get(from..).unwrap_or_default().to_owned()
+            }
+            None => self.pseudonyms.alike("login", digits),
+        }
+    }
+
+    /// Words become others of the same meaning, as sure, in the same language.
+    fn words(
+        &self,
+        alternative: &mut Alternative,
+        asked: Option<Asked>,
+        (logins, addresses): (&[Login], &[Said]),
+        attempt: u64,
+    ) {
+        let text = alternative.text.reveal();
+        let Some(Asked { question, locale }) = asked else {
+            alternative.text = Said::default();
+            return;
+        };
+        let grammars = &self.bundle.grammars;
+        let understood = grammars.understand(locale, question, text);
+        let own = match (question, understood.intent) {
+            (_, Intent::Digits) => self.digits(&understood.digits, logins),
+            (Question::ChooseLogin, Intent::Unclear) => {
+                let places: Vec<_> = addresses
+                    .iter()
+                    .map(|address| grammars.place(address.reveal()))
+                    .collect();
+                let which = grammars.place(text).nearest(&places);
+                let address = which.and_then(|which| addresses.get(usize::from(which)));
+                match address {
+                    Some(address) => self.pseudonyms.street(address),
+                    None => self.others(text, question, locale, &understood, attempt),
+                }
+            }
+            _ => self.others(text, question, locale, &understood, attempt),
+        };
+        alternative.text = Said::new(&own);
+    }
+
+    /// The example that is understood most like it.
+    fn others(
+        &self,
+        text: &str,
+        question: Question,
+        locale: Option<Locale>,
+        understood: &Understood,
+        attempt: u64,
+    ) -> String {
+        let examples = self.words.like(question, understood.intent.as_str(), text);
+        let first = self.pseudonyms.place(text, attempt, examples.len());
+        let subject = |text: &str| {
+            let other = understood.intent == Intent::OtherTopic;
+            other.then(|| {
+                self.bundle
+                    .grammars
+                    .understand(locale, Question::Open, text)
+                    .intent
+            })
+        };
+        let wanted = subject(text);
+        let candidates = examples
+            .iter()
+            .cycle()
+            .skip(first)
+            .take(TRIED.min(examples.len()));
+        let likeness = |candidate: &&String| {
+            let heard = self.bundle.grammars.understand(locale, question, candidate);
+            let same = heard.intent == understood.intent && heard.locale == understood.locale;
+            let same = same && subject(candidate) == wanted;
+            (!same, heard.score.abs_diff(understood.score))
+        };
+        let best = candidates.min_by_key(likeness);
+        best.cloned().unwrap_or_default()
+    }
+}
+
+/// The keys of an answer were pressed one by one before it.
+fn press(replaced: &mut [Entry], keys: &[usize], digits: &str) {
+    let own: Vec<Digit> = digits.chars().filter_map(Digit::new).collect();
+    // A terminator is pressed too and is not among the digits.
+    let digit_of = |entry: &Entry| match entry {
+        Entry::Event {
+            event: Event::DtmfReceived { digit, .. },
+            ..
+        } => Some(*digit),
+        Entry::Event { .. }
+        | Entry::Header(_)
+        | Entry::Action { .. }
+        | Entry::Gap { .. }
+        | Entry::Ended { .. } => None,
+    };
+    let numeric = |place: &&usize| {
+        let digit = replaced.get(**place).and_then(digit_of);
+        digit.is_some_and(|digit| digit.as_char().is_ascii_digit())
+    };
+    let places: Vec<usize> = keys.iter().filter(numeric).copied().collect();
+    let from = places.len().saturating_sub(own.len());
+    for (place, own) in places.iter().skip(from).zip(own) {
+        if let Some(Entry::Event {
+            event: Event::DtmfReceived { digit, .. },
+            ..
+        }) = replaced.get_mut(*place)
+        {
+            *digit = own;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A recorded call, taken through the dialog once more by its recorded events: the steps that it
+//! led through, and whether it was the same call. Judges nothing: see what uses it.
+
+use std::sync::Arc;
+
+use crate::bundle::Bundle;
+use crate::dialog::Dialog;
+use crate::dialog::action::{Action, Turn};
+use crate::dialog::trail::Passed;
+use crate::journal::Entry;
+use crate::time::CallTime;
+
+/// A call, retraced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retraced {
+    /// The recorded events, with the actions that they lead to now.
+    pub entries: Vec<Entry>,
+    /// What each event led through, by the place of its entry in the recording.
+    pub passed: Vec<(usize, Vec<Passed>)>,
+}
+
+impl Retraced {
+    /// All that was passed, in order.
+    pub fn all_passed(&self) -> impl Iterator<Item = Passed> + '_ {
+        self.passed
+            .iter()
+            .flat_map(|(_, passed)| passed.iter().copied())
+    }
+}
+
+/// Takes a call through the dialog of a bundle; `None` if its beginning is not there.
+pub fn retrace(bundle: &Arc<Bundle>, recorded: &[Entry]) -> Option<Retraced> {
+    let Some(Entry::Header(header)) = recorded.first().filter(|_| begins(recorded)) else {
+        return None;
+    };
+    let mut retraced = Retraced {
+        entries: vec![Entry::Header(header.clone())],
+        passed: Vec::new(),
+    };
+    let (mut dialog, turn) = Dialog::answer(Arc::clone(bundle), header.offer.clone());
+    retraced.take(CallTime::ZERO, turn);
+    let mut told = false;
+    for (place, entry) in recorded.iter().enumerate().skip(1) {
+        match entry {
+            Entry::Event { at, event, .. } => {
+                retraced.entries.push(entry.clone());
+                let turn = dialog.handle(*at, event.clone());
+                retraced.passed.push((place, dialog.trail().to_vec()));
+                retraced.take(*at, turn);
+                if let Some(disposition) = dialog.disposition().filter(|_| !told) {
+                    let at = *at;
+                    retraced.entries.push(Entry::Ended { at, disposition });
+                    told = true;
+                }
+            }
+            Entry::Header(_) | Entry::Gap { .. } => retraced.entries.push(entry.clone()),
+            Entry::Action { .. } | Entry::Ended { .. } => {}
+        }
+    }
+    Some(retraced)
+}
+
+fn begins(recorded: &[Entry]) -> bool {
+    matches!(recorded.first(), Some(Entry::Header(header)) if header.resume == 0)
+}
+
+impl Retraced {
+    fn take(&mut self, at: CallTime, turn: Turn) {
+        let actions = turn.actions.into_iter();
+        self.entries
+            .extend(actions.map(|action| Entry::Action { at, action }));
+    }
+}
+
+/// Whether two recordings do the same: what is asked of the caller and of the back ends, ordered,
+/// handed over, and how it ends; not the words, ids and times of it.
+pub fn does_the_same(one: &[Entry], other: &[Entry]) -> bool {
+    one.iter()
+        .filter_map(deed)
+        .eq(other.iter().filter_map(deed))
+}
+
+fn deed(entry: &Entry) -> Option<String> {
+    let Entry::Action { action, .. } = entry else {
+        return None;
+    };
+    Some(match action {
+        Action::Listen(listen) => format!("listen {}", listen.question),
+        Action::LookUp(lookup) => format!("look up {}", lookup.kind()),
+        Action::CreateTicket(_, attempt) => format!("ticket {attempt}"),
+        Action::Transfer(transfer) => format!("transfer {} {}", transfer.queue, transfer.reason),
+        Action::HangUp { disposition, .. } => format!("hang up {disposition}"),
+        Action::Reject { sip_code } => format!("reject {sip_code}"),
+        Action::Answer | Action::Play(_) | Action::StopPlayback | Action::StopListening => {
+            return None;
+        }
+    })
+}
