@@ -33,6 +33,11 @@
 //! | [`metrics`] | what the service counts |
 //! | [`token`] | the state that rides with the gateway |
 //! | [`network`] | TM Forum back ends: client and mock |
+//! | [`store`] | ticket intents, call records, bundles: what outlives a process |
+//! | [`tickets`] | created exactly once |
+//! | [`shelf`] | the bundles at hand |
+//! | [`records`] | call records on their way to the store |
+//! | [`publication`] | bundles in the store |
 //! | [`session`] | one live call, the only clock |
 //! | [`gateway`] | the gRPC service |
 //! | [`client`] | a scripted gateway client |
@@ -64,6 +69,8 @@ pub mod page;
 pub mod problem;
 pub mod prompt;
 pub mod proof;
+pub mod publication;
+pub mod records;
 pub mod redact;
 pub mod replay;
 pub mod report;
@@ -71,6 +78,9 @@ pub mod retrace;
 pub mod script;
 pub mod serve;
 pub mod session;
+pub mod shelf;
+pub mod store;
+pub mod tickets;
 pub mod time;
 pub mod token;
 pub mod traffic;

@@ -4,6 +4,7 @@
 //! A back end that is down, slow or wrong is a finding too (`Unavailable`); nothing here fails.
 
 use std::future::Future;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -301,7 +302,7 @@ pub enum TicketResult {
     Unconfirmed,
     /// The ticket system refused it for good.
     Refused,
-    /// It surely was not created: nothing was sent, or the store is away.
+    /// It was not created and will not be: the order could not be recorded, nothing was sent.
     Unavailable,
 }
 
@@ -342,4 +343,82 @@ pub trait Network: Send + Sync + 'static {
         order: TicketOrder,
         attempt: Attempt,
     ) -> impl Future<Output = TicketResult> + Send;
+
+    /// From now on the operator owns the unconfirmed order of that key: nothing is sent for it. A
+    /// network that never sends by itself has nothing to give away.
+    fn hand_over(&self, _key: String) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
+    /// No operator took it: the order goes back to whoever owned it.
+    fn take_back(&self, _key: String) {}
+}
+
+/// How a POST of a ticket ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// It exists, with this id.
+    Created(String),
+    /// Another open visit ticket for the login stood in the way.
+    AlreadyOpen,
+    /// It was refused for good.
+    Refused,
+    /// Surely not taken: nothing was sent, or it is to be sent again later.
+    NotTaken {
+        /// When, if the ticket system said so.
+        retry_in: Option<Duration>,
+    },
+    /// It may exist, now or later.
+    Unclear,
+}
+
+/// What a look for the tickets of a key found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// There surely is none by now.
+    None,
+    /// There is one, with this id.
+    One(String),
+    /// There is more than one: their ids, oldest first.
+    Several(Vec<String>),
+    /// It could not be found out.
+    Unclear,
+}
+
+/// A ticket of ours in the ticket system, whatever became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurTicket {
+    /// The key that it was ordered with.
+    pub key: String,
+    /// Its id in the ticket system.
+    pub id: String,
+}
+
+/// The operations support systems as an adapter offers them: each request once, nothing remembered.
+pub trait Oss: Send + Sync + 'static {
+    /// Asks. Never fails: `Unavailable` is an answer.
+    fn look_up(&self, lookup: Lookup) -> impl Future<Output = Finding> + Send;
+
+    /// The request body of an order, to be frozen: the same order always gives the same.
+    fn render(&self, order: &TicketOrder) -> Vec<u8>;
+
+    /// Sends a frozen order, once.
+    fn post_ticket(
+        &self,
+        key: &str,
+        login: &Login,
+        body: &[u8],
+        within: Duration,
+    ) -> impl Future<Output = Posted> + Send;
+
+    /// Looks for the tickets of a key.
+    fn find_ticket(
+        &self,
+        key: &str,
+        login: &Login,
+        within: Duration,
+    ) -> impl Future<Output = Sought> + Send;
+
+    /// All tickets whose key begins with `ivr:`; `None` if that could not be found out.
+    fn our_tickets(&self) -> impl Future<Output = Option<Vec<OurTicket>>> + Send;
 }

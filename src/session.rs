@@ -13,8 +13,8 @@ use tracing::Instrument;
 
 use crate::bundle::Bundle;
 use crate::dialog::Dialog;
-use crate::dialog::action::{Action, Turn};
-use crate::dialog::event::{Event, Offer};
+use crate::dialog::action::{Action, TicketState, TransferContext, Turn};
+use crate::dialog::event::{EndedBy, Event, Offer, TransferResult};
 use crate::fallback::{Fallback, Mind};
 use crate::journal::Header;
 use crate::journal::recorder::{CallRecorder, Recorder};
@@ -76,6 +76,15 @@ pub enum Refusal {
     TooManyEvents,
 }
 
+/// A turn that hands a caller over whose order is unconfirmed: it is given when the operator owns the
+/// order, which the network answers within a second.
+struct Held {
+    /// When it was made.
+    at: CallTime,
+    turn: Turn,
+    handed: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
 /// One live call.
 pub struct Session<N> {
     shared: Arc<Shared<N>>,
@@ -91,6 +100,9 @@ pub struct Session<N> {
     /// Until this event has been taken after a resume, no timer fires.
     owed_events: u64,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Event> + Send>>>,
+    held: Option<Held>,
+    /// The transfer that rings with an order that was handed over.
+    handed: Option<u32>,
     /// Events that may still come at once.
     allowance: u32,
     allowance_at: CallTime,
@@ -110,18 +122,19 @@ impl<N: Network> Session<N> {
         let mind = Mind::Dialog(Box::new(dialog));
         let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms);
         session.envelope.acked_event_seq = 1;
-        let reply = session.reply(CallTime::ZERO, turn);
+        let reply = session.give(CallTime::ZERO, turn);
         (session, reply)
     }
 
-    /// A call that goes on. `bundle` is the one that the token names, if this service has it.
+    /// A call that goes on. `bundle` is the one that the token names, if this service has it. Without
+    /// a reply, the turn is held.
     pub fn resumed(
         shared: Arc<Shared<N>>,
         bundle: Option<Arc<Bundle>>,
         mut envelope: Envelope,
         sealer: Sealer,
         resume: (u64, u32),
-    ) -> (Self, Reply) {
+    ) -> (Self, Option<Reply>) {
         let (last_event_seq, offset_ms) = resume;
         envelope.resume = envelope.resume.saturating_add(1);
         let dialog = bundle.and_then(|bundle| Dialog::from_bytes(bundle, &envelope.state));
@@ -173,6 +186,8 @@ impl<N: Network> Session<N> {
             wake_at: None,
             owed_events: 0,
             running: FuturesUnordered::new(),
+            held: None,
+            handed: None,
             allowance: EVENTS_AT_ONCE,
             allowance_at: CallTime::ZERO,
         }
@@ -183,7 +198,12 @@ impl<N: Network> Session<N> {
         self.mind.is_over()
     }
 
-    /// A gateway's event; `None` for a duplicate.
+    /// Whether a turn waits for the store: nothing is taken before it is given.
+    pub const fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// A gateway's event; a duplicate is acknowledged again. Without a reply, the turn is held.
     pub fn event(
         &mut self,
         seq: u64,
@@ -196,7 +216,7 @@ impl<N: Network> Session<N> {
         }
         let next = self.envelope.acked_event_seq.saturating_add(1);
         if seq < next {
-            return Ok(None);
+            return Ok(Some(self.acknowledge()));
         }
         if seq > next {
             return Err(Refusal::SequenceGap);
@@ -208,30 +228,48 @@ impl<N: Network> Session<N> {
         }
         self.envelope.acked_event_seq = seq;
         let turn = self.step(at, Some(seq), event);
-        Ok(Some(self.reply(at, turn)))
+        Ok(self.reply(at, turn))
     }
 
-    /// An acknowledgement without anything to do: for a duplicate.
-    pub fn acknowledge(&mut self) -> Reply {
+    /// An acknowledgement without anything to do.
+    fn acknowledge(&mut self) -> Reply {
         let turn = Turn {
             actions: Vec::new(),
             wake_at: self.wake_at,
         };
-        self.reply(self.now(), turn)
+        self.give(self.now(), turn)
     }
 
-    /// What a back end or a timer leads to.
+    /// What the store, a back end or a timer leads to.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        while let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx) {
+        loop {
+            if let Some(held) = &mut self.held {
+                if held.handed.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                if let Some(Held { at, turn, .. }) = self.held.take() {
+                    return Poll::Ready(self.give(at, turn));
+                }
+            }
+            let Some(event) = self.happens(cx) else {
+                return Poll::Pending;
+            };
             let at = self.now();
+            let found = event != Event::Woke;
             let turn = self.step(at, None, event);
             // What asks nothing of the gateway is not sent: a finding that the newest token does
             // not hold is asked for again after a resume.
-            if turn.actions.iter().all(is_look_up) {
+            if found && turn.actions.iter().all(is_look_up) {
                 self.act(at, &turn);
-            } else {
-                return Poll::Ready(self.reply(at, turn));
+            } else if let Some(reply) = self.reply(at, turn) {
+                return Poll::Ready(reply);
             }
+        }
+    }
+
+    fn happens(&mut self, cx: &mut Context<'_>) -> Option<Event> {
+        if let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx) {
+            return Some(event);
         }
         let awaited = self.envelope.acked_event_seq < self.owed_events;
         let timed = self.wake_at.is_some() && !awaited;
@@ -239,12 +277,11 @@ impl<N: Network> Session<N> {
             let at = self.now();
             if self.wake_at.is_some_and(|due| due <= at) {
                 self.wake_at = None;
-                let turn = self.step(at, None, Event::Woke);
-                return Poll::Ready(self.reply(at, turn));
+                return Some(Event::Woke);
             }
             self.set_timer();
         }
-        Poll::Pending
+        None
     }
 
     /// Sets the timer to what the dialog asks for.
@@ -286,11 +323,42 @@ impl<N: Network> Session<N> {
 
     fn step(&mut self, at: CallTime, seq: Option<u64>, event: Event) -> Turn {
         self.recorder.event(at, seq, &event);
+        self.take_back(&event);
         if at > MAX_CALL && self.mind.is_dialog() {
             self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
             self.mind.hand_over(at)
         } else {
             self.mind.handle(at, event, &self.envelope.context)
+        }
+    }
+
+    /// Gives the turn, or holds it: before an operator is told to create a ticket if it is absent,
+    /// nobody else may.
+    fn reply(&mut self, at: CallTime, turn: Turn) -> Option<Reply> {
+        let Some((transfer, key)) = turn.actions.iter().find_map(hands_over) else {
+            return Some(self.give(at, turn));
+        };
+        self.handed = Some(transfer);
+        let network = Arc::clone(&self.shared.network);
+        let handed = Box::pin(async move { network.hand_over(key).await });
+        self.held = Some(Held { at, turn, handed });
+        None
+    }
+
+    /// An order that was handed over comes back when no operator took the caller.
+    fn take_back(&mut self, event: &Event) {
+        let missed = if let Event::TransferFinished { result, .. } = event {
+            self.handed = None;
+            *result != TransferResult::Connected
+        } else if let Event::ActionFailed { action, .. } = event {
+            self.handed == Some(*action)
+        } else if let Event::CallEnded { by, .. } = event {
+            self.handed.is_some() && *by != EndedBy::Operator
+        } else {
+            false
+        };
+        if let Some(key) = unconfirmed(&self.envelope.context).filter(|_| missed) {
+            self.shared.network.take_back(key);
         }
     }
 
@@ -311,7 +379,7 @@ impl<N: Network> Session<N> {
         }
     }
 
-    fn reply(&mut self, at: CallTime, turn: Turn) -> Reply {
+    fn give(&mut self, at: CallTime, turn: Turn) -> Reply {
         self.act(at, &turn);
         self.envelope.turn_seq = self.envelope.turn_seq.saturating_add(1);
         self.envelope.at = at;
@@ -358,4 +426,18 @@ impl<N: Network> Session<N> {
 
 const fn is_look_up(action: &Action) -> bool {
     matches!(action, Action::LookUp(_))
+}
+
+/// The key of an order that may or may not have become a ticket.
+fn unconfirmed(context: &TransferContext) -> Option<String> {
+    let unconfirmed = context.ticket_state == Some(TicketState::Unconfirmed);
+    context.ticket_key.clone().filter(|_| unconfirmed)
+}
+
+/// The transfer that hands an unconfirmed order over, and its key.
+fn hands_over(action: &Action) -> Option<(u32, String)> {
+    let Action::Transfer(transfer) = action else {
+        return None;
+    };
+    Some((transfer.id, unconfirmed(&transfer.context)?))
 }

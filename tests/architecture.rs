@@ -64,23 +64,28 @@ const ROOMS: &[(&str, &str)] = &[
     ("fallback", "call dialog time"),
     ("metrics", ""),
     ("network", "call clock lookup metrics time"),
+    ("store", "call clock"),
+    ("tickets", "lookup metrics store"),
+    ("records", "call journal store token"),
+    ("shelf", "bundle"),
+    ("publication", "bundle shelf store"),
     (
         "session",
         "bundle dialog fallback journal lookup time token",
     ),
     (
         "gateway",
-        "audio bundle call clock dialog lookup metrics prompt session time token",
+        "audio bundle call clock dialog lookup metrics prompt session shelf time token",
     ),
     ("client", "call caller dialog gateway journal time"),
     ("load", "call caller clock dialog gateway script"),
     (
         "serve",
-        "bundle call gateway journal lookup metrics network problem session token",
+        "bundle call gateway journal lookup metrics network problem publication records session shelf store tickets token",
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof redact replay report retrace script serve session time token traffic transcript understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script serve session store tickets time token traffic transcript understanding",
     ),
 ];
 
@@ -111,6 +116,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
     ),
     (&["zstd"], &["src/archive/"]),
     (&["rodio"], &["src/cli/speaker.rs"]),
+    (&["sqlx"], &["src/store/"]),
     (&["std::env"], &["src/serve/config.rs"]),
     (
         &[
@@ -131,6 +137,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
             "src/session.rs",
             "src/gateway/",
             "src/network/",
+            "src/tickets/",
             "src/client.rs",
             "src/load/",
             "src/cli/",

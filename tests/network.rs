@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use dana::call::{Locale, Login, PhoneNumber, Said};
 use dana::lookup::{
-    Access, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OutageFinding,
-    SubscriberFinding, TicketOrder, TicketsFinding,
+    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, Oss,
+    OutageFinding, Posted, Sought, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
 };
 use dana::network::mock::Mock;
 use dana::network::{Settings, TmForum};
+use dana::store::memory::Memory;
+use dana::tickets::Desk;
 use dana::time::WallTime;
 use tokio::net::TcpListener;
 
@@ -32,9 +34,19 @@ fn hurried(root: &str) -> Settings {
         read: Duration::from_millis(600),
         line_test: Duration::from_millis(800),
         poll: Duration::from_millis(10),
-        ticket: Duration::from_millis(800),
         ..Settings::new(root)
     }
+}
+
+/// A call's way to a ticket.
+async fn create(client: TmForum, order: TicketOrder) -> TicketResult {
+    let settings = dana::tickets::Settings {
+        within: Duration::from_millis(800),
+        ..dana::tickets::Settings::default()
+    };
+    let here = tokio::runtime::Handle::current();
+    let desk = Desk::new(Memory::default(), client, settings, here);
+    desk.create_ticket(order, Attempt::First).await
 }
 
 fn number(index: u32) -> PhoneNumber {

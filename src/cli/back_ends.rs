@@ -15,6 +15,8 @@ use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
 use crate::script::run::BackEnds;
+use crate::store::memory::Memory;
+use crate::tickets::Desk;
 
 /// How long a mocked line test takes.
 const LINE_TEST: Duration = Duration::from_millis(400);
@@ -23,7 +25,7 @@ const LINE_TEST: Duration = Duration::from_millis(400);
 #[derive(Clone)]
 pub(super) struct Http {
     runtime: Arc<Runtime>,
-    network: Arc<TmForum>,
+    network: Desk<Memory, TmForum>,
 }
 
 impl Http {
@@ -36,10 +38,11 @@ impl Http {
             Some(root) => root.to_owned(),
             None => runtime.block_on(demo::mock(LINE_TEST))?.0,
         };
-        let network = TmForum::new(network::Settings::new(root)).map_err(|e| e.to_string())?;
+        let back_ends = TmForum::new(network::Settings::new(root)).map_err(|e| e.to_string())?;
+        let network = runtime.block_on(async { demo::desk(back_ends) });
         Ok(Self {
             runtime: Arc::new(runtime),
-            network: Arc::new(network),
+            network,
         })
     }
 }

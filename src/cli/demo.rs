@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::bundle::Bundle;
@@ -30,6 +31,9 @@ use crate::network::mock::Mock;
 use crate::problem::{Problems, Source};
 use crate::script::{Script, parse, render};
 use crate::session::{ClockSource, Shared};
+use crate::store::memory::Memory;
+use crate::tickets;
+use crate::tickets::Desk;
 use crate::token::{MasterKey, TokenKeys};
 
 /// Options of `dana demo`.
@@ -337,14 +341,22 @@ async fn start(args: &Args, recorder: Recorder) -> Result<(String, Arc<Mock>), S
     let (root, mock) = mock(LINE_TEST).await?;
     let back_ends =
         TmForum::new(network::Settings::new(root)).map_err(|error| error.to_string())?;
+    let desk = desk(back_ends);
     let shared = Shared {
-        network: Arc::new(back_ends),
+        network: Arc::new(desk.clone()),
         recorder,
         clock: ClockSource::Server,
     };
+    tokio::spawn(async move { desk.work("demo".to_owned(), std::future::pending()).await });
     let (listener, url) = listen().await?;
     tokio::spawn(service(bundle, shared)?.serve(listener, std::future::pending()));
     Ok((url, mock))
+}
+
+/// A ticket desk that remembers as long as this process lives.
+pub(super) fn desk(back_ends: TmForum) -> Desk<Memory, TmForum> {
+    let settings = tickets::Settings::default();
+    Desk::new(Memory::default(), back_ends, settings, Handle::current())
 }
 
 /// The mocked back ends in this process, on a free port, until the process ends; where they are.

@@ -19,9 +19,11 @@ pub mod out;
 pub mod progress;
 pub mod prompts;
 pub mod prove;
+pub mod publish;
 pub mod recordings;
 pub mod replay;
 pub mod report;
+pub mod rollback;
 pub mod serve;
 pub mod speaker;
 pub mod status;
@@ -29,6 +31,7 @@ pub mod subject;
 pub mod talk;
 pub mod tape;
 pub mod test;
+pub mod tickets;
 pub mod train;
 pub mod understand;
 pub mod weight;
@@ -87,6 +90,12 @@ enum Command {
     ExportSubject(subject::ExportArgs),
     /// Erase every recorded call from a number.
     EraseSubject(subject::EraseArgs),
+    /// Make a bundle that of new calls, on every replica.
+    Publish(publish::Args),
+    /// Go back to the bundle that was published before.
+    Rollback(rollback::Args),
+    /// Orders of tickets: list, show, reconcile, park.
+    Tickets(tickets::Args),
     /// What a running service says of itself.
     Status(status::Args),
     /// The mocked back ends.
@@ -116,6 +125,9 @@ pub fn main() -> ExitCode {
             Command::Serve(args) => serve::run(&args),
             Command::ExportSubject(args) => subject::export(&args),
             Command::EraseSubject(args) => subject::erase(&args),
+            Command::Publish(args) => publish::run(&args),
+            Command::Rollback(args) => rollback::run(&args),
+            Command::Tickets(args) => tickets::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Replay(args) => replay::run(&args),

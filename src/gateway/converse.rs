@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
 use tracing::Span;
 
+use crate::bundle::Bundle;
 use crate::clock;
 use crate::dialog::event::Offer;
 use crate::gateway::Inner;
@@ -40,11 +41,15 @@ pub struct Converse<N: Network> {
     /// Of the call: what is logged on its way carries its name.
     span: Span,
     call: Option<Live<N>>,
+    /// A call that goes on when the bundle that it began on has come.
+    fetching: Option<(Box<Resumed>, Fetched)>,
     /// When the last message came.
     heard: Instant,
     silence: Pin<Box<Sleep>>,
     finished: bool,
 }
+
+type Fetched = Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>>;
 
 /// The call, once it is known.
 struct Live<N: Network> {
@@ -84,6 +89,7 @@ impl<N: Network> Converse<N> {
             events,
             span: Span::none(),
             call: None,
+            fetching: None,
             heard: Instant::now(),
             silence,
             finished: false,
@@ -91,19 +97,28 @@ impl<N: Network> Converse<N> {
     }
 
     /// The first message makes the call.
-    fn begin(&mut self, event: &CallEvent) -> Result<CallTurn, Refused> {
+    fn begin(&mut self, event: &CallEvent) -> Result<Option<CallTurn>, Refused> {
         let (live, reply) = match wire::first(event) {
-            First::Offered(offered) if event.seq == 1 => self.offered(*offered)?,
+            First::Offered(offered) if event.seq == 1 => {
+                let (live, reply) = self.offered(*offered)?;
+                (live, Some(reply))
+            }
             First::Offered(_) => return Err(Refused::SequenceStartsAtOne),
-            First::Resumed(resumed) => self.resumed(&resumed)?,
+            First::Resumed(resumed) => {
+                if let Some(fetch) = self.missing(&resumed) {
+                    self.fetching = Some((resumed.into(), fetch));
+                    return Ok(None);
+                }
+                self.resumed(&resumed)?
+            }
             First::Other => return Err(Refused::FirstMessageNotAnOffer),
         };
         let call = hashed(&live.offer.call_key);
         self.span = tracing::info_span!("call", call, gateway = &*self.gateway);
         self.span
-            .in_scope(|| tracing::debug!(seq = reply.seq, "taken"));
+            .in_scope(|| tracing::debug!(seq = reply.as_ref().map(|of| of.seq), "taken"));
         self.call = Some(live);
-        Ok(turn(reply))
+        Ok(reply.map(turn))
     }
 
     fn offered(&self, offered: Offered) -> Result<(Live<N>, Reply), Refused> {
@@ -156,7 +171,7 @@ impl<N: Network> Converse<N> {
         ))
     }
 
-    fn resumed(&self, resumed: &Resumed) -> Result<(Live<N>, Reply), Refused> {
+    fn resumed(&self, resumed: &Resumed) -> Result<(Live<N>, Option<Reply>), Refused> {
         let inner = &self.inner;
         let call = resumed.call.as_ref().ok_or(Refused::BadCallId)?;
         let gateway = &self.gateway;
@@ -179,8 +194,7 @@ impl<N: Network> Converse<N> {
             .resume(gateway, call, &offer.call_key)
             .map_err(refused)?;
         inner.settings.metrics.resumed(gateway);
-        let bundle = inner.bundle();
-        let bundle = Some(bundle).filter(|bundle| *bundle.hash == *envelope.bundle);
+        let bundle = inner.shelf.get(&envelope.bundle);
         let shared = Arc::clone(&inner.shared);
         let resume = (resumed.last_event_seq, resumed.offset_ms);
         let (session, reply) = Session::resumed(shared, bundle, envelope, sealer, resume);
@@ -196,6 +210,34 @@ impl<N: Network> Converse<N> {
         ))
     }
 
+    /// The bundle of a call that goes on, if it is not at hand. Whatever else is wrong with the
+    /// token is told by [`Self::resumed`].
+    fn missing(&self, resumed: &Resumed) -> Option<Fetched> {
+        let (inner, call) = (&self.inner, resumed.call.as_ref()?);
+        let envelope = inner.keys().open(&self.gateway, call, &resumed.token)?;
+        let missing = inner.shelf.get(&envelope.bundle).is_none();
+        missing.then(|| -> Fetched { Box::pin(inner.shelf.clone().fetch(envelope.bundle)) })
+    }
+
+    /// Goes on with a call whose bundle was fetched, or was not to be had.
+    fn fetched(&mut self, cx: &mut Context<'_>) -> Option<Result<Option<CallTurn>, Refused>> {
+        let (_, fetch) = self.fetching.as_mut()?;
+        if fetch.as_mut().poll(cx).is_pending() {
+            return None;
+        }
+        let (resumed, _) = self.fetching.take()?;
+        Some(self.resumed(&resumed).map(|(live, reply)| {
+            self.call = Some(live);
+            reply.map(turn)
+        }))
+    }
+
+    /// Whether nothing is to be taken from the gateway yet.
+    fn is_held(&self) -> bool {
+        let held = |live: &Live<N>| live.session.is_held();
+        self.fetching.is_some() || self.call.as_ref().is_some_and(held)
+    }
+
     /// An event of a call; `None` for one that asks for no answer.
     fn event(live: &mut Live<N>, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
         if wire::is_keep_alive(&event) {
@@ -207,8 +249,7 @@ impl<N: Network> Converse<N> {
         }
         let (seq, offset_ms) = (event.seq, event.offset_ms);
         match live.session.event(seq, offset_ms, wire::event(event)) {
-            Ok(Some(reply)) => Ok(Some(turn(reply))),
-            Ok(None) => Ok(Some(turn(live.session.acknowledge()))),
+            Ok(reply) => Ok(reply.map(turn)),
             Err(Refusal::SequenceGap) => Err(Refused::SequenceGap),
             Err(Refusal::TooManyEvents) => Err(Refused::TooManyEvents),
         }
@@ -218,7 +259,7 @@ impl<N: Network> Converse<N> {
         self.inner.settings.metrics.event();
         let turn = match &mut self.call {
             Some(live) => Self::event(live, event)?,
-            None => Some(self.begin(&event)?),
+            None => self.begin(&event)?,
         };
         self.heard = Instant::now();
         self.finished = self
@@ -265,7 +306,15 @@ impl<N: Network> Stream for Converse<N> {
             Some(Notice::Draining) => return this.end(Refused::Draining),
             None => {}
         }
-        while let Poll::Ready(event) = Pin::new(&mut this.events).poll_next(cx) {
+        match this.fetched(cx) {
+            Some(Ok(Some(turn))) => return this.give(turn),
+            Some(Err(refused)) => return this.end(refused),
+            Some(Ok(None)) | None => {}
+        }
+        while !this.is_held() {
+            let Poll::Ready(event) = Pin::new(&mut this.events).poll_next(cx) else {
+                break;
+            };
             match event {
                 Some(Ok(event)) => match this.taken(event) {
                     Ok(Some(turn)) => return this.give(turn),

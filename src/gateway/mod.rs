@@ -35,6 +35,7 @@ use crate::gateway::wire::pb::call_gateway_server::{CallGateway, CallGatewayServ
 use crate::lookup::Network;
 use crate::metrics::Metrics;
 use crate::session::Shared;
+use crate::shelf::Shelf;
 use crate::token::TokenKeys;
 
 /// One message of a gateway: an event with sixteen long alternatives is a third of this.
@@ -92,7 +93,7 @@ impl Default for Settings {
 
 struct Inner<N> {
     settings: Settings,
-    bundle: Arc<Bundle>,
+    shelf: Shelf,
     shared: Arc<Shared<N>>,
     keys: Mutex<Arc<TokenKeys>>,
     registry: Registry,
@@ -107,7 +108,7 @@ impl<N> Inner<N> {
 
     /// The bundle of new calls.
     fn bundle(&self) -> Arc<Bundle> {
-        Arc::clone(&self.bundle)
+        self.shelf.newest()
     }
 }
 
@@ -128,10 +129,10 @@ impl<N> Clone for Gateway<N> {
 }
 
 impl<N: Network> Gateway<N> {
-    /// A service that takes calls on this bundle.
+    /// A service that takes calls on the newest bundle of that shelf.
     pub fn new(
         settings: Settings,
-        bundle: Arc<Bundle>,
+        shelf: impl Into<Shelf>,
         shared: Shared<N>,
         keys: TokenKeys,
     ) -> Self {
@@ -146,7 +147,7 @@ impl<N: Network> Gateway<N> {
         Self {
             inner: Arc::new(Inner {
                 settings,
-                bundle,
+                shelf: shelf.into(),
                 shared,
                 keys: Mutex::new(Arc::new(keys)),
                 registry,

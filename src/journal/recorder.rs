@@ -23,6 +23,7 @@ use crate::dialog::event::Event;
 use crate::journal::Entry;
 use crate::journal::Header;
 use crate::journal::Retention;
+use crate::journal::cdr::Cdr;
 use crate::journal::files;
 use crate::journal::seal::Keys;
 use crate::journal::writer;
@@ -76,6 +77,9 @@ pub(super) struct Ending {
     pub(super) lost: AtomicU64,
 }
 
+/// Is told of call records.
+pub type Tell = Box<dyn Fn(&Cdr) + Send>;
+
 impl Recorder {
     /// Writes nothing down.
     pub fn nowhere() -> Self {
@@ -96,6 +100,20 @@ impl Recorder {
     /// # Errors
     /// The folder cannot be made, or the thread not started.
     pub fn to_folder(folder: &Path, keys: Keys, retention: Retention) -> io::Result<Self> {
+        Self::to_folder_telling(folder, keys, retention, Box::new(|_| {}))
+    }
+
+    /// The same, and `tell` is told of every call record: when a call begins, as far as it is known,
+    /// and when its journal is closed. In the writer's thread: it must not wait.
+    ///
+    /// # Errors
+    /// As for [`to_folder`](Self::to_folder).
+    pub fn to_folder_telling(
+        folder: &Path,
+        keys: Keys,
+        retention: Retention,
+        tell: Tell,
+    ) -> io::Result<Self> {
         files::make_folder(&folder.join("journals"))?;
         files::make_folder(&folder.join("cdr"))?;
         let (sender, receiver) = sync_channel(QUEUE);
@@ -104,6 +122,7 @@ impl Recorder {
             folder: folder.to_owned(),
             keys,
             retention,
+            tell,
         };
         writer::start(place, receiver, Arc::clone(&done))?;
         let queue = Queue {

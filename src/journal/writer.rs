@@ -27,6 +27,7 @@ use crate::journal::files::LineFile;
 use crate::journal::reader;
 use crate::journal::recorder::Ending;
 use crate::journal::recorder::Message;
+use crate::journal::recorder::Tell;
 use crate::journal::seal::Keys;
 use crate::time::WallTime;
 
@@ -56,6 +57,7 @@ pub(super) struct Place {
     pub(super) folder: PathBuf,
     pub(super) keys: Keys,
     pub(super) retention: Retention,
+    pub(super) tell: Tell,
 }
 
 /// Starts the thread. It ends when nobody can send any more.
@@ -147,7 +149,12 @@ impl Writer {
                 };
                 self.calls.insert(call, journal);
                 let began = header.offer.began;
-                self.write(call, &Entry::Header(header));
+                let entry = Entry::Header(header);
+                self.write(call, &entry);
+                // Should nothing more ever come of it, somebody knows that there was a call.
+                if let Some(begun) = cdr::fold(&[entry]) {
+                    (self.place.tell)(&begun);
+                }
                 self.prune(began);
             }
             Message::Entries(call, entries) => {
@@ -218,9 +225,9 @@ impl Writer {
             cdr::fold(&cdr::join(segments))
         };
         let path = files::records(&self.place.folder, header.offer.began);
-        if let Some(record) = record
-            && let Err(error) = self.append_record(&path, &record)
-        {
+        let Some(record) = record else { return };
+        (self.place.tell)(&record);
+        if let Err(error) = self.append_record(&path, &record) {
             let path = path.display();
             warn!(%path, %error, "a call record cannot be written; its journal holds the call");
         }

@@ -11,8 +11,8 @@ use tracing::Instrument;
 use crate::call::{Login, PhoneNumber, Said};
 use crate::clock;
 use crate::lookup::{
-    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OpenTicket,
-    OutageFinding, Subscriber, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
+    Access, FeeFinding, Finding, Line, LineTestFinding, Lookup, OpenTicket, Oss, OurTicket,
+    OutageFinding, Posted, Sought, Subscriber, SubscriberFinding, TicketOrder, TicketsFinding,
 };
 use crate::network::Settings;
 use crate::network::answers::Answers;
@@ -297,7 +297,7 @@ impl TmForum {
     }
 }
 
-impl Network for TmForum {
+impl Oss for TmForum {
     async fn look_up(&self, lookup: Lookup) -> Finding {
         let kind = lookup.kind().as_str();
         let span = tracing::info_span!("look_up", kind);
@@ -310,19 +310,27 @@ impl Network for TmForum {
         finding
     }
 
-    async fn create_ticket(&self, order: TicketOrder, attempt: Attempt) -> TicketResult {
-        let span = tracing::info_span!("ticket", attempt = attempt.as_str());
-        let create = ticket::create(self, &order, attempt);
-        let result = create.instrument(span.clone()).await;
-        self.settings.metrics.ticket(result.class());
-        span.in_scope(|| tracing::debug!(result = result.class(), "ordered"));
-        result
+    fn render(&self, order: &TicketOrder) -> Vec<u8> {
+        ticket::render(order)
+    }
+
+    async fn post_ticket(&self, key: &str, login: &Login, body: &[u8], within: Duration) -> Posted {
+        ticket::post(self, (key, login), body, within).await
+    }
+
+    async fn find_ticket(&self, key: &str, login: &Login, within: Duration) -> Sought {
+        ticket::find(self, key, login, within).await
+    }
+
+    async fn our_tickets(&self) -> Option<Vec<OurTicket>> {
+        ticket::ours(self).await
     }
 }
 
 pub(super) fn failed(path: &str, failure: &Failure) {
     match failure {
         Failure::NotSent => tracing::warn!(path, "the back end cannot be reached"),
+        Failure::Later(_) => tracing::warn!(path, "the back end asks to be asked later"),
         Failure::Unclear(why) => tracing::warn!(path, why, "no usable answer"),
         Failure::Refused(status, _) => {
             tracing::warn!(path, status = status.as_u16(), "the back end refused");

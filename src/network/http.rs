@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, RequestBuilder, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
@@ -34,6 +34,8 @@ pub enum SetUpError {
 pub(super) enum Failure {
     /// Nothing was sent.
     NotSent,
+    /// Not now: 429, or 503 with a time to come again. Nothing was done.
+    Later(Option<Duration>),
     /// It may have been taken: no answer, a broken one, 5xx.
     Unclear(&'static str),
     /// The back end said no: status and body.
@@ -162,7 +164,7 @@ impl Http {
         pass.ended(match &answer {
             Ok(_) => true,
             Err(Failure::Refused(status, _)) => !matches!(status.as_u16(), 401 | 403 | 408 | 429),
-            Err(Failure::NotSent | Failure::Unclear(_)) => false,
+            Err(Failure::NotSent | Failure::Later(_) | Failure::Unclear(_)) => false,
         });
         answer
     }
@@ -172,7 +174,15 @@ impl Http {
         until: Instant,
     ) -> Result<T, Failure> {
         let answer = timeout_at(until, receive(request)).await;
-        let (status, body) = answer.map_err(|_| Failure::Unclear("no answer in time"))??;
+        let Answer {
+            status,
+            retry_in,
+            body,
+        } = answer.map_err(|_| Failure::Unclear("no answer in time"))??;
+        let busy = status == StatusCode::SERVICE_UNAVAILABLE && retry_in.is_some();
+        if status == StatusCode::TOO_MANY_REQUESTS || busy {
+            return Err(Failure::Later(retry_in));
+        }
         if status.is_client_error() {
             return Err(Failure::Refused(status, body));
         }
@@ -183,7 +193,15 @@ impl Http {
     }
 }
 
-async fn receive(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Failure> {
+/// An answer, whole.
+struct Answer {
+    status: StatusCode,
+    /// `Retry-After` in seconds; a date is not read.
+    retry_in: Option<Duration>,
+    body: Vec<u8>,
+}
+
+async fn receive(request: RequestBuilder) -> Result<Answer, Failure> {
     let mut response = request.send().await.map_err(|error| {
         if error.is_connect() {
             Failure::NotSent
@@ -191,6 +209,14 @@ async fn receive(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Failu
             Failure::Unclear("the connection broke")
         }
     })?;
+    let status = response.status();
+    let seconds = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let retry_in = seconds
+        .and_then(|text| text.trim().parse().ok())
+        .map(Duration::from_secs);
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -198,7 +224,13 @@ async fn receive(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Failu
                 body.extend_from_slice(&chunk);
             }
             Ok(Some(_)) => return Err(Failure::Unclear("a body without end")),
-            Ok(None) => return Ok((response.status(), body)),
+            Ok(None) => {
+                return Ok(Answer {
+                    status,
+                    retry_in,
+                    body,
+                });
+            }
             Err(_) => return Err(Failure::Unclear("the connection broke")),
         }
     }

@@ -35,10 +35,6 @@ pub struct Settings {
     pub line_test: Duration,
     /// Pause between two looks at a running line test.
     pub poll: Duration,
-    /// For a ticket, all steps together: less than the flow's `ticket_wait_ms`.
-    pub ticket: Duration,
-    /// The ticket system keeps its key: a lost answer may be asked for again at once.
-    pub safe_repost: bool,
 }
 
 impl Settings {
@@ -52,8 +48,6 @@ impl Settings {
             read: Duration::from_millis(3_500),
             line_test: Duration::from_secs(15),
             poll: Duration::from_millis(500),
-            ticket: Duration::from_millis(7_500),
-            safe_repost: false,
         }
     }
 }

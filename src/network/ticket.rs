@@ -1,114 +1,120 @@
-//! Creating a ticket at most once: one key in `externalId` and `Idempotency-Key`, one body however
-//! often it is made, a look before anything is sent again.
+//! Tickets over HTTP: one POST, a look by key, the list of ours. One key in `externalId` and
+//! `Idempotency-Key`; what was sent before, and whether it is sent again, is not decided here.
 
-use tokio::time::{Instant, timeout_at};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
 
 use crate::call::Login;
-use crate::lookup::{Attempt, TicketOrder, TicketResult};
+use crate::lookup::{OurTicket, Posted, Sought, TicketOrder};
 use crate::network::client::{TmForum, failed, is_id};
 use crate::network::http::Failure;
 use crate::network::wire::{Error, Note, OPEN, Ref, TroubleTicket, VISIT, path};
 
-/// The first POST gets this share of the whole deadline, so that a look or a repeat still fits.
-const FIRST_SHARE: u32 = 2;
+/// What all our keys begin with.
+const OURS: &str = "ivr:";
+/// Tickets asked for at once, and pages of them: beyond a million nobody compares by hand.
+const PAGE: usize = 500;
+const MAX_PAGES: usize = 2_000;
 
-/// Creates, or finds, the ticket of an order.
-pub(super) async fn create(
+/// Sends a frozen order, once.
+pub(super) async fn post(
     network: &TmForum,
-    order: &TicketOrder,
-    attempt: Attempt,
-) -> TicketResult {
-    let begin = Instant::now();
-    let until = begin + network.settings.ticket;
-    let safe = network.settings.safe_repost;
-    if attempt != Attempt::First {
-        let resend = safe || attempt == Attempt::Resumed;
-        let found = look_for(network, order, until).await;
-        match found {
-            Some(Some(id)) => return TicketResult::Created { id },
-            Some(None) if resend => {}
-            Some(None) | None => return TicketResult::Unconfirmed,
-        }
-    }
-    let first = begin + network.settings.ticket / FIRST_SHARE;
-    match post(network, order, first).await {
-        Sent::Ended(result) => result,
-        Sent::Unclear if safe => match post(network, order, until).await {
-            Sent::Ended(TicketResult::Created { id }) => TicketResult::Created { id },
-            // Whatever the repeat got, the first may have created it.
-            Sent::Ended(_) | Sent::Unclear => TicketResult::Unconfirmed,
-        },
-        Sent::Unclear => match look_for(network, order, until).await {
-            Some(Some(id)) => TicketResult::Created { id },
-            Some(None) | None => TicketResult::Unconfirmed,
-        },
-    }
-}
-
-/// How a POST ended.
-enum Sent {
-    /// It is known.
-    Ended(TicketResult),
-    /// The ticket may exist.
-    Unclear,
-}
-
-async fn post(network: &TmForum, order: &TicketOrder, until: Instant) -> Sent {
-    let body = serde_json::to_vec(&body(order)).unwrap_or_default();
-    let headers = [("Idempotency-Key", order.key.as_str())];
+    (key, login): (&str, &Login),
+    body: &[u8],
+    within: Duration,
+) -> Posted {
+    let headers = [("Idempotency-Key", key)];
+    let until = Instant::now() + within;
+    let body = body.to_vec();
     let answer: Result<TroubleTicket, Failure> =
         network.http.post(path::TICKET, &headers, body, until).await;
     match answer {
-        Ok(ticket) if is_ours(&ticket, order) => {
-            Sent::Ended(TicketResult::Created { id: ticket.id })
-        }
+        Ok(ticket) if is_ours(&ticket, key, login) => Posted::Created(ticket.id),
         // A success that is not our ticket proves nothing.
-        Ok(_) => Sent::Unclear,
+        Ok(_) => Posted::Unclear,
         Err(failure) => {
             failed(path::TICKET, &failure);
             match failure {
-                Failure::NotSent => Sent::Ended(TicketResult::Unavailable),
-                Failure::Unclear(_) => Sent::Unclear,
-                Failure::Refused(status, body) => Sent::Ended(refused(status.as_u16(), &body)),
+                Failure::NotSent => Posted::NotTaken { retry_in: None },
+                Failure::Later(retry_in) => Posted::NotTaken { retry_in },
+                Failure::Unclear(_) => Posted::Unclear,
+                Failure::Refused(status, body) => refused(status.as_u16(), &body),
             }
         }
     }
 }
 
-fn refused(status: u16, body: &[u8]) -> TicketResult {
+fn refused(status: u16, body: &[u8]) -> Posted {
     let error: Error = serde_json::from_slice(body).unwrap_or_default();
     match (status, error.code.as_str()) {
-        (409, "openTicketExists") => TicketResult::AlreadyOpen,
-        (409, "idempotencyConflict") => {
+        (409, "openTicketExists") => Posted::AlreadyOpen,
+        (409 | 422, "idempotencyConflict") => {
             tracing::error!("the ticket system knows our key with another body");
-            TicketResult::Unconfirmed
+            Posted::Unclear
         }
-        // In progress elsewhere, or too many requests: it may come to exist.
-        (408 | 409 | 425 | 429, _) => TicketResult::Unconfirmed,
-        _ => TicketResult::Refused,
+        // In progress elsewhere: it may come to exist.
+        (408 | 409 | 425, _) => Posted::Unclear,
+        _ => {
+            tracing::error!(
+                status,
+                "the ticket system refused a ticket: for an operator"
+            );
+            Posted::Refused
+        }
     }
 }
 
-/// The id of the ticket with the order's key: `Some(None)` if there surely is none.
-async fn look_for(
-    network: &TmForum,
-    order: &TicketOrder,
-    until: Instant,
-) -> Option<Option<String>> {
-    let query = [("externalId", order.key.as_str())];
-    let asked = |ticket: &TroubleTicket| is_ours(ticket, order);
-    let found = timeout_at(until, network.list(path::TICKET, &query, asked))
-        .await
-        .ok()??;
-    Some(found.into_iter().next().map(|ticket| ticket.id))
+/// The tickets with that key.
+pub(super) async fn find(network: &TmForum, key: &str, login: &Login, within: Duration) -> Sought {
+    let query = [("externalId", key)];
+    let asked = |ticket: &TroubleTicket| is_ours(ticket, key, login);
+    let found = timeout(within, network.list(path::TICKET, &query, asked)).await;
+    let Ok(Some(mut found)) = found else {
+        return Sought::Unclear;
+    };
+    found.sort_by(|a, b| a.creation_date.cmp(&b.creation_date));
+    let mut ids: Vec<String> = found.into_iter().map(|ticket| ticket.id).collect();
+    ids.dedup();
+    match ids.as_slice() {
+        [] => Sought::None,
+        [id] => Sought::One(id.clone()),
+        [..] => Sought::Several(ids),
+    }
 }
 
-fn is_ours(ticket: &TroubleTicket, order: &TicketOrder) -> bool {
+/// Every ticket of ours, page by page.
+pub(super) async fn ours(network: &TmForum) -> Option<Vec<OurTicket>> {
+    let mut ours = Vec::new();
+    for page in 0..MAX_PAGES {
+        let (offset, limit) = ((page * PAGE).to_string(), PAGE.to_string());
+        let query = [
+            ("ticketType", VISIT),
+            ("offset", offset.as_str()),
+            ("limit", limit.as_str()),
+        ];
+        let found: Vec<TroubleTicket> = network.list(path::TICKET, &query, |_| true).await?;
+        let last = found.len() < PAGE;
+        let keyed = found
+            .into_iter()
+            .filter(|ticket| ticket.external_id.starts_with(OURS));
+        ours.extend(keyed.map(|ticket| OurTicket {
+            key: ticket.external_id,
+            id: ticket.id,
+        }));
+        if last {
+            return Some(ours);
+        }
+    }
+    None
+}
+
+fn is_ours(ticket: &TroubleTicket, key: &str, login: &Login) -> bool {
     let entity = ticket
         .related_entity
         .iter()
-        .any(|entity| entity.id == order.login.reveal());
-    is_id(&ticket.id) && ticket.external_id == order.key && entity
+        .any(|entity| entity.id == login.reveal());
+    is_id(&ticket.id) && ticket.external_id == key && entity
 }
 
 /// Whether it is an open visit ticket of that login.
@@ -124,6 +130,10 @@ pub(super) fn is_open_visit(ticket: &TroubleTicket, login: &Login) -> bool {
 }
 
 /// The same order gives the same bytes.
+pub(super) fn render(order: &TicketOrder) -> Vec<u8> {
+    serde_json::to_vec(&body(order)).unwrap_or_default()
+}
+
 fn body(order: &TicketOrder) -> TroubleTicket {
     let began = order.call_began.to_rfc3339();
     let contact = order.contact.reveal();

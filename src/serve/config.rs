@@ -21,6 +21,8 @@ use crate::call::named;
 use crate::problem::Problems;
 use crate::problem::Source;
 use crate::problem::did_you_mean;
+use crate::serve::forms::{Form, Optional, Root};
+use crate::store::StoreUrl;
 
 /// Where the file is looked for if nobody names one; it need not be there.
 const DEFAULT_FILE: &str = "dana.toml";
@@ -114,8 +116,18 @@ settings! {
         "longest wait for a line test, in ms: it runs while the caller is asked";
     ticket_ms: NonZeroU32 = "network.ticket_ms", "7500",
         "longest wait for a ticket, in ms: after 8 s the caller is told that it is unconfirmed";
+    store: Optional<StoreUrl> = "store.url", "",
+        "ticket intents, call records, bundles: sqlite:PATH or postgres://…; empty is dana.db in the state folder";
+    store_days: NonZeroU32 = "store.keep_days", "365",
+        "call records and tickets that have ended are forgotten after so many days";
     safe_repost: bool = "tickets.safe_repost", "false",
         "the ticket system keeps Idempotency-Key: a lost answer may be asked again";
+    quiet_s: NonZeroU32 = "tickets.quiet_s", "120",
+        "the ticket system may still take a request sent so many seconds ago: not found before is no evidence";
+    park_hours: NonZeroU32 = "tickets.park_hours", "72",
+        "a ticket that is not confirmed after so many hours is left to operators";
+    backlog_per_second: NonZeroU32 = "tickets.backlog_per_second", "10",
+        "tickets sent after their calls, a second at most";
     log_level: LogLevel = "log.level", "info",
         "error, warn, info, debug or trace";
     log_format: LogFormat = "log.format", "text",
@@ -230,6 +242,12 @@ impl Config {
     /// The folder of journals and call records.
     pub fn journal(&self) -> &Path {
         self.journal.0.as_deref().unwrap_or(&self.state)
+    }
+
+    /// Where the store is.
+    pub fn store(&self) -> StoreUrl {
+        let own = || StoreUrl::sqlite(&self.state.join("dana.db"));
+        self.store.0.clone().unwrap_or_else(own)
     }
 
     /// The file of the keys that seal journals.
@@ -377,106 +395,4 @@ fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
         || "`dana config` prints every setting".to_owned(),
         |name| format!("did you mean `{name}`?"),
     )
-}
-
-/// How a type stands in the file and in the environment.
-trait Form: Sized {
-    /// What it is, after "`key` is".
-    const WHAT: &'static str;
-    /// `None` if it is not that.
-    fn read(text: &str) -> Option<Self>;
-    /// What `read` reads, without secrets.
-    fn show(&self) -> String;
-}
-
-macro_rules! forms {
-    ($($type:ty, $what:literal;)+) => {$(
-        impl Form for $type {
-            const WHAT: &'static str = $what;
-            fn read(text: &str) -> Option<Self> {
-                text.parse().ok()
-            }
-            fn show(&self) -> String {
-                self.to_string()
-            }
-        }
-    )+};
-}
-
-forms! {
-    SocketAddr, "an address and a port, like 127.0.0.1:50051";
-    NonZeroU32, "a whole number, 1 or more";
-    u16, "a whole number from 0 to 65535";
-    bool, "true or false";
-    Clock, "server or gateway";
-    LogLevel, "error, warn, info, debug or trace";
-    LogFormat, "text or json";
-}
-
-impl Form for PathBuf {
-    const WHAT: &'static str = "a path";
-    fn read(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self::from(text))
-    }
-    fn show(&self) -> String {
-        self.display().to_string()
-    }
-}
-
-/// A value, or nothing: an empty text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Optional<T>(pub Option<T>);
-
-impl<T: Form> Form for Optional<T> {
-    const WHAT: &'static str = T::WHAT;
-    fn read(text: &str) -> Option<Self> {
-        if text.is_empty() {
-            return Some(Self(None));
-        }
-        T::read(text).map(|value| Self(Some(value)))
-    }
-    fn show(&self) -> String {
-        self.0.as_ref().map(T::show).unwrap_or_default()
-    }
-}
-
-/// The root URL of a back end, without a slash at its end. May hold a password: masked in `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Root(String);
-
-impl Root {
-    /// The whole URL.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Root {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.show())
-    }
-}
-
-impl Form for Root {
-    const WHAT: &'static str = "a URL that begins with http:// or https://";
-    fn read(text: &str) -> Option<Self> {
-        let rest = text
-            .strip_prefix("http://")
-            .or_else(|| text.strip_prefix("https://"))?;
-        let fits = !rest.starts_with('/') && !rest.is_empty();
-        let plain = rest
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#'));
-        (fits && plain).then(|| Self(text.trim_end_matches('/').to_owned()))
-    }
-    fn show(&self) -> String {
-        match self
-            .0
-            .split_once("://")
-            .map(|(s, rest)| (s, rest.rsplit_once('@')))
-        {
-            Some((scheme, Some((_, host)))) => format!("{scheme}://***@{host}"),
-            Some((_, None)) | None => self.0.clone(),
-        }
-    }
 }

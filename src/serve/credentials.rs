@@ -2,12 +2,12 @@
 //! when the files change. What cannot be used is told, and what was used stays in use.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::gateway::Gateway;
 use crate::gateway::tls::{Pem, Tls, TlsError};
+use crate::lookup::Network;
 use crate::metrics::Metrics;
 use crate::network::TmForum;
 use crate::serve::config::Config;
@@ -69,7 +69,7 @@ struct CertificateFiles {
 
 impl CertificateFiles {
     fn of(config: &Config) -> Result<Option<Self>, CredentialError> {
-        let set = |path: &crate::serve::config::Optional<PathBuf>| path.0.clone();
+        let set = |path: &crate::serve::forms::Optional<PathBuf>| path.0.clone();
         let files = (
             set(&config.certificate),
             set(&config.key),
@@ -113,17 +113,6 @@ fn token(path: &Path) -> Result<String, CredentialError> {
     plain
         .then(|| token.to_owned())
         .ok_or(CredentialError::Token)
-}
-
-/// Whether nobody between can read what is sent to that URL.
-fn is_private(root: &str) -> bool {
-    let Some((_, rest)) = root.split_once("http://") else {
-        return true;
-    };
-    let host = rest.rsplit('@').next().unwrap_or(rest);
-    let host = host.split('/').next().unwrap_or(host);
-    let address = host.parse::<SocketAddr>();
-    address.is_ok_and(|at| at.ip().is_loopback()) || host.starts_with("localhost:")
 }
 
 fn token_keys(keys: &[Key]) -> Option<TokenKeys> {
@@ -199,15 +188,8 @@ impl Credentials {
         let path = config.token_keys();
         let used = keys::load_or_create(&path)?;
         let keys = token_keys(&used).ok_or(CredentialError::Missing("no token key"))?;
-        let mut back_ends = None;
-        if let Some(path) = &config.token.0 {
-            if !is_private(config.root.reveal()) {
-                return Err(CredentialError::Missing(TOKEN_IN_CLEAR));
-            }
-            let used = token(path)?;
-            show(network, &used)?;
-            back_ends = Some((path.clone(), Watched::new("back end token", used)));
-        }
+        let shown = show_token(config, network)?;
+        let back_ends = shown.map(|(path, used)| (path, Watched::new("back end token", used)));
         let credentials = Self {
             certificates,
             keys: (path, Watched::new("token keys", used)),
@@ -217,10 +199,10 @@ impl Credentials {
     }
 
     /// Looks at the files again.
-    pub(super) fn look(
+    pub(super) fn look<N: Network>(
         &mut self,
         tls: Option<&Tls>,
-        gateway: &Gateway<TmForum>,
+        gateway: &Gateway<N>,
         network: &TmForum,
         metrics: &Metrics,
     ) {
@@ -237,6 +219,22 @@ impl Credentials {
             watched.look(token(path), metrics, |token| show(network, token));
         }
     }
+}
+
+/// Shows the back ends our token, if there is one: its file, and what it is.
+pub(super) fn show_token(
+    config: &Config,
+    network: &TmForum,
+) -> Result<Option<(PathBuf, String)>, CredentialError> {
+    let Some(path) = &config.token.0 else {
+        return Ok(None);
+    };
+    if !config.root.is_private() {
+        return Err(CredentialError::Missing(TOKEN_IN_CLEAR));
+    }
+    let used = token(path)?;
+    show(network, &used)?;
+    Ok(Some((path.clone(), used)))
 }
 
 fn show(network: &TmForum, token: &str) -> Result<(), CredentialError> {

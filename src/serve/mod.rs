@@ -2,34 +2,47 @@
 
 pub mod config;
 pub mod credentials;
+pub mod desk;
+pub mod forms;
 pub mod keys;
 pub mod secret;
 mod status;
 
 use std::io;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use crate::bundle::{Bundle, BundleError};
 use crate::gateway;
 use crate::gateway::Gateway;
 use crate::gateway::tls::Tls;
 use crate::journal::Retention;
+use crate::journal::cdr::Cdr;
 use crate::journal::recorder::Recorder;
 use crate::lookup::Network;
 use crate::metrics::Metrics;
 use crate::network;
 use crate::network::TmForum;
+use crate::publication;
+use crate::records;
+use crate::records::Spool;
 use crate::serve::config::{Clock, Config};
 use crate::serve::credentials::{CredentialError, Credentials};
 use crate::serve::status::Status;
 use crate::session::{ClockSource, Shared};
+use crate::shelf::Shelf;
+use crate::store::StoreError;
+use crate::store::sql::Sql;
+use crate::tickets::Desk;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
@@ -57,6 +70,9 @@ pub enum ServeError {
     /// Certificates, keys, tokens.
     #[error("{0}")]
     Credentials(#[from] CredentialError),
+    /// The store.
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// HTTP towards the back ends.
     #[error("cannot set up HTTP to the back ends: {0}")]
     Http(#[from] network::SetUpError),
@@ -70,9 +86,20 @@ pub enum ServeError {
     },
 }
 
+type ServiceDesk = Desk<Sql, TmForum>;
+
 /// The parts of a service that is not running yet.
 pub struct Service {
-    gateway: Gateway<TmForum>,
+    gateway: Gateway<ServiceDesk>,
+    desk: ServiceDesk,
+    /// Where the store lives, and all that outlives a call.
+    home: Runtime,
+    spool: Arc<Spool>,
+    shelf: Shelf,
+    /// Where published bundles are unpacked.
+    cache: PathBuf,
+    /// How long the store keeps what has ended.
+    keep: Duration,
     network: Arc<TmForum>,
     credentials: Credentials,
     tls: Option<Arc<Tls>>,
@@ -103,18 +130,31 @@ impl Service {
         let sealing = keys::load_or_create(&config.journal_keys())
             .map(keys::of_recordings)
             .map_err(CredentialError::from)?;
-        let recorder = Recorder::to_folder(folder, sealing, retention).map_err(io(format!(
-            "cannot write to the journal's folder `{}`",
-            folder.display()
-        )))?;
+        let unwritable = |folder: &Path| {
+            let folder = folder.display();
+            io(format!("cannot write to the journal's folder `{folder}`"))
+        };
+        let spool = config.state.join("spool");
+        let spool = Arc::new(Spool::open(&spool).map_err(unwritable(&spool))?);
+        let spooled = Arc::clone(&spool);
+        let tell = Box::new(move |record: &Cdr| spooled.push(record));
+        let recorder = Recorder::to_folder_telling(folder, sealing, retention, tell)
+            .map_err(unwritable(folder))?;
         let metrics = Metrics::default();
-        let network = Arc::new(TmForum::new(back_ends(config, &metrics)?)?);
+        let network = Arc::new(TmForum::new(desk::back_ends(config, &metrics)?)?);
         let (credentials, made) = Credentials::load(config, &network)?;
+        let home = runtime().map_err(io("cannot start a runtime".to_owned()))?;
+        let store = home.block_on(desk::store(config))?;
+        let cache = config.state.join("bundles");
+        let shelf = home.block_on(desk::shelf(bundle, &store, &cache));
+        let oss = TmForum::clone(&network);
+        let settings = desk::settings(config, &metrics);
+        let desk = Desk::new(store, oss, settings, home.handle().clone());
         let max_calls = usize::try_from(config.call_limit.get()).unwrap_or(usize::MAX);
         let settings = gateway::Settings {
             tls: made.tls.clone(),
             max_calls,
-            max_lag: Some(ms(config.max_lag_ms)),
+            max_lag: Some(desk::ms(config.max_lag_ms)),
             metrics: metrics.clone(),
             ..gateway::Settings::default()
         };
@@ -123,16 +163,22 @@ impl Service {
             Clock::Gateway => ClockSource::Gateway,
         };
         let shared = Shared {
-            network: Arc::clone(&network),
+            network: Arc::new(desk.clone()),
             recorder: recorder.clone(),
             clock,
         };
-        let gateway = Gateway::new(settings, bundle, shared, made.keys);
+        let gateway = Gateway::new(settings, shelf.clone(), shared, made.keys);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let workers = usize::from(config.workers);
         let workers = if workers == 0 { cores } else { workers };
         Ok(Self {
             gateway,
+            desk,
+            home,
+            spool,
+            shelf,
+            cache,
+            keep: Duration::from_hours(24) * config.store_days.get(),
             network,
             credentials,
             tls: made.tls,
@@ -156,16 +202,15 @@ impl Service {
             let what = what.to_owned();
             move |source| ServeError::Io { what, source }
         };
-        let here = runtime().map_err(io("cannot start a runtime"))?;
         let about = Arc::new(Status {
             gateway: self.gateway.clone(),
             metrics: self.metrics.clone(),
             listening: AtomicBool::new(false),
         });
-        let listener = here.block_on(TcpListener::bind(self.status));
+        let listener = self.home.block_on(TcpListener::bind(self.status));
         let listener = listener.map_err(io(&format!("cannot listen at {}", self.status)))?;
         let status = listener.local_addr().unwrap_or(self.status);
-        here.spawn(Arc::clone(&about).serve(listener));
+        self.home.spawn(Arc::clone(&about).serve(listener));
         let (stop, stopped) = watch::channel(());
         let (working, mut worked) = mpsc::channel::<()>(1);
         let mut listen = self.listen;
@@ -186,7 +231,10 @@ impl Service {
         drop(working);
         about.listening.store(true, Ordering::Release);
         ready(listen, status);
-        here.block_on(async {
+        self.home.spawn(self.chores(listen, &stop));
+        // The runtime is driven while the service drains: the store goes on answering.
+        let home = self.home.handle().clone();
+        home.block_on(async {
             self.until_stopped(&mut signal).await;
             drop(stop);
             tokio::select! {
@@ -194,9 +242,40 @@ impl Service {
                 _ = worked.recv() => {}
                 () = until_told_again(&mut signal) => {}
             }
+            let recorder = self.recorder.clone();
+            let flushed = tokio::task::spawn_blocking(move || recorder.flush(FLUSH));
+            let _ = flushed.await;
+            let store = self.desk.store();
+            // What does not get there now, the next process brings.
+            let _ = timeout(FLUSH, records::ship(&self.spool, store)).await;
+            store.close().await;
         });
-        self.recorder.flush(FLUSH);
         Ok(())
+    }
+
+    /// All that is no call: tickets that wait, call records, published bundles; until the drain.
+    fn chores(
+        &self,
+        listen: SocketAddr,
+        stop: &watch::Sender<()>,
+    ) -> impl Future<Output = ()> + use<> {
+        let (desk, shelf, cache) = (self.desk.clone(), self.shelf.clone(), self.cache.clone());
+        let (spool, keep) = (Arc::clone(&self.spool), self.keep);
+        let holder = format!("{}:{listen}", std::process::id());
+        let stopped = stop.subscribe();
+        let stopped = move || {
+            let mut stopped = stopped.clone();
+            async move {
+                let _ = stopped.changed().await;
+            }
+        };
+        async move {
+            tokio::join!(
+                desk.work(holder.clone(), stopped()),
+                records::work(&spool, desk.store(), (&holder, keep), stopped()),
+                publication::follow(desk.store(), &shelf, &cache, stopped()),
+            );
+        }
     }
 
     /// Looks at files that may change, until it is told to stop.
@@ -230,7 +309,7 @@ async fn until_told_again(signal: &mut impl AsyncFnMut() -> Signal) {
 }
 
 fn serve<N: Network>(
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
     listener: TcpListener,
     gateway: Gateway<N>,
     mut stopped: watch::Receiver<()>,
@@ -244,7 +323,7 @@ fn serve<N: Network>(
     }
 }
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
+fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -262,22 +341,4 @@ fn share(at: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseport(true)?;
     socket.bind(at)?;
     socket.listen(BACKLOG)
-}
-
-fn ms(ms: NonZeroU32) -> Duration {
-    Duration::from_millis(u64::from(ms.get()))
-}
-
-fn back_ends(config: &Config, metrics: &Metrics) -> Result<network::Settings, CredentialError> {
-    let authorities = config.authorities.0.as_deref();
-    Ok(network::Settings {
-        authorities: authorities.map(credentials::open).transpose()?,
-        at_once: usize::try_from(config.at_once.get()).unwrap_or(usize::MAX),
-        read: ms(config.read_ms),
-        line_test: ms(config.line_test_ms),
-        ticket: ms(config.ticket_ms),
-        safe_repost: config.safe_repost,
-        metrics: metrics.clone(),
-        ..network::Settings::new(config.root.reveal())
-    })
 }

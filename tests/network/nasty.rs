@@ -1,6 +1,6 @@
-//! Servers that answer anything at all: a look-up ends in time and claims nothing.
+//! Servers that answer anything at all: a look-up ends in time and claims nothing. Rows B12 to B15
+//! of the catalogue of faults.
 
-use dana::lookup::{Attempt, TicketResult};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
@@ -31,7 +31,7 @@ fn http(status: &str, body: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn nothing_is_claimed_from_answers_that_are_none() {
+async fn b12_b13_b14_b15_nothing_is_claimed_from_answers_that_are_none() {
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec();
     let endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[".to_vec();
     let elsewhere =
@@ -63,13 +63,13 @@ async fn nothing_is_claimed_from_answers_that_are_none() {
         let found = subscriber(&client, number(101)).await;
         assert_eq!(found, SubscriberFinding::Unavailable, "{name}");
         assert_eq!(checks(&client, 101).await, ["?", "?", "?", "?"], "{name}");
-        let ticket = client.create_ticket(order(101), Attempt::First).await;
+        let ticket = create(client, order(101)).await;
         assert_eq!(ticket, TicketResult::Unconfirmed, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_success_that_is_not_our_ticket_is_no_ticket() {
+async fn b13_a_success_that_is_not_our_ticket_is_no_ticket() {
     let body = |id: &str, key: &str, login: &str| {
         format!(
             "{{\"id\":{id},\"externalId\":\"{key}\",\"relatedEntity\":[{{\"id\":\"{login}\"}}]}}"
@@ -88,14 +88,11 @@ async fn a_success_that_is_not_our_ticket_is_no_ticket() {
     ];
     for (name, body) in cases {
         let client = server(http("201 Created", &body), false).await;
-        let ticket = client.create_ticket(order(101), Attempt::First).await;
+        let ticket = create(client, order(101)).await;
         assert_eq!(ticket, TicketResult::Unconfirmed, "{name}");
     }
     let right = http("201 Created", &body("\"TT-7\"", &key, "0770000101"));
-    let ticket = server(right, false)
-        .await
-        .create_ticket(order(101), Attempt::First)
-        .await;
+    let ticket = create(server(right, false).await, order(101)).await;
     assert_eq!(
         ticket,
         TicketResult::Created {

@@ -105,9 +105,7 @@ async fn bodies_follow_the_official_specifications() {
         return;
     }
     let (_mock, client, root) = mock().await;
-    client
-        .create_ticket(order(101), dana::lookup::Attempt::First)
-        .await;
+    create(client.clone(), order(101)).await;
     let _ = client.look_up(Lookup::LineTest { line: line(101) }).await;
     let lists = [
         (

@@ -8,6 +8,7 @@ mod tickets;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,8 +52,14 @@ pub enum Fault {
     Foreign,
     /// It breaks the connection.
     Dead,
+    /// Too many requests: it did nothing, and says after how many seconds to come again.
+    Busy(u32),
     /// It creates the ticket and never answers.
     CreatesThenTimesOut,
+    /// It creates the ticket and answers with that status.
+    CreatesThenFails(u16),
+    /// It never answers, and creates the ticket so many milliseconds later.
+    CreatesLate(u32),
 }
 
 /// A ticket that was created here.
@@ -74,6 +81,8 @@ pub struct Mock {
     state: Mutex<State>,
     /// How long a line test takes.
     line_test: Duration,
+    /// It keeps no keys: each request is a ticket.
+    keyless: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -111,12 +120,28 @@ impl Mock {
         Arc::new(Self {
             state: Mutex::new(state),
             line_test,
+            keyless: AtomicBool::new(false),
         })
     }
 
     /// One more subscriber.
     pub fn add(&self, subscriber: Subscriber) {
         self.lock().subscribers.push(subscriber);
+    }
+
+    /// From now on no key is kept: each request is a ticket, whatever there is.
+    pub fn forget_keys(&self) {
+        self.keyless.store(true, Ordering::Relaxed);
+    }
+
+    /// This fault hits the next `times` requests about the subscriber with that number.
+    pub fn break_for(&self, number: &str, api: Api, fault: Fault, times: u32) {
+        self.lock().faults.push(OnDemand {
+            number: number.to_owned(),
+            api,
+            fault,
+            times,
+        });
     }
 
     /// A subscriber in place of the one with his number and of whoever has his lines; tickets for

@@ -85,13 +85,31 @@ pub(super) async fn answer(
     right: Response,
     foreign: impl FnOnce() -> Response,
 ) -> Response {
-    match subscriber.and_then(|subscriber| mock.fault(api, subscriber)) {
+    let fault = subscriber.and_then(|subscriber| mock.fault(api, subscriber));
+    answer_with(fault, right, foreign).await
+}
+
+pub(super) async fn answer_with(
+    fault: Option<Fault>,
+    right: Response,
+    foreign: impl FnOnce() -> Response,
+) -> Response {
+    match fault {
         None => right,
         Some(Fault::Slow(ms)) => {
             tokio::time::sleep(Duration::from_millis(u64::from(ms))).await;
             right
         }
-        Some(Fault::Status(status)) => {
+        Some(Fault::Busy(seconds)) => {
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let later = [("Retry-After", seconds.to_string())];
+            (
+                later,
+                error(status, "1", "too many requests", String::new()),
+            )
+                .into_response()
+        }
+        Some(Fault::Status(status) | Fault::CreatesThenFails(status)) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             error(status, "1", "the mock was told to fail", String::new())
         }
@@ -101,7 +119,7 @@ pub(super) async fn answer(
             let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
             Body::from_stream(tokio_stream::once(Err::<Vec<u8>, _>(broken))).into_response()
         }
-        Some(Fault::CreatesThenTimesOut) => {
+        Some(Fault::CreatesThenTimesOut | Fault::CreatesLate(_)) => {
             tokio::time::sleep(NEVER).await;
             right
         }

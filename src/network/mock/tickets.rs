@@ -1,5 +1,9 @@
 //! The mock's tickets: one a key, one open visit a login.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -7,7 +11,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::clock;
 use crate::network::mock::fixtures::{Line, tail};
-use crate::network::mock::routes::{Filter, Shared, answer, created, error, list, not_found};
+use crate::network::mock::routes::{
+    Filter, Shared, answer, answer_with, created, error, list, not_found,
+};
 use crate::network::mock::{Api, Fault, Mock};
 use crate::network::wire::{OPEN, Ref, TroubleTicket, VISIT, path};
 
@@ -58,8 +64,18 @@ pub(super) async fn list_tickets(State(mock): Shared, Query(filter): Filter) -> 
     };
     let mut right = all_tickets(&mock);
     right.retain(fits);
-    let subscriber = entity
-        .and_then(|login| mock.by_login(login))
+    let number = |name: &str| filter.get(name).and_then(|text| text.parse().ok());
+    let (offset, limit) = (number("offset").unwrap_or(0), number("limit"));
+    right = right
+        .into_iter()
+        .skip(offset)
+        .take(limit.unwrap_or(usize::MAX))
+        .collect();
+    // A look by key is about the line that its ticket is for, if there is one.
+    let of_key = key.and_then(|key| mock.ledger().into_iter().find(|entry| entry.key == *key));
+    let login = entity.cloned().or_else(|| of_key.map(|entry| entry.login));
+    let subscriber = login
+        .and_then(|login| mock.by_login(&login))
         .map(|(subscriber, _)| subscriber);
     let foreign = || {
         let other = all_tickets(&mock)
@@ -106,35 +122,50 @@ pub(super) async fn create_ticket(
         let reason = "description, severity, ticketType and one key are required";
         return error(StatusCode::BAD_REQUEST, "20", reason, String::new());
     }
-    let refuses = subscriber
-        .as_ref()
-        .and_then(|s| s.faults.iter().find(|(api, _)| *api == Api::CreateTicket));
-    let right = if matches!(refuses, Some((_, Fault::Status(_)))) {
-        not_found()
-    } else {
-        take_ticket(&mock, asked, &login)
+    let fault = subscriber.and_then(|subscriber| mock.fault(Api::CreateTicket, &subscriber));
+    let right = match fault {
+        Some(Fault::Status(_) | Fault::Busy(_) | Fault::Dead) => not_found(),
+        Some(Fault::CreatesLate(ms)) => {
+            let (mock, asked) = (Arc::clone(&mock), asked.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(u64::from(ms))).await;
+                take_ticket(&mock, asked, &login)
+            });
+            not_found()
+        }
+        Some(
+            Fault::Slow(_)
+            | Fault::Garbage
+            | Fault::Foreign
+            | Fault::CreatesThenTimesOut
+            | Fault::CreatesThenFails(_),
+        )
+        | None => take_ticket(&mock, asked.clone(), &login),
     };
-    answer(
-        &mock,
-        Api::CreateTicket,
-        subscriber.as_ref(),
-        right,
-        not_found,
-    )
-    .await
+    // Somebody else's ticket, as if it were the one that was asked for.
+    let foreign = || {
+        let id = mock.ledger().first().map(|entry| entry.id.clone());
+        created(&TroubleTicket {
+            id: id.unwrap_or_default(),
+            ..asked
+        })
+    };
+    answer_with(fault, right, foreign).await
 }
 
 /// One ticket a key, one open visit a login.
 fn take_ticket(mock: &Mock, asked: TroubleTicket, login: &str) -> Response {
+    let keyless = mock.keyless.load(Ordering::Relaxed);
     let open = all_tickets(mock).into_iter().find(|ticket| {
-        ticket.related_entity.iter().any(|r| r.id == login)
+        !keyless
+            && ticket.related_entity.iter().any(|r| r.id == login)
             && OPEN.contains(&ticket.status.as_str())
     });
     let mut state = mock.lock();
     let same = state
         .tickets
         .iter_mut()
-        .find(|(ticket, _)| ticket.external_id == asked.external_id);
+        .find(|(ticket, _)| !keyless && ticket.external_id == asked.external_id);
     if let Some((ticket, posts)) = same {
         *posts += 1;
         let frozen = (&ticket.description, &ticket.note) == (&asked.description, &asked.note);

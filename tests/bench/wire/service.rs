@@ -26,6 +26,9 @@ use dana::network::TmForum;
 use dana::problem::Source;
 use dana::script::parse;
 use dana::session::{ClockSource, Reply, Session, Shared};
+use dana::store::memory::Memory;
+use dana::tickets;
+use dana::tickets::Desk;
 use dana::token::{MasterKey, TokenKeys};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::net::{TcpListener, TcpSocket};
@@ -127,11 +130,19 @@ pub(crate) fn serve(arguments: &[String]) {
     pin(&cores);
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
+    // Where orders are made; nobody makes one in a surge of outages.
+    let home = runtime();
     let serving = match kind {
         Kind::Dana => Serving::Dana(dana(bundle, BackEnds, folder.path())),
         Kind::Whole => {
             let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
-            Serving::Whole(dana(bundle, back_ends, folder.path()))
+            let desk = Desk::new(
+                Memory::default(),
+                back_ends,
+                tickets::Settings::default(),
+                home.handle().clone(),
+            );
+            Serving::Whole(dana(bundle, desk, folder.path()))
         }
         Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
     };
@@ -166,7 +177,7 @@ pub(crate) fn serve(arguments: &[String]) {
 #[derive(Clone)]
 enum Serving {
     Dana(Gateway<BackEnds>),
-    Whole(Gateway<TmForum>),
+    Whole(Gateway<Desk<Memory, TmForum>>),
     Echo(floor::Tape, bool),
 }
 

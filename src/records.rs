@@ -1,0 +1,249 @@
+//! Call records on their way to the store: a bounded spool on disk, so that no call waits for its
+//! record and no record for the store; and the sweeper, which closes calls that never came back.
+//!
+//! What goes to the store names nobody: the caller's number stays in the sealed journals.
+
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::future::Future;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::call::Disposition;
+use crate::journal::cdr::Cdr;
+use crate::store::{CallRow, Store, StoreError};
+use crate::token::MAX_AGE_MS;
+
+/// Bytes of the spool: an hour of a hundred calls a second. What comes after it is counted and is
+/// in the journals only.
+const MAX_SPOOL: u64 = 512 << 20;
+/// Records of one transaction.
+const BATCH: usize = 200;
+/// Between two looks into the spool.
+const EVERY: Duration = Duration::from_secs(1);
+/// Between two sweeps, and the office for it: one replica does it.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+const OFFICE: &str = "records";
+/// No token of a call is accepted any more, and the records of its end have had time to arrive.
+const MARGIN: Duration = Duration::from_mins(30);
+/// Calls closed by one sweep.
+const SWEPT: u32 = 500;
+
+/// The spool: lines of records in files, oldest first.
+#[derive(Debug)]
+pub struct Spool {
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: Option<File>,
+    next: u64,
+    bytes: u64,
+    lost: u64,
+}
+
+impl Spool {
+    /// A spool in `folder`, with what an earlier process left there.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let mut state = State::default();
+        for (number, path) in segments(folder)? {
+            state.next = number + 1;
+            state.bytes += path.metadata()?.len();
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            state: Mutex::new(state),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a record; where it cannot, counts it. Never waits for the store.
+    pub fn push(&self, record: &Cdr) {
+        let mut state = self.lock();
+        if let Err(error) = self.write(&mut state, record) {
+            if state.lost == 0 {
+                tracing::error!(%error, "a call record does not reach the store; its journal has it");
+            }
+            state.lost += 1;
+        }
+    }
+
+    fn write(&self, state: &mut State, record: &Cdr) -> io::Result<()> {
+        let nobody = Cdr {
+            from: None,
+            ..record.clone()
+        };
+        let mut line = serde_json::to_vec(&nobody)?;
+        line.push(b'\n');
+        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+        if state.bytes.saturating_add(length) > MAX_SPOOL {
+            return Err(io::Error::other("the spool is full"));
+        }
+        let mut file = match state.open.take() {
+            Some(file) => file,
+            None => OpenOptions::new()
+                .create_new(true)
+                .append(true)
+                .mode(0o600)
+                .open(self.folder.join(format!("{:012}.jsonl", state.next)))?,
+        };
+        file.write_all(&line)?;
+        state.open = Some(file);
+        state.bytes += length;
+        Ok(())
+    }
+
+    /// The files that are not written to any more, oldest first.
+    fn closed(&self) -> io::Result<Vec<PathBuf>> {
+        let mut state = self.lock();
+        if state.open.take().is_some() {
+            state.next += 1;
+        }
+        Ok(segments(&self.folder)?
+            .into_iter()
+            .map(|(_, path)| path)
+            .collect())
+    }
+
+    fn forget(&self, path: &Path) -> io::Result<()> {
+        let length = path.metadata()?.len();
+        std::fs::remove_file(path)?;
+        let mut state = self.lock();
+        state.bytes = state.bytes.saturating_sub(length);
+        Ok(())
+    }
+}
+
+fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let number = path
+            .file_stem()
+            .and_then(|name| name.to_str()?.parse().ok());
+        found.extend(number.map(|number| (number, path)));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A record as the store has it; `None` if it could not be written as JSON.
+fn row(record: &Cdr) -> Option<CallRow> {
+    Some(CallRow {
+        call_key: record.call_key.clone(),
+        began: record.began.unix_ms(),
+        resumes: i64::from(record.resumes),
+        closed: record.disposition.is_some(),
+        body: serde_json::to_string(record).ok()?,
+    })
+}
+
+/// Why records did not reach the store.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The spool cannot be read.
+    #[error("the spool of call records: {0}")]
+    Spool(#[from] io::Error),
+    /// The store did not take them.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// Brings all that is in the spool to the store.
+pub async fn ship(spool: &Spool, store: &impl Store) -> Result<(), RecordError> {
+    for path in spool.closed()? {
+        let text = tokio::fs::read(&path).await?;
+        // Of several records of a call in one file the last is enough.
+        let mut rows = BTreeMap::new();
+        for line in text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
+            match serde_json::from_slice::<Cdr>(line)
+                .ok()
+                .as_ref()
+                .and_then(row)
+            {
+                Some(row) => drop(rows.insert(row.call_key.clone(), row)),
+                // A process died in mid-line; its journal has the call.
+                None => tracing::warn!(path = %path.display(), "a torn record in the spool"),
+            }
+        }
+        let rows: Vec<CallRow> = rows.into_values().collect();
+        for batch in rows.chunks(BATCH) {
+            store.put_calls(batch).await?;
+        }
+        spool.forget(&path)?;
+    }
+    Ok(())
+}
+
+/// Closes the calls that never came back; how many.
+pub async fn sweep(store: &impl Store) -> Result<usize, StoreError> {
+    let age = Duration::from_millis(u64::try_from(MAX_AGE_MS).unwrap_or(u64::MAX)) + MARGIN;
+    let mut closed = Vec::new();
+    for lost in store.unclosed(age, SWEPT).await? {
+        let record = serde_json::from_str::<Cdr>(&lost.body)
+            .ok()
+            .map(|record| Cdr {
+                disposition: Some(Disposition::Failed),
+                ..record
+            });
+        closed.push(record.as_ref().and_then(row).unwrap_or(CallRow {
+            closed: true,
+            ..lost
+        }));
+    }
+    if !closed.is_empty() {
+        store.put_calls(&closed).await?;
+        tracing::warn!(
+            calls = closed.len(),
+            "calls that never came back were closed"
+        );
+    }
+    Ok(closed.len())
+}
+
+/// Ships, sweeps and forgets until `stop`, as `holder`: unique among replicas.
+pub async fn work(
+    spool: &Spool,
+    store: &impl Store,
+    (holder, keep): (&str, Duration),
+    stop: impl Future<Output = ()>,
+) {
+    let mut stop = std::pin::pin!(stop);
+    let mut rounds = 0_u64;
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            () = sleep(EVERY) => {}
+        }
+        if let Err(error) = ship(spool, store).await {
+            tracing::warn!(%error, "call records wait");
+            continue;
+        }
+        if rounds.is_multiple_of(SWEEP_EVERY.as_secs())
+            && store.hold(OFFICE, holder, SWEEP_EVERY * 2).await == Ok(true)
+        {
+            let swept = sweep(store).await.map(drop);
+            if let Err(error) = swept.and(store.forget(keep).await.map(drop)) {
+                tracing::warn!(%error, "the sweeper pauses");
+            }
+        }
+        rounds += 1;
+    }
+}

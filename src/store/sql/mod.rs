@@ -1,0 +1,214 @@
+//! The store in SQL: one set of statements for SQLite and PostgreSQL. What the engines call
+//! differently is in `schema`.
+
+mod operations;
+mod statements;
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
+
+use crate::store::schema::{self, Dialect};
+use crate::store::url::{StoreUrl, of_file};
+use crate::store::{Answer, StoreError};
+
+/// A free connection, or an answer of the engine, is waited for no longer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A deadlock, a serialisation failure, a broken connection: asked again so often.
+const TRIES: u32 = 3;
+/// A bundle has some 40 MB of audio.
+const BUNDLE_PATIENCE: Duration = Duration::from_mins(1);
+/// Connections of one replica. A call's way has two short statements a ticket.
+const CONNECTIONS: u32 = 8;
+/// A SQLite file up to this size is checked whole at the start; of a larger one, the tickets.
+const CHECKED_WHOLE: u64 = 64 * 1024 * 1024;
+
+/// What every connection is told first.
+const SQLITE_FIRST: &str = "PRAGMA busy_timeout = 3000; PRAGMA journal_mode = WAL; \
+                            PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+const POSTGRES_FIRST: &str = "SET statement_timeout = 10000; SET lock_timeout = 2000; \
+                              SET idle_in_transaction_session_timeout = 5000";
+
+/// A store in SQL. Cheap to clone. To be used in the runtime that it was opened in.
+#[derive(Clone, Debug)]
+pub struct Sql {
+    pool: AnyPool,
+}
+
+impl Sql {
+    /// Opens the store, makes it if there is none, and brings its tables to this build's version.
+    pub async fn open(url: &StoreUrl) -> Answer<Self> {
+        sqlx::any::install_default_drivers();
+        if let Some(path) = url.file() {
+            make(&path).await?;
+            let pool = pool(&of_file(&path), SQLITE_FIRST)?;
+            check(&pool, &path)
+                .await
+                .map_err(|error| damaged(&path, &error))?;
+            prepare(&pool, &schema::SQLITE).await?;
+            return Ok(Self { pool });
+        }
+        let pool = pool(url.reveal(), POSTGRES_FIRST)?;
+        prepare(&pool, &schema::POSTGRES).await?;
+        Ok(Self { pool })
+    }
+
+    /// Closes every connection, so that a SQLite file is whole without its log.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Asks; again, if the engine says that it may be.
+    async fn run<T, F>(&self, ask: impl Fn(AnyPool) -> F + Send) -> Answer<T>
+    where
+        F: Future<Output = Result<T, sqlx::Error>> + Send,
+    {
+        self.run_within(PATIENCE, ask).await
+    }
+
+    async fn run_within<T, F>(
+        &self,
+        patience: Duration,
+        ask: impl Fn(AnyPool) -> F + Send,
+    ) -> Answer<T>
+    where
+        F: Future<Output = Result<T, sqlx::Error>> + Send,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match tokio::time::timeout(patience, ask(self.pool.clone())).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(StoreError::Away("no answer in time".to_owned())),
+            };
+            if tries == TRIES || !may_repeat(&error) {
+                return Err(StoreError::Away(error.to_string()));
+            }
+        }
+    }
+}
+
+fn pool(url: &str, first: &'static str) -> Answer<AnyPool> {
+    let options: AnyConnectOptions = url.parse().map_err(|error| unusable(&error))?;
+    let options = options.disable_statement_logging();
+    Ok(AnyPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(first).await.map(drop) })
+        })
+        .connect_lazy_with(options))
+}
+
+async fn prepare(pool: &AnyPool, dialect: &Dialect) -> Answer<()> {
+    let mut connection = pool.acquire().await.map_err(|error| unusable(&error))?;
+    schema::migrate(&mut connection, dialect).await
+}
+
+/// A new SQLite file appears whole or not at all: it is made under another name, then linked.
+async fn make(path: &Path) -> Answer<()> {
+    let io = |error: &io::Error| {
+        StoreError::Unusable(format!(
+            "cannot make the store `{}`: {error}",
+            path.display()
+        ))
+    };
+    match path.metadata() {
+        Ok(file) if file.len() == 0 => {
+            return Err(StoreError::Unusable(format!(
+                "the store `{}` is empty: what it held is lost\n\nhint: restore a backup, or remove \
+                 the file to begin anew",
+                path.display()
+            )));
+        }
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io(&error)),
+    }
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        let folders = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        folders.map_err(|error| io(&error))?;
+    }
+    let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft);
+    file.map_err(|error| io(&error))?;
+    let options: AnyConnectOptions = of_file(&draft).parse().map_err(|error| unusable(&error))?;
+    let mut connection = AnyConnection::connect_with(&options)
+        .await
+        .map_err(|error| unusable(&error))?;
+    let made = schema::migrate(&mut connection, &schema::SQLITE).await;
+    let closed = connection.close().await.map_err(|error| unusable(&error));
+    let linked = match made.and(closed) {
+        Ok(()) => match std::fs::hard_link(&draft, path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(io(&error)),
+            Ok(()) | Err(_) => Ok(()),
+        },
+        Err(error) => Err(error),
+    };
+    let _ = std::fs::remove_file(&draft);
+    linked
+}
+
+async fn check(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
+    let whole = path
+        .metadata()
+        .is_ok_and(|file| file.len() <= CHECKED_WHOLE);
+    let asked = if whole {
+        "PRAGMA quick_check(1)"
+    } else {
+        "PRAGMA quick_check(ticket_intents)"
+    };
+    let said: String = sqlx::query_scalar(asked).fetch_one(pool).await?;
+    if said == "ok" {
+        Ok(())
+    } else {
+        Err(sqlx::Error::Protocol(said))
+    }
+}
+
+fn damaged(path: &Path, error: &sqlx::Error) -> StoreError {
+    StoreError::Unusable(format!(
+        "the store `{}` is damaged: {error}\n\nhint: restore the newest backup of it (with its -wal \
+         file, or without both), then run `dana tickets reconcile`",
+        path.display()
+    ))
+}
+
+/// At the opening: a server that is not there, or not yet, may come; anything else will not.
+pub(super) fn unusable(error: &sqlx::Error) -> StoreError {
+    let starting = error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("57P03"));
+    if starting || matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
+        return StoreError::Away(error.to_string());
+    }
+    StoreError::Unusable(format!("cannot open the store: {error}"))
+}
+
+/// Every statement of ours may be made twice. A violated rule stays violated, though.
+fn may_repeat(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else {
+        return matches!(error, sqlx::Error::Io(_));
+    };
+    // SQLSTATE classes: transaction rollback, connection, operator intervention; SQLite: busy.
+    error.code().is_some_and(|code| match code.len() {
+        5 => ["40", "08", "57"]
+            .iter()
+            .any(|class| code.starts_with(class)),
+        _ => matches!(code.as_ref(), "5" | "517"),
+    })
+}

@@ -1,0 +1,337 @@
+//! What a store is asked, as statements; and what comes back, as ours.
+
+use std::io;
+use std::time::Duration;
+
+use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyPool, Row};
+
+use crate::call::Login;
+use crate::store::sql::statements::{
+    BUNDLE, BUSY, CALL, CONFIRM, DUE, FORGET_CALLS, FORGET_INTENTS, HOLD, INTENT, INTENTS,
+    KEEP_BUNDLE, LEASE, PASS, PUBLICATIONS, PUBLISH, PUT_CALL, RECORD, SEND, SETTLE, UNCLOSED,
+    UNSETTLED,
+};
+use crate::store::sql::{BUNDLE_PATIENCE, Sql};
+use crate::store::{
+    Answer, CallRow, Confirmed, Intent, IntentState, Order, Payload, Publication, Recorded,
+    Settled, Store,
+};
+
+fn is_unique(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+/// `,pending,sending,`: a set of states as one text, for `LIKE`.
+fn set(states: &[IntentState]) -> String {
+    states
+        .iter()
+        .fold(",".to_owned(), |set, state| set + state.as_str() + ",")
+}
+
+fn intent(row: &AnyRow) -> Result<Intent, sqlx::Error> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let number = |column: &str| row.try_get::<i64, _>(column);
+    let bytes = |column: &str| row.try_get::<Vec<u8>, _>(column);
+    let odd = |what: &str| sqlx::Error::Protocol(format!("a ticket intent has no {what} of ours"));
+    Ok(Intent {
+        order: Order {
+            key: text("intent_key")?,
+            login: Login::new(&text("login")?).ok_or_else(|| odd("login"))?,
+            payload: Payload::stored(bytes("payload")?, bytes("digest")?),
+        },
+        state: text("state")?.parse().map_err(|_| odd("state"))?,
+        ticket: Some(text("ticket")?).filter(|ticket| !ticket.is_empty()),
+        posts: number("posts")?,
+        looks: number("looks")?,
+        epoch: number("epoch")?,
+        created_at: number("created_at")?,
+        updated_at: number("updated_at")?,
+        sent_at: number("sent_at")?,
+        next_at: number("next_at")?,
+        leased_until: number("leased_until")?,
+        note: text("note")?,
+        read_at: number("read_at")?,
+    })
+}
+
+fn call_row(row: &AnyRow) -> Result<CallRow, sqlx::Error> {
+    Ok(CallRow {
+        call_key: row.try_get("call_key")?,
+        began: row.try_get("began")?,
+        resumes: row.try_get("resumes")?,
+        closed: row.try_get::<i64, _>("closed")? != 0,
+        body: row.try_get("body")?,
+    })
+}
+
+fn publication(row: &AnyRow) -> Result<Publication, sqlx::Error> {
+    Ok(Publication {
+        seq: row.try_get("seq")?,
+        hash: row.try_get("hash")?,
+        at: row.try_get("published_at")?,
+    })
+}
+
+type Asked = Query<'static, Any, AnyArguments>;
+
+async fn one(pool: &AnyPool, query: Asked) -> Result<Option<AnyRow>, sqlx::Error> {
+    // Never `fetch_optional`: an `UPDATE … RETURNING` has to be run to its end.
+    Ok(query.fetch_all(pool).await?.into_iter().next())
+}
+
+async fn changed(pool: &AnyPool, query: Asked) -> Result<u64, sqlx::Error> {
+    query
+        .execute(pool)
+        .await
+        .map(|done: AnyQueryResult| done.rows_affected())
+}
+
+impl Store for Sql {
+    async fn record(&self, order: &Order, lease: Duration) -> Answer<Recorded> {
+        let (payload, digest) = order.payload.parts();
+        self.run(move |pool| async move {
+            let query = sqlx::query(RECORD)
+                .bind(order.key.clone())
+                .bind(order.login.reveal().to_owned())
+                .bind(payload.to_vec())
+                .bind(digest.to_vec())
+                .bind(ms(lease));
+            if changed(&pool, query).await? == 1 {
+                return Ok(Recorded::New { epoch: 1 });
+            }
+            if let Some(row) = one(&pool, sqlx::query(INTENT).bind(order.key.clone())).await? {
+                return intent(&row).map(|known| Recorded::Known(Box::new(known)));
+            }
+            let busy = sqlx::query(BUSY).bind(order.login.reveal().to_owned());
+            match one(&pool, busy).await? {
+                Some(row) => intent(&row).map(|other| Recorded::Busy(Box::new(other))),
+                // It ended just now: the order is to be made again.
+                None => Err(io::Error::from(io::ErrorKind::Interrupted).into()),
+            }
+        })
+        .await
+    }
+
+    async fn intent(&self, key: &str) -> Answer<Option<Intent>> {
+        self.run(move |pool| async move {
+            let row = one(&pool, sqlx::query(INTENT).bind(key.to_owned())).await?;
+            row.as_ref().map(intent).transpose()
+        })
+        .await
+    }
+
+    async fn intents(
+        &self,
+        states: &[IntentState],
+        after: &str,
+        limit: u32,
+    ) -> Answer<Vec<Intent>> {
+        self.run(move |pool| async move {
+            let query = sqlx::query(INTENTS)
+                .bind(set(states))
+                .bind(after.to_owned())
+                .bind(i64::from(limit));
+            query.fetch_all(&pool).await?.iter().map(intent).collect()
+        })
+        .await
+    }
+
+    async fn has_unsettled(&self, login: &Login) -> Answer<bool> {
+        self.run(move |pool| async move {
+            let query = sqlx::query_scalar::<_, i64>(UNSETTLED).bind(login.reveal().to_owned());
+            Ok(query.fetch_one(&pool).await? > 0)
+        })
+        .await
+    }
+
+    async fn due(&self, limit: u32) -> Answer<Vec<String>> {
+        self.run(move |pool| async move {
+            sqlx::query_scalar(DUE)
+                .bind(i64::from(limit))
+                .fetch_all(&pool)
+                .await
+        })
+        .await
+    }
+
+    async fn lease(&self, key: &str, lease: Duration) -> Answer<Option<Intent>> {
+        self.run(move |pool| async move {
+            let query = sqlx::query(LEASE).bind(key.to_owned()).bind(ms(lease));
+            one(&pool, query).await?.as_ref().map(intent).transpose()
+        })
+        .await
+    }
+
+    async fn settle(&self, key: &str, epoch: i64, settled: Settled) -> Answer<bool> {
+        self.run(move |pool| async move {
+            let query = if settled.state == IntentState::Sending {
+                sqlx::query(SEND)
+                    .bind(key.to_owned())
+                    .bind(epoch)
+                    .bind(settled.note)
+            } else {
+                sqlx::query(SETTLE)
+                    .bind(key.to_owned())
+                    .bind(epoch)
+                    .bind(settled.state.as_str())
+                    .bind(settled.note)
+                    .bind(ms(settled.next_in))
+            };
+            Ok(changed(&pool, query).await? == 1)
+        })
+        .await
+    }
+
+    async fn confirm(&self, key: &str, ticket: &str) -> Answer<Confirmed> {
+        self.run(move |pool| async move {
+            let query = sqlx::query(CONFIRM)
+                .bind(key.to_owned())
+                .bind(ticket.to_owned());
+            match changed(&pool, query).await {
+                Ok(1) => return Ok(Confirmed::Done),
+                Ok(_) => {}
+                Err(error) if is_unique(&error) => return Ok(Confirmed::Foreign),
+                Err(error) => return Err(error),
+            }
+            let all = set(IntentState::ALL);
+            let second = sqlx::query(PASS)
+                .bind(key.to_owned())
+                .bind(all)
+                .bind("duplicate");
+            Ok(match changed(&pool, second).await? {
+                0 => Confirmed::Nobody,
+                _ => Confirmed::Second,
+            })
+        })
+        .await
+    }
+
+    async fn pass(
+        &self,
+        key: &str,
+        from: &[IntentState],
+        to: IntentState,
+    ) -> Answer<Option<Intent>> {
+        self.run(move |pool| async move {
+            let pass = |to: IntentState| {
+                sqlx::query(PASS)
+                    .bind(key.to_owned())
+                    .bind(set(from))
+                    .bind(to.as_str())
+            };
+            match changed(&pool, pass(to)).await {
+                // A later intent for the login is open: it stands for this one too.
+                Err(error) if is_unique(&error) => {
+                    changed(&pool, pass(IntentState::AlreadyOpen)).await?
+                }
+                other => other?,
+            };
+            let row = one(&pool, sqlx::query(INTENT).bind(key.to_owned())).await?;
+            row.as_ref().map(intent).transpose()
+        })
+        .await
+    }
+
+    async fn hold(&self, office: &str, holder: &str, lease: Duration) -> Answer<bool> {
+        self.run(move |pool| async move {
+            let query = sqlx::query(HOLD)
+                .bind(office.to_owned())
+                .bind(holder.to_owned())
+                .bind(ms(lease));
+            Ok(changed(&pool, query).await? == 1)
+        })
+        .await
+    }
+
+    async fn put_calls(&self, calls: &[CallRow]) -> Answer<()> {
+        self.run(move |pool| async move {
+            let mut tx = pool.begin().await?;
+            for call in calls {
+                sqlx::query(PUT_CALL)
+                    .bind(call.call_key.clone())
+                    .bind(call.began)
+                    .bind(call.resumes)
+                    .bind(i64::from(call.closed))
+                    .bind(call.body.clone())
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            tx.commit().await
+        })
+        .await
+    }
+
+    async fn call(&self, call_key: &str) -> Answer<Option<CallRow>> {
+        self.run(move |pool| async move {
+            let row = one(&pool, sqlx::query(CALL).bind(call_key.to_owned())).await?;
+            row.as_ref().map(call_row).transpose()
+        })
+        .await
+    }
+
+    async fn unclosed(&self, older_than: Duration, limit: u32) -> Answer<Vec<CallRow>> {
+        self.run(move |pool| async move {
+            let query = sqlx::query(UNCLOSED)
+                .bind(ms(older_than))
+                .bind(i64::from(limit));
+            query.fetch_all(&pool).await?.iter().map(call_row).collect()
+        })
+        .await
+    }
+
+    async fn publish(&self, hash: &str, files: &[u8]) -> Answer<Publication> {
+        self.run_within(BUNDLE_PATIENCE, move |pool| async move {
+            let mut tx = pool.begin().await?;
+            let keep = sqlx::query(KEEP_BUNDLE)
+                .bind(hash.to_owned())
+                .bind(files.to_vec());
+            keep.execute(&mut *tx).await?;
+            let rows = sqlx::query(PUBLISH)
+                .bind(hash.to_owned())
+                .fetch_all(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            rows.first()
+                .map_or(Err(sqlx::Error::RowNotFound), publication)
+        })
+        .await
+    }
+
+    async fn publications(&self, limit: u32) -> Answer<Vec<Publication>> {
+        self.run(move |pool| async move {
+            let query = sqlx::query(PUBLICATIONS).bind(i64::from(limit));
+            query
+                .fetch_all(&pool)
+                .await?
+                .iter()
+                .map(publication)
+                .collect()
+        })
+        .await
+    }
+
+    async fn bundle(&self, hash: &str) -> Answer<Option<Vec<u8>>> {
+        self.run_within(BUNDLE_PATIENCE, move |pool| async move {
+            let row = one(&pool, sqlx::query(BUNDLE).bind(hash.to_owned())).await?;
+            row.map(|row| row.try_get("files")).transpose()
+        })
+        .await
+    }
+
+    async fn forget(&self, older_than: Duration) -> Answer<u64> {
+        self.run(move |pool| async move {
+            let calls = changed(&pool, sqlx::query(FORGET_CALLS).bind(ms(older_than))).await?;
+            let intents = changed(&pool, sqlx::query(FORGET_INTENTS).bind(ms(older_than))).await?;
+            Ok(calls + intents)
+        })
+        .await
+    }
+}

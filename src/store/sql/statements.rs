@@ -1,0 +1,84 @@
+//! Every statement. The same text for both engines: the clock is a view, sets of states are texts.
+
+macro_rules! intent_columns {
+    () => {
+        "intent_key, login, state, ticket, payload, digest, posts, looks, epoch, created_at, \
+         updated_at, sent_at, next_at, leased_until, note, (SELECT ms FROM store_clock) AS read_at"
+    };
+}
+
+pub(super) const RECORD: &str = "INSERT INTO ticket_intents (intent_key, login, state, payload, digest, posts, \
+    looks, epoch, created_at, updated_at, sent_at, next_at, leased_until, note) \
+    SELECT $1, $2, 'sending', $3, $4, 1, 0, 1, ms, ms, ms, ms, ms + $5, '' FROM store_clock \
+    WHERE true ON CONFLICT DO NOTHING";
+pub(super) const INTENT: &str = concat!(
+    "SELECT ",
+    intent_columns!(),
+    " FROM ticket_intents WHERE intent_key = $1"
+);
+pub(super) const BUSY: &str = concat!(
+    "SELECT ",
+    intent_columns!(),
+    " FROM ticket_intents \
+     WHERE login = $1 AND state IN ('pending', 'sending', 'unknown')"
+);
+pub(super) const INTENTS: &str = concat!(
+    "SELECT ",
+    intent_columns!(),
+    " FROM ticket_intents \
+     WHERE $1 LIKE '%,' || state || ',%' AND intent_key > $2 ORDER BY intent_key LIMIT $3"
+);
+pub(super) const UNSETTLED: &str = "SELECT count(*) AS n FROM ticket_intents \
+    WHERE login = $1 AND state IN ('pending', 'sending', 'unknown', 'handed_over')";
+pub(super) const DUE: &str = "SELECT intent_key FROM ticket_intents \
+    WHERE state IN ('pending', 'sending', 'unknown', 'handed_over') \
+    AND next_at <= (SELECT ms FROM store_clock) AND leased_until <= (SELECT ms FROM store_clock) \
+    ORDER BY next_at, intent_key LIMIT $1";
+pub(super) const LEASE: &str = concat!(
+    "UPDATE ticket_intents SET epoch = epoch + 1, \
+     leased_until = (SELECT ms FROM store_clock) + $2 \
+     WHERE intent_key = $1 AND leased_until <= (SELECT ms FROM store_clock) \
+     AND state IN ('pending', 'sending', 'unknown', 'handed_over') RETURNING ",
+    intent_columns!()
+);
+pub(super) const SEND: &str = "UPDATE ticket_intents SET state = 'sending', posts = posts + 1, note = $3, \
+    sent_at = (SELECT ms FROM store_clock), updated_at = (SELECT ms FROM store_clock) \
+    WHERE intent_key = $1 AND epoch = $2 \
+    AND state IN ('pending', 'sending', 'unknown')";
+pub(super) const SETTLE: &str = "UPDATE ticket_intents SET state = $3, note = $4, looks = looks + 1, \
+    leased_until = 0, next_at = (SELECT ms FROM store_clock) + $5, \
+    updated_at = (SELECT ms FROM store_clock) \
+    WHERE intent_key = $1 AND epoch = $2 \
+    AND state IN ('pending', 'sending', 'unknown', 'handed_over')";
+pub(super) const CONFIRM: &str = "UPDATE ticket_intents SET state = 'done', ticket = $2, note = '', \
+    epoch = epoch + 1, leased_until = 0, updated_at = (SELECT ms FROM store_clock) \
+    WHERE intent_key = $1 AND (ticket = '' OR ticket = $2) AND state <> 'duplicate'";
+pub(super) const PASS: &str = "UPDATE ticket_intents SET state = $3, note = '', epoch = epoch + 1, looks = 0, \
+    leased_until = 0, next_at = (SELECT ms FROM store_clock), \
+    updated_at = (SELECT ms FROM store_clock) \
+    WHERE intent_key = $1 AND $2 LIKE '%,' || state || ',%'";
+pub(super) const HOLD: &str = "INSERT INTO offices (office, holder, held_until) \
+    SELECT $1, $2, ms + $3 FROM store_clock WHERE true \
+    ON CONFLICT (office) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until \
+    WHERE offices.holder = excluded.holder OR offices.held_until <= excluded.held_until - $3";
+pub(super) const PUT_CALL: &str = "INSERT INTO calls (call_key, began, resumes, closed, body) \
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (call_key) DO UPDATE \
+    SET resumes = excluded.resumes, closed = excluded.closed, body = excluded.body \
+    WHERE excluded.resumes > calls.resumes \
+    OR (excluded.resumes = calls.resumes AND excluded.closed >= calls.closed)";
+pub(super) const CALL: &str =
+    "SELECT call_key, began, resumes, closed, body FROM calls WHERE call_key = $1";
+pub(super) const UNCLOSED: &str = "SELECT call_key, began, resumes, closed, body FROM calls \
+    WHERE closed = 0 AND began <= (SELECT ms FROM store_clock) - $1 ORDER BY began LIMIT $2";
+pub(super) const KEEP_BUNDLE: &str = "INSERT INTO bundles (hash, files, stored_at) \
+    SELECT $1, $2, ms FROM store_clock WHERE true ON CONFLICT DO NOTHING";
+pub(super) const PUBLISH: &str = "INSERT INTO publications (hash, published_at) \
+    SELECT $1, ms FROM store_clock WHERE true RETURNING seq, hash, published_at";
+pub(super) const PUBLICATIONS: &str =
+    "SELECT seq, hash, published_at FROM publications ORDER BY seq DESC LIMIT $1";
+pub(super) const BUNDLE: &str = "SELECT files FROM bundles WHERE hash = $1";
+pub(super) const FORGET_CALLS: &str =
+    "DELETE FROM calls WHERE began < (SELECT ms FROM store_clock) - $1";
+pub(super) const FORGET_INTENTS: &str = "DELETE FROM ticket_intents \
+    WHERE state NOT IN ('pending', 'sending', 'unknown', 'handed_over') \
+    AND updated_at < (SELECT ms FROM store_clock) - $1";

@@ -1,0 +1,159 @@
+//! Bundles in the store: published, followed, rolled back; and the calls that go on with theirs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dana::bundle::Bundle;
+use dana::publication::{PublicationError, follow, load, pack, previous};
+use dana::shelf::Shelf;
+use dana::store::Store;
+use dana::store::memory::Memory;
+use serde_json::Value;
+
+use crate::cli::{dana, out};
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Our bundle with one more comment in its flow: another hash, the same calls.
+fn changed(to: &Path) -> PathBuf {
+    let folder = to.join("changed");
+    for room in ["flows", "grammars", "prompts", "audio"] {
+        copy(&home().join(room), &folder.join(room));
+    }
+    let flow = folder.join("flows/dana.toml");
+    let text = fs::read_to_string(&flow).expect("a flow");
+    fs::write(&flow, format!("{text}\n# another day\n")).expect("it is written");
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).expect("it is copied");
+        }
+    }
+}
+
+async fn once(store: &Memory, shelf: &Shelf, cache: &Path) {
+    follow(store, shelf, cache, std::future::ready(())).await;
+}
+
+#[tokio::test]
+async fn p9_new_calls_take_the_newest_bundle_and_a_bad_one_replaces_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cache, other) = (folder.path().join("cache"), changed(folder.path()));
+    let ours = Bundle::load(home()).expect("our own bundle");
+    let theirs = Bundle::load(&other).expect("it loads");
+    assert_ne!(ours.hash, theirs.hash);
+    let (store, shelf) = (Memory::default(), Shelf::from(Arc::clone(&ours)));
+    once(&store, &shelf, &cache).await;
+    assert_eq!(shelf.newest().hash, ours.hash, "nothing is published");
+
+    let files = pack(&other).expect("it is packed");
+    store
+        .publish(&theirs.hash, &files)
+        .await
+        .expect("an answer");
+    once(&store, &shelf, &cache).await;
+    assert_eq!(shelf.newest().hash, theirs.hash);
+    assert!(shelf.get(&ours.hash).is_some(), "running calls keep theirs");
+
+    // What is not what its hash says, what is no bundle, what is not there: none is taken.
+    store
+        .publish("00112233445566778899aabbccddeeff", &files)
+        .await
+        .expect("an answer");
+    once(&store, &shelf, &cache).await;
+    store
+        .publish("ffeeddccbbaa99887766554433221100", b"nonsense")
+        .await
+        .expect("an answer");
+    once(&store, &shelf, &cache).await;
+    assert_eq!(shelf.newest().hash, theirs.hash);
+
+    assert_eq!(
+        previous(&store)
+            .await
+            .expect("an answer")
+            .expect("one")
+            .hash,
+        "00112233445566778899aabbccddeeff"
+    );
+    store.publish(&theirs.hash, &[]).await.expect("an answer");
+    once(&store, &shelf, &cache).await;
+    assert_eq!(shelf.newest().hash, theirs.hash);
+}
+
+#[tokio::test]
+async fn f5_a_file_that_leads_elsewhere_is_not_unpacked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in [
+        "../escaped",
+        "/tmp/escaped",
+        "flows/../../escaped",
+        "state/escaped",
+    ] {
+        let files = std::collections::BTreeMap::from([(name, b"x".to_vec())]);
+        let blob = postcard::to_stdvec(&files).expect("a blob");
+        let store = Memory::default();
+        store.publish("aa", &blob).await.expect("an answer");
+        let loaded = load(&store, folder.path().join("cache"), "aa".to_owned()).await;
+        assert!(
+            matches!(loaded, Err(PublicationError::Unfit(_))),
+            "{name}: {loaded:?}"
+        );
+    }
+    assert!(!folder.path().join("escaped").exists());
+}
+
+#[test]
+fn a_bundle_is_published_and_taken_back_by_hand() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = changed(folder.path());
+    let config = folder.path().join("dana.toml");
+    let state = folder.path().join("state");
+    let text = format!("[service]\nstate = {:?}\n", state.display().to_string());
+    fs::write(&config, text).expect("it is written");
+    let config = config.display().to_string();
+    let run = |words: &[&str]| {
+        let words = [words, &["--config", &config, "--format", "json"]].concat();
+        let output = dana(&words, "");
+        let said: Value = serde_json::from_str(&out(&output)).unwrap_or_default();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (
+            output.status.code(),
+            said["hash"].as_str().unwrap_or_default().to_owned(),
+            told,
+        )
+    };
+    let (code, _, told) = run(&["rollback"]);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(
+        told.contains("no other bundle was published before"),
+        "{told}"
+    );
+
+    let (code, ours, told) = run(&["publish"]);
+    assert_eq!((code, ours.len()), (Some(0), 32), "{told}");
+    let other = other.display().to_string();
+    let (code, theirs, told) = run(&["publish", &other]);
+    assert_eq!(code, Some(0), "{told}");
+    assert_ne!(ours, theirs);
+    assert_eq!(run(&["rollback"]).1, ours);
+    assert_eq!(run(&["rollback"]).1, theirs);
+
+    // A flow that does not load is told with its place, and nothing is published.
+    let flow = Path::new(&other).join("flows/dana.toml");
+    fs::write(&flow, "nonsense").expect("it is written");
+    let (code, hash, told) = run(&["publish", &other]);
+    assert_eq!((code, hash.as_str()), (Some(2), ""), "{told}");
+    assert_eq!(run(&["rollback"]).1, ours);
+}

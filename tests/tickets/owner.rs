@@ -1,0 +1,154 @@
+//! Who may create the ticket: the reconciler or an operator, never both; and the caller who calls
+//! again.
+
+use dana::lookup::{Finding, Lookup, TicketsFinding};
+
+use super::*;
+
+/// An order whose request was lost.
+async fn unconfirmed() -> (Desk<Memory, TmForum>, Arc<Mock>) {
+    let (desk, mock) = desk().await;
+    mock.break_for(&number(101), Api::CreateTicket, Fault::Status(500), 1);
+    assert_eq!(create(&desk, 101).await, TicketResult::Unconfirmed);
+    (desk, mock)
+}
+
+/// No operator took the caller.
+async fn taken_back(desk: &Desk<Memory, TmForum>) {
+    desk.take_back(order(101).key);
+    while state(desk, &order(101)).await != IntentState::Unknown {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn looked_up(desk: &impl Network, index: u32) -> TicketsFinding {
+    let login = order(index).login;
+    let Finding::Tickets(found) = desk.look_up(Lookup::Tickets { login }).await else {
+        panic!("another kind");
+    };
+    found
+}
+
+/// By hand, as an operator does: a request of another channel.
+async fn made_by_hand(mock: &Arc<Mock>, index: u32) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let root = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(Arc::clone(mock).serve(listener, std::future::pending()));
+    let by_hand = desk_at(&root, settings());
+    let order = TicketOrder {
+        key: "crm-4711".to_owned(),
+        ..order(index)
+    };
+    let made = by_hand.create_ticket(order, Attempt::First).await;
+    assert!(matches!(made, TicketResult::Created { .. }));
+}
+
+#[tokio::test]
+async fn what_an_operator_owns_is_never_sent() {
+    let (desk, mock) = unconfirmed().await;
+    desk.hand_over(order(101).key).await;
+    assert_eq!(state(&desk, &order(101)).await, IntentState::HandedOver);
+    for _ in 0..10 {
+        desk.store().pass_time(HOUR);
+        for done in desk.reconcile().await.expect("an answer") {
+            assert_eq!((done.sent, done.state), (false, IntentState::HandedOver));
+        }
+    }
+    assert_eq!(mock.ledger(), []);
+    made_by_hand(&mock, 101).await;
+    desk.store().pass_time(HOUR);
+    desk.reconcile().await.expect("an answer");
+    assert_eq!(state(&desk, &order(101)).await, IntentState::AlreadyOpen);
+    assert_eq!(mock.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn what_no_operator_took_is_sent_after_all() {
+    let (desk, mock) = unconfirmed().await;
+    desk.hand_over(order(101).key).await;
+    taken_back(&desk).await;
+    in_the_end(&desk).await;
+    assert_eq!(tickets(&mock, &order(101)), 1);
+}
+
+#[tokio::test]
+async fn an_operator_who_created_one_without_a_word_is_noticed_before_anything_is_sent() {
+    let (desk, mock) = unconfirmed().await;
+    made_by_hand(&mock, 101).await;
+    in_the_end(&desk).await;
+    assert_eq!(state(&desk, &order(101)).await, IntentState::AlreadyOpen);
+    assert_eq!((mock.ledger().len(), tickets(&mock, &order(101))), (1, 0));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_the_hand_over_is_a_fact_all_the_same() {
+    let (desk, mock) = desk().await;
+    mock.break_for(&number(101), Api::CreateTicket, Fault::Slow(250), 1);
+    let other = desk.clone();
+    let ordered = tokio::spawn(async move { create(&other, 101).await });
+    while mock.ledger().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    desk.hand_over(order(101).key).await;
+    assert_eq!(state(&desk, &order(101)).await, IntentState::HandedOver);
+    assert_eq!(ordered.await.expect("it ends"), created(&mock, &order(101)));
+    assert_eq!(state(&desk, &order(101)).await, IntentState::Done);
+    // Too late to be taken back.
+    desk.take_back(order(101).key);
+    in_the_end(&desk).await;
+    assert_eq!(state(&desk, &order(101)).await, IntentState::Done);
+    assert_eq!(mock.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_calls_again_gets_no_second_ticket() {
+    let (desk, mock) = unconfirmed().await;
+    // Nothing is claimed, nothing is offered: as good as an open ticket.
+    assert_eq!(looked_up(&desk, 101).await, TicketsFinding::Unavailable);
+    assert_eq!(looked_up(&desk, 102).await, TicketsFinding::None);
+    let again = desk
+        .create_ticket(order_of("again", 101), Attempt::First)
+        .await;
+    assert_eq!(again, TicketResult::Unavailable);
+    assert_eq!(
+        desk.store().intent(&order_of("again", 101).key).await,
+        Ok(None)
+    );
+    desk.hand_over(order(101).key).await;
+    assert_eq!(looked_up(&desk, 101).await, TicketsFinding::Unavailable);
+    taken_back(&desk).await;
+    in_the_end(&desk).await;
+    assert!(matches!(
+        looked_up(&desk, 101).await,
+        TicketsFinding::Open(_)
+    ));
+    assert_eq!(mock.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn two_calls_of_one_line_at_the_same_moment_are_one_ticket() {
+    let (desk, mock) = desk().await;
+    let call = |name: &'static str| desk.create_ticket(order_of(name, 101), Attempt::First);
+    let (one, two) = tokio::join!(call("one"), call("two"));
+    let mut results = [one, two];
+    results.sort_by_key(|result| *result == TicketResult::AlreadyOpen);
+    assert!(
+        matches!(results[0], TicketResult::Created { .. }),
+        "{results:?}"
+    );
+    assert_eq!(results[1], TicketResult::AlreadyOpen);
+    assert_eq!(mock.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn orders_of_one_call_at_the_same_moment_are_one_ticket() {
+    let (desk, mock) = desk().await;
+    let one = || create(&desk, 101);
+    let results = tokio::join!(one(), one(), one(), one());
+    let ticket = created(&mock, &order(101));
+    assert_eq!(
+        results,
+        (ticket.clone(), ticket.clone(), ticket.clone(), ticket)
+    );
+    assert_eq!((mock.ledger().len(), mock.ledger()[0].posts), (1, 1));
+}
