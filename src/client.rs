@@ -1,6 +1,8 @@
 //! A scripted gateway: drives a real service over gRPC as the contract asks of a gateway, in real
 //! time or faster, and resumes its calls when the service is lost. Never looks behind the contract.
 
+mod faults;
+
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,6 +22,8 @@ use tower::service_fn;
 use crate::call::{CallId, Locale, PhoneNumber};
 use crate::caller::turns::{ScriptedCaller, Turn};
 use crate::caller::{Caller, MediaSide};
+pub use crate::client::faults::Faults;
+use crate::client::faults::{DELAY, Fault};
 use crate::dialog::action::Action;
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::gateway::wire::gateway as wire;
@@ -128,64 +132,8 @@ pub enum CallFailure {
     Refused(Box<Status>),
 }
 
-/// What goes wrong between the gateway and the service, in thousandths of the events sent. The same
-/// seed gives the same faults. None of them may change a call.
-#[derive(Clone, Debug, Default)]
-pub struct Faults {
-    /// Where the chances begin.
-    pub seed: u64,
-    /// An event is sent twice.
-    pub duplicate: u16,
-    /// An event is sent [`DELAY`] late, and all behind it.
-    pub delay: u16,
-    /// An event is sent behind the next one.
-    pub reorder: u16,
-    /// An event is not sent.
-    pub drop: u16,
-    /// The stream breaks behind an event.
-    pub reconnect: u16,
-}
-
-/// How late a delayed event is.
-pub const DELAY: Duration = Duration::from_millis(60);
 /// Streams that one call may lose to faults.
 const MAX_RESUMES: u32 = 100;
-
-/// What happens to one event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    None,
-    Duplicate,
-    Delay,
-    Reorder,
-    Drop,
-    Reconnect,
-}
-
-impl Faults {
-    /// The fault of the next event: splitmix64.
-    fn next(&mut self) -> Fault {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.seed;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let mut chance = u16::try_from((x ^ (x >> 31)) % 1000).unwrap_or(0);
-        let kinds = [
-            (self.duplicate, Fault::Duplicate),
-            (self.delay, Fault::Delay),
-            (self.reorder, Fault::Reorder),
-            (self.drop, Fault::Drop),
-            (self.reconnect, Fault::Reconnect),
-        ];
-        for (share, fault) in kinds {
-            if chance < share {
-                return fault;
-            }
-            chance -= share;
-        }
-        Fault::None
-    }
-}
 
 /// Makes the call at `target`; tells each entry as it happens and gives all.
 pub async fn make(
@@ -234,7 +182,16 @@ pub async fn make_as(
                     && !gateway.token.is_empty()
                     && gateway.resumes < MAX_RESUMES =>
             {
-                line = gateway.resume(&plan.call).await?;
+                line = match gateway.resume(&plan.call).await {
+                    // The service has taken the end already: the call is closed.
+                    Err(CallFailure::Refused(_)) if gateway.caller.has_ended() => {
+                        return Ok(gateway.entries);
+                    }
+                    line => line?,
+                };
+            }
+            Err(_) if gateway.resumes > 0 && gateway.caller.has_ended() => {
+                return Ok(gateway.entries);
             }
             // A turn that never came never happened: the offer is made again.
             Err(status) if is_lost(&status) && Instant::now() < taken_by => {
@@ -388,7 +345,7 @@ impl Gateway<'_> {
     /// Sends an event, with whatever goes wrong on the way. A stream that is gone shows at the next
     /// turn.
     async fn send(&mut self, line: &Line, message: CallEvent) -> Result<(), Status> {
-        let fault = self.faults.next();
+        let fault = self.faults.draw();
         let first = match fault {
             Fault::Drop => None,
             Fault::Reorder if self.held.is_none() => {
@@ -443,6 +400,9 @@ impl Gateway<'_> {
         tell: &mut impl FnMut(&Entry),
     ) -> Result<(), Status> {
         self.go_on(line, tell).await?;
+        if let Some(last) = self.held.take() {
+            let _ = line.events.send(last).await;
+        }
         let ended = tokio::time::timeout(FINISH, async {
             while let Some(turn) = line.turns.message().await? {
                 self.take(turn, tell);

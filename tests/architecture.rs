@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "replay",
-        "bundle call caller dialog flow journal lookup prompt time",
+        "bundle call caller dialog flow journal lookup prompt retrace time",
     ),
     ("clock", "time"),
     ("token", "call dialog time"),

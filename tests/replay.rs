@@ -41,7 +41,7 @@ fn with(change: impl FnOnce(&mut Flow)) -> Candidate {
         flow: Arc::new(BUNDLE.flow.with(change)),
         ..Bundle::clone(&BUNDLE)
     };
-    Candidate::new(Arc::new(bundle), Some(&BUNDLE))
+    Candidate::new(Arc::new(bundle), Some(Arc::clone(&BUNDLE)))
 }
 
 fn report(candidate: &Candidate) -> Report {

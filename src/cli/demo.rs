@@ -19,8 +19,10 @@ use crate::clock;
 use crate::dialog::event::TransferResult;
 use crate::gateway::{Gateway, Settings};
 use crate::journal::Entry;
+use crate::journal::Retention;
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::recorder::Recorder;
+use crate::journal::seal::Keys;
 use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
@@ -42,6 +44,9 @@ pub struct Args {
     /// Only the caller of that name.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Record the calls into this folder, plain, as a service does: for `dana calls` and `dana replay`.
+    #[arg(long, value_name = "DIR", conflicts_with = "against")]
+    record: Option<PathBuf>,
     /// The folder with flows, prompts and grammars.
     #[arg(long, value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
@@ -192,11 +197,29 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
+/// How long recordings may take to be written.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+
 async fn demo(args: &Args) -> Result<bool, String> {
+    let recorder = match &args.record {
+        Some(folder) => Recorder::to_folder(folder, Keys::none(), Retention::FOR_EVER)
+            .map_err(|error| format!("{}: {error}", folder.display()))?,
+        None => Recorder::nowhere(),
+    };
+    let good = call_all(args, recorder.clone()).await?;
+    let written = tokio::task::spawn_blocking(move || recorder.flush(WRITTEN_WITHIN)).await;
+    if written.is_ok_and(|written| written) {
+        Ok(good)
+    } else {
+        Err("the recordings could not be written in time".to_owned())
+    }
+}
+
+async fn call_all(args: &Args, recorder: Recorder) -> Result<bool, String> {
     let (target, mock) = if let Some(target) = &args.against {
         (target.clone(), None)
     } else {
-        let (target, mock) = start(args).await?;
+        let (target, mock) = start(args, recorder).await?;
         (target, Some(mock))
     };
     let wanted = |caller: &&Caller| args.only.as_deref().is_none_or(|only| only == caller.name);
@@ -309,14 +332,14 @@ fn plan(
 const LINE_TEST: Duration = Duration::from_millis(600);
 
 /// Mock and service, on free ports.
-async fn start(args: &Args) -> Result<(String, Arc<Mock>), String> {
+async fn start(args: &Args, recorder: Recorder) -> Result<(String, Arc<Mock>), String> {
     let bundle = Bundle::load(&args.bundle).map_err(|error| error.to_string())?;
     let (root, mock) = mock(LINE_TEST).await?;
     let back_ends =
         TmForum::new(network::Settings::new(root)).map_err(|error| error.to_string())?;
     let shared = Shared {
         network: Arc::new(back_ends),
-        recorder: Recorder::nowhere(),
+        recorder,
         clock: ClockSource::Server,
     };
     let (listener, url) = listen().await?;

@@ -13,10 +13,58 @@ use crate::dialog::trail::Passed;
 use crate::proof::{Target, targets as targets_of};
 use crate::retrace::{does_the_same, retrace};
 
+/// What recorded calls did in this flow.
+pub struct Traffic {
+    /// Calls that went as the flow goes; those that did not are not counted below.
+    pub known: u64,
+    unknown: u64,
+    /// How many calls take each exit.
+    pub exits: BTreeMap<Target, u64>,
+    exit: Exit,
+}
+
+impl Traffic {
+    /// Retraces every call of an archive.
+    ///
+    /// # Errors
+    /// The archive cannot be opened; told already.
+    pub fn of(bundle: &Arc<Bundle>, paths: &[PathBuf], sealed: &Sealed) -> Result<Self, Exit> {
+        let recordings = Recordings::of(paths, sealed);
+        let archive = recordings.open()?;
+        let read = |part: &Part| archive.read(part);
+        let way = |call: Recorded| -> Option<BTreeSet<Passed>> {
+            let retraced = retrace(bundle, &call.entries)?;
+            let same = does_the_same(&call.entries, &retraced.entries);
+            same.then(|| retraced.all_passed().collect())
+        };
+        let mut traffic = Self {
+            known: 0,
+            unknown: 0,
+            exits: BTreeMap::new(),
+            exit: Exit::Good,
+        };
+        let faults = recordings.each(&archive, read, way, |way| {
+            let Some(way) = way else {
+                traffic.unknown += 1;
+                return true;
+            };
+            traffic.known += 1;
+            // Several things on a trail may be one exit: a call counts once.
+            let way: Vec<Passed> = way.into_iter().collect();
+            for target in targets_of(&bundle.flow, &way) {
+                *traffic.exits.entry(target).or_default() += 1;
+            }
+            true
+        });
+        traffic.exit = faults.exit();
+        Ok(traffic)
+    }
+}
+
 /// Tells, for each exit, the share of recorded calls and the number of scripts that take it.
 ///
 /// # Errors
-/// The archive cannot be opened; told already.
+/// As [`Traffic::of`].
 pub fn weigh(
     bundle: &Arc<Bundle>,
     paths: &[PathBuf],
@@ -24,30 +72,12 @@ pub fn weigh(
     all: &[Target],
     scripts: &BTreeMap<Target, usize>,
 ) -> Result<Exit, Exit> {
-    let recordings = Recordings::of(paths, sealed);
-    let archive = recordings.open()?;
-    let read = |part: &Part| archive.read(part);
-    let way = |call: Recorded| -> Option<BTreeSet<Passed>> {
-        let retraced = retrace(bundle, &call.entries)?;
-        let same = does_the_same(&call.entries, &retraced.entries);
-        same.then(|| retraced.all_passed().collect())
-    };
-    let (mut known, mut unknown) = (0, 0);
-    let mut targets: BTreeMap<Target, u64> = BTreeMap::new();
-    let faults = recordings.each(&archive, read, way, |way| {
-        let Some(way) = way else {
-            unknown += 1;
-            return true;
-        };
-        known += 1;
-        // Several things on a trail may be one exit: a call counts once.
-        let way: Vec<Passed> = way.into_iter().collect();
-        for target in targets_of(&bundle.flow, &way) {
-            *targets.entry(target).or_default() += 1;
-        }
-        true
-    });
-    let exit = faults.exit();
+    let Traffic {
+        known,
+        unknown,
+        exits: targets,
+        exit,
+    } = Traffic::of(bundle, paths, sealed)?;
     out::data(&format!(
         "{known} calls went as this flow goes; {unknown} did not, and are not counted"
     ));
@@ -70,7 +100,7 @@ pub fn weigh(
 }
 
 /// `4.1 %`.
-fn share(part: u64, of: u64) -> String {
+pub fn share(part: u64, of: u64) -> String {
     let tenths = (part * 1000 + of / 2) / of.max(1);
     format!("{}.{} %", tenths / 10, tenths % 10)
 }

@@ -10,6 +10,7 @@ use crate::bundle::Bundle;
 use crate::call::{Disposition, Queue, TransferReason};
 use crate::dialog::action::Action;
 use crate::dialog::event::Event;
+use crate::dialog::trail::Passed;
 use crate::flow::StepId;
 use crate::journal::Entry;
 use crate::journal::cdr::{Cdr, fold};
@@ -19,6 +20,7 @@ use crate::replay::follow::{Followed, Parted, follow};
 use crate::replay::testimony::testimony;
 use crate::replay::told::{Course, Fact, Facts, Item};
 use crate::replay::unknown::{Stimulus, Unknown, Why};
+use crate::retrace::retrace;
 use crate::time::CallTime;
 
 /// What recorded calls are held against.
@@ -28,16 +30,19 @@ pub struct Candidate {
     pub bundle: Arc<Bundle>,
     /// What counts as told.
     facts: Arc<Facts>,
+    /// The bundle that may have been recorded.
+    recorded: Option<Arc<Bundle>>,
 }
 
 impl Candidate {
-    /// A candidate; `recorded` is the bundle of the recording, where it is at hand, and only tells
-    /// which prompts say something.
-    pub fn new(bundle: Arc<Bundle>, recorded: Option<&Bundle>) -> Self {
-        let facts = Facts::of([&*bundle].into_iter().chain(recorded));
+    /// A candidate; `recorded` is the bundle of the recordings, where it is at hand: it tells which
+    /// prompts say something, and at which step a call parts. No verdict needs it.
+    pub fn new(bundle: Arc<Bundle>, recorded: Option<Arc<Bundle>>) -> Self {
+        let facts = Facts::of([&*bundle].into_iter().chain(recorded.as_deref()));
         Self {
             bundle,
             facts: Arc::new(facts),
+            recorded,
         }
     }
 
@@ -181,7 +186,8 @@ fn apart(
         ending(&held.entries, now.as_ref(), &held.course),
     ];
     let turning = turning(&heard.course, &held).map(|(step, recorded, now)| Turning {
-        step: Arc::clone(&flow.step(step).name),
+        step: last_common_step(candidate, entries, &held)
+            .unwrap_or_else(|| Arc::clone(&flow.step(step).name)),
         recorded,
         now,
     });
@@ -219,33 +225,54 @@ fn turning(recorded: &Course, held: &Held) -> Option<(StepId, Option<Item>, Opti
     Some((step, recorded.cloned(), now.cloned()))
 }
 
+/// The last step that both calls passed before one of them was in another: to be known where the
+/// recorded bundle is at hand and both have the steps of the other.
+fn last_common_step(candidate: &Candidate, entries: &[Entry], held: &Held) -> Option<Arc<str>> {
+    let Some(Entry::Header(header)) = entries.first() else {
+        return None;
+    };
+    let recorded = candidate.recorded.as_ref();
+    let recorded = recorded.filter(|bundle| *bundle.hash == *header.bundle)?;
+    let was = steps(recorded, entries)?;
+    let now = steps(&candidate.bundle, &held.entries)?;
+    let alike = was.iter().zip(&now).take_while(|(was, now)| was == now);
+    let at = alike.count();
+    let has = |bundle: &Bundle, name: &Arc<str>| bundle.flow.steps().any(|(_, s)| s.name == *name);
+    let (was_next, now_next) = (was.get(at), now.get(at));
+    let other = was_next.or(now_next)?;
+    let renamed = !has(&candidate.bundle, other) || now_next.is_some_and(|s| !has(recorded, s));
+    now.get(at.checked_sub(1)?).filter(|_| !renamed).cloned()
+}
+
+/// The steps that a call passed.
+fn steps(bundle: &Arc<Bundle>, entries: &[Entry]) -> Option<Vec<Arc<str>>> {
+    let retraced = retrace(bundle, entries)?;
+    let entered = retraced.all_passed().filter_map(|passed| match passed {
+        Passed::Entered(step) => Some(Arc::clone(&bundle.flow.step(step).name)),
+        Passed::Left(..) | Passed::Late(..) | Passed::Broke(_) => None,
+    });
+    Some(entered.collect())
+}
+
 fn ending(entries: &[Entry], record: Option<&Cdr>, course: &Course) -> Ending {
     let mut tickets: Vec<(String, &'static str)> = Vec::new();
     let mut transfers = Vec::new();
     for entry in entries {
-        match entry {
-            Entry::Action {
-                action: Action::CreateTicket(order, _),
-                ..
-            } => {
-                let login = order.login.last_digits();
+        if let Entry::Action { action, .. } = entry {
+            if let Action::CreateTicket(order, _) = action {
                 if tickets.is_empty() {
-                    tickets.push((login, "not answered"));
+                    tickets.push((order.login.last_digits(), "not answered"));
                 }
+            } else if let Action::Transfer(transfer) = action {
+                transfers.push((transfer.queue, transfer.reason));
             }
-            Entry::Action {
-                action: Action::Transfer(transfer),
-                ..
-            } => transfers.push((transfer.queue, transfer.reason)),
-            Entry::Event {
-                event: Event::TicketFinished(result),
-                ..
-            } => {
-                if let Some((_, known)) = tickets.last_mut() {
-                    *known = ticket(result);
-                }
-            }
-            _ => {}
+        } else if let Entry::Event {
+            event: Event::TicketFinished(result),
+            ..
+        } = entry
+            && let Some((_, known)) = tickets.last_mut()
+        {
+            *known = ticket(result);
         }
     }
     Ending {

@@ -112,7 +112,7 @@ fn main() {
     assert_eq!(repeats.differing, 0, "{:?}", repeats.differences.first());
     let own = Candidate::new(Arc::clone(&bundle), None);
     let other = what_if(&bundle, "limits.max_speech=16s").expect("a limit");
-    let other = Candidate::new(Arc::new(other), Some(&bundle));
+    let other = Candidate::new(Arc::new(other), Some(Arc::clone(&bundle)));
     let compared = |candidate: &Candidate| {
         let mut report = Report::default();
         let took = measure(

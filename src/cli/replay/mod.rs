@@ -2,7 +2,9 @@
 //! candidate (`--flow`, `--what-if`), with a verdict for each: same, different, cannot know; or
 //! through a service, as a gateway would (`--against`).
 
+mod against;
 mod html;
+mod people;
 mod print;
 mod show;
 
@@ -46,6 +48,8 @@ pub struct Args {
     /// Write that list as it would have to be, for a person to review.
     #[arg(long, requires = "expect")]
     bless: bool,
+    #[command(flatten)]
+    through: against::Options,
     /// Write the report as a page that can be mailed.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -56,7 +60,9 @@ pub struct Args {
 
 /// Runs the command: 0 when all is the same, 1 when something is different or could not be read.
 pub fn run(args: &Args) -> Exit {
-    let done = if args.show.is_some() || args.flow.is_some() || !args.what_if.is_empty() {
+    let done = if let Some(service) = &args.through.against {
+        against::against(args, service)
+    } else if args.show.is_some() || args.flow.is_some() || !args.what_if.is_empty() {
         beside(args)
     } else {
         repeat(args)
@@ -159,7 +165,7 @@ fn beside(args: &Args) -> Result<Exit, Exit> {
             Exit::BadFile
         })?;
     }
-    let candidate = Candidate::new(bundle, recorded.as_deref());
+    let candidate = Candidate::new(bundle, recorded.clone());
     let archive = args.recordings.open()?;
     if let Some(key) = &args.show {
         return show::show(&archive, &candidate, key);

@@ -1,0 +1,59 @@
+//! What goes wrong on the way from a gateway to the service, on purpose and by a seed.
+
+use std::time::Duration;
+
+/// What goes wrong between the gateway and the service, in thousandths of the events sent. The same
+/// seed gives the same faults. None of them may change a call.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Where the chances begin.
+    pub seed: u64,
+    /// An event is sent twice.
+    pub duplicate: u16,
+    /// An event is sent 60 ms late, and all behind it.
+    pub delay: u16,
+    /// An event is sent behind the next one.
+    pub reorder: u16,
+    /// An event is not sent.
+    pub drop: u16,
+    /// The stream breaks behind an event.
+    pub reconnect: u16,
+}
+
+/// How late a delayed event is.
+pub(super) const DELAY: Duration = Duration::from_millis(60);
+/// What happens to one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    Duplicate,
+    Delay,
+    Reorder,
+    Drop,
+    Reconnect,
+}
+
+impl Faults {
+    /// The fault of the next event: splitmix64.
+    pub(super) fn draw(&mut self) -> Fault {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.seed;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mut chance = u16::try_from((x ^ (x >> 31)) % 1000).unwrap_or(0);
+        let kinds = [
+            (self.duplicate, Fault::Duplicate),
+            (self.delay, Fault::Delay),
+            (self.reorder, Fault::Reorder),
+            (self.drop, Fault::Drop),
+            (self.reconnect, Fault::Reconnect),
+        ];
+        for (share, fault) in kinds {
+            if chance < share {
+                return fault;
+            }
+            chance -= share;
+        }
+        Fault::None
+    }
+}
