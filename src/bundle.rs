@@ -67,7 +67,7 @@ pub enum BundleError {
         source: std::io::Error,
     },
     /// A file has more bytes than any that we could have written.
-    #[error("`{path}` is larger than {MAX_BYTES} bytes\n\nhint: split it, or take some out")]
+    #[error("`{path}` is larger than {MAX_BYTES} bytes\n\nhint: take some out")]
     TooLarge {
         /// The file.
         path: String,

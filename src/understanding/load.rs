@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use toml::de::{DeTable, DeValue};
 
 use crate::call::{Locale, Question, Topic};
@@ -88,8 +89,8 @@ struct Reader {
     phrases: Gathered,
     numbers: Numbers,
     hints: BTreeMap<(Locale, Question), Vec<Arc<str>>>,
-    /// Who has a phrase already, and where.
-    claimed: BTreeMap<Claim, (Meaning, Range<usize>)>,
+    /// Who has a phrase already, and where. Looked up only, so its order does not matter.
+    claimed: HashMap<Claim, (Meaning, Range<usize>)>,
 }
 
 /// A file, a phrase of it, and the question that it is for.
@@ -368,9 +369,10 @@ impl Reader {
             return true;
         }
         let source = &at.0.1;
-        for spelling in spellings {
-            let Some((other, there)) = self.claimed.get(&(at.0.0, spelling.clone(), question))
-            else {
+        let claim = |spelling: &Spelling| (at.0.0, spelling.clone(), question);
+        let claims: Vec<Claim> = spellings.iter().map(claim).collect();
+        for claim in &claims {
+            let Some((other, there)) = self.claimed.get(claim) else {
                 continue;
             };
             let again = source.text.get(there.clone()) == source.text.get(span.clone());
@@ -385,8 +387,7 @@ impl Reader {
             self.problems.push(problem.hint("keep it in one list"));
             return false;
         }
-        for spelling in spellings {
-            let claim = (at.0.0, spelling.clone(), question);
+        for claim in claims {
             self.claimed.insert(claim, (meaning, span.clone()));
         }
         true

@@ -266,8 +266,8 @@ fn letters(word: &str, key: u64, mut take: impl FnMut(usize)) {
     take(row(key));
 }
 
-/// The order of the words: neighbours without their endings. Of an answer that fits not any question,
-/// for that question: each word, neighbours, two with one between, and three in a row.
+/// The order of the words: neighbours without their endings. Where the question has examples of its own,
+/// for that question too: each word, neighbours, two with one between, and three in a row.
 fn order(question: Question, words: &Words, mut take: impl FnMut(usize, usize, bool)) {
     let question = asked(question);
     let [mut second, mut first] = [0; 2];

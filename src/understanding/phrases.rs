@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::call::{Locale, Question, Topic};
 use crate::understanding::letters::{at, place};
-use crate::understanding::lexicon::{Mask, Symbol, Tokens};
+use crate::understanding::lexicon::{Mask, Symbol, Token, Tokens};
 use crate::understanding::words::{Keyed, mix};
 
 /// What a phrase means.
@@ -387,17 +387,17 @@ impl Find<'_, '_> {
 
     /// Looks at the words that may come next; a phrase does not reach over a negation.
     fn follow(&mut self, Path { node, first, gap }: Path, word: usize) {
+        let (phrases, tokens) = (self.phrases, self.tokens);
+        let on = |token: &Token| Some((phrases.child(node, token.symbol)?, token.denied));
         for between in 0..=if node.tight { 0 } else { node.gap } {
             let next = word + 1 + usize::from(between);
-            let Some(mask) = self.tokens.mask(next) else {
+            let Some(mask) = tokens.mask(next) else {
                 break;
             };
             if node.onward.meets(mask) {
                 let gap = gap.max(between);
-                for token in self.tokens.of(next) {
-                    if let Some(node) = self.phrases.child(node, token.symbol) {
-                        self.reach(Path { node, first, gap }, next, token.denied);
-                    }
+                for (node, denied) in tokens.of(next).iter().filter_map(on) {
+                    self.reach(Path { node, first, gap }, next, denied);
                 }
             }
             if self.negating >> next & 1 != 0 {

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench understand` prints mean, p50, p99 and the slowest over the corpus, beside the
 //! floor: the same texts split into lower-case words and looked up in one hash table. A figure is the
-//! least of several rounds for an utterance, so that what else the machine does is not counted.
+//! least of several rounds for an utterance, so that what else the machine does is not counted. Beside them:
+//! how long the grammars take to load.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,10 +15,12 @@ use std::collections::HashSet;
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use dana::bundle::Bundle;
+use dana::bundle::{Bundle, EXAMPLES, WEIGHTS};
 use dana::call::{Locale, Question};
+use dana::problem::Source;
+use dana::understanding::Grammars;
 
 const ROUNDS: usize = 50;
 
@@ -90,11 +93,33 @@ fn show(name: &str, sorted: &[u128]) -> u128 {
     mean
 }
 
+/// How long the grammars take from their texts: the least of a few times.
+fn loaded(root: &Path) -> Duration {
+    let file = |name: &str| {
+        let text = fs::read_to_string(root.join(name)).expect("a grammar");
+        Source::new(name, text)
+    };
+    let files = [
+        (None, file("grammars/shared.toml")),
+        (Some(Locale::Kk), file("grammars/kk.toml")),
+        (Some(Locale::Ru), file("grammars/ru.toml")),
+    ];
+    let (examples, weights) = (
+        file(EXAMPLES),
+        fs::read(root.join(WEIGHTS)).expect("weights"),
+    );
+    let once = || {
+        let start = Instant::now();
+        black_box(Grammars::load(&files, Some((&examples, &weights))).expect("our own grammars"));
+        start.elapsed()
+    };
+    (0..10).map(|_| once()).min().unwrap_or_default()
+}
+
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let start = Instant::now();
+    let loaded = loaded(root);
     let bundle = Bundle::load(root).expect("our own bundle");
-    let loaded = start.elapsed();
     let utterances = corpus(&root.join("tests/corpus"));
     let known: HashSet<String> = utterances
         .iter()
@@ -116,7 +141,7 @@ fn main() {
         ));
     });
     println!(
-        "{} utterances, {ROUNDS} rounds; the bundle was loaded in {loaded:.1?}",
+        "{} utterances, {ROUNDS} rounds; the grammars load in {loaded:.1?}",
         utterances.len()
     );
     let floor = show("floor", &floor);
