@@ -177,7 +177,6 @@ async fn p12_two_replicas_are_upgraded_one_after_the_other_and_no_call_is_droppe
     assert_eq!(mock.ledger().len(), TICKETS.len());
     let resumed: u64 = upgrade.await.expect("no panic").iter().map(resumes).sum();
     assert!(resumed > 0, "nothing was upgraded under a call");
-    println!("{ended} calls, {resumed} of them went on at another replica");
 }
 
 fn resumes(service: &Service) -> u64 {
