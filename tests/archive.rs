@@ -226,15 +226,15 @@ fn a_line_without_end_costs_its_call_and_no_memory() {
     let path = folder.file("a.jsonl");
     let calls = some_calls();
     let long = "x".repeat(5_000_000);
-    let (one, other) = (text(&calls[..1]), text(&calls[1..2]));
-    fs::write(&path, format!("{one}{long}\n{other}{long}")).unwrap();
+    let [one, other, third] = [0, 1, 2].map(|call| text(&calls[call..=call]));
+    fs::write(&path, format!("{one}{long}\n{other}{third}{long}\n{one}")).unwrap();
     assert_eq!(
         read(&path, Keys::none()),
         (
-            vec![calls[1].clone()],
+            vec![calls[1].clone(), calls[0].clone()],
             vec![
                 "FILE:3: longer than 2097152 bytes (call gw/call-0/7)".to_owned(),
-                "FILE:7: longer than 2097152 bytes (call gw/call-1/7)".to_owned(),
+                "FILE:11: longer than 2097152 bytes (call gw/call-2/7)".to_owned(),
             ]
         )
     );

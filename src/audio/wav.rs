@@ -9,8 +9,9 @@ use crate::audio::{LONGEST, RATE};
 
 /// Largest file that is read: a minute of 24-bit stereo at 192 kHz is 69 MB.
 pub const LARGEST: u64 = 80_000_000;
-/// Longest call, and the largest file of one: an hour of 16-bit stereo at 16 kHz.
-pub const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
+/// Longest call.
+pub const LONGEST_CALL: Duration = Duration::from_hours(1);
+/// Largest file of a call: an hour of 16-bit stereo at 16 kHz.
 pub const LARGEST_CALL: u64 = 16_000 * 2 * 2 * 60 * 60 + 100_000;
 /// Size of the header of a clip: RIFF, `fmt ` and `data`, nothing else.
 pub const HEADER: usize = 44;

@@ -200,11 +200,11 @@ impl<N: Network> Converse<N> {
     /// An event of a call; `None` for one that asks for no answer.
     fn event(live: &mut Live<N>, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
         if wire::is_keep_alive(&event) {
-            return if live.session.allow() {
-                Ok(None)
-            } else {
-                Err(Refused::TooManyEvents)
-            };
+            return live
+                .session
+                .keep_alive()
+                .map(|()| None)
+                .map_err(|_| Refused::TooManyEvents);
         }
         let (seq, offset_ms) = (event.seq, event.offset_ms);
         match live.session.event(seq, offset_ms, wire::event(event)) {

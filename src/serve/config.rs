@@ -18,7 +18,6 @@ use toml::de::DeTable;
 use toml::de::DeValue;
 
 use crate::call::named;
-use crate::journal::Retention;
 use crate::problem::Problems;
 use crate::problem::Source;
 use crate::problem::did_you_mean;
@@ -239,14 +238,6 @@ impl Config {
             .0
             .clone()
             .unwrap_or_else(|| self.state.join("journal.keys"))
-    }
-
-    /// What is kept of journals.
-    pub fn retention(&self) -> Retention {
-        Retention {
-            days: u32::from(self.keep_days),
-            bytes: u64::from(self.keep_mb.get()) * 1_000_000,
-        }
     }
 
     /// As a configuration file, each setting with what it is; passwords in URLs hidden.

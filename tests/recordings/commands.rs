@@ -179,6 +179,7 @@ fn sound_and_a_transcript_become_a_recording() {
         shown,
         "   0.000  call    offered from +770***01, language hint ru
    0.000  Dana    answers
+   0.000  silence 0.200 s
    0.200  Dana    [ru] Чем могу помочь?
    0.200  Dana    listens: open
    2.600  caller  «нет интернета»
