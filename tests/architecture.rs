@@ -188,8 +188,13 @@ impl File {
         let starts = move |line: &str| {
             line.match_indices(word).any(|(at, _)| {
                 let before = line[..at].chars().next_back();
-                !word.starts_with(char::is_alphabetic)
-                    || !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                let after = line[at + word.len()..].chars().next();
+                let begins = !word.starts_with(char::is_alphabetic)
+                    || !before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+                // `tokio_stream` is tokio; `awaits` is no `await`.
+                begins
+                    && !(word.ends_with(char::is_alphabetic)
+                        && after.is_some_and(char::is_alphanumeric))
             })
         };
         let lines = self.code.lines().zip(1..);

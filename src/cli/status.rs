@@ -49,7 +49,11 @@ pub fn run(args: &Args) -> Exit {
     };
     match args.format {
         Format::Json => out::json(&status),
-        Format::Text => status.lines().iter().for_each(|line| out::data(line)),
+        Format::Text => {
+            for line in status.lines() {
+                out::data(&line);
+            }
+        }
     }
     if status.state == READY {
         Exit::Good

@@ -97,10 +97,9 @@ pub fn erase(args: &EraseArgs) -> Exit {
     });
     match found {
         Ok((Ok(erased), number)) => {
-            erased
-                .unread
-                .iter()
-                .for_each(|error| out::talk(&format!("error: {error}")));
+            for error in &erased.unread {
+                out::talk(&format!("error: {error}"));
+            }
             let (journals, records) = (erased.journals, erased.records);
             out::data(&format!(
                 "erased of {number}: {journals} journals, {records} call records"

@@ -1,6 +1,7 @@
 //! One `Converse` stream: the response stream reads the events, steps the call and gives the turns.
 //! No task and no channel of its own, so that a gateway that does not read only stops its own call.
 
+use std::fmt::Write;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -357,8 +358,12 @@ impl<N: Network> Stream for Converse<N> {
 /// a number; who has a record finds its lines by this.
 fn hashed(call_key: &str) -> String {
     let hash = digest(&SHA256, call_key.as_bytes());
-    let bytes = hash.as_ref().iter().take(8);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    let mut name = String::with_capacity(16);
+    for byte in hash.as_ref().iter().take(8) {
+        // Writing into a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 fn turn(reply: Reply) -> CallTurn {

@@ -75,6 +75,11 @@ fn plan(at: usize, number: &str, does: &str) -> Plan {
     }
 }
 
+async fn call(target: Target, plan: Plan) {
+    let made = client::make(&target, plan, |_| {}).await;
+    made.expect("it comes to its end");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn x6_x7_nothing_of_a_caller_is_in_any_output() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -94,17 +99,15 @@ async fn x6_x7_nothing_of_a_caller_is_in_any_output() {
         let mut calls = JoinSet::new();
         for (at, (number, does)) in CALLERS.into_iter().enumerate() {
             let (target, plan) = (target.clone(), plan(at, number, does));
-            calls.spawn(async move { client::make(&target, plan, |_| {}).await.map(drop) });
+            calls.spawn(call(target, plan));
         }
-        while let Some(call) = calls.join_next().await {
-            call.expect("no panic").expect("it comes to its end");
+        while let Some(called) = calls.join_next().await {
+            called.expect("no panic");
         }
         // What a gateway may send where an id or a number should be.
         let mut odd = plan(0, CALLERS[0].0, "open presses 0");
         odd.call = CallId::new("\u{1b}[31m7777000".trim_start_matches('\u{1b}')).expect("an id");
-        client::make(&target, odd, |_| {})
-            .await
-            .expect("it comes to its end");
+        call(target, odd).await;
 
         let at = service.status();
         let (_, table, _) = dana(&["status", "--at", &at]);
