@@ -23,6 +23,7 @@
 //! | [`caller`] | a simulated caller and media side |
 //! | [`script`] | call scripts |
 //! | [`traffic`] | calls that could have been, by a seed |
+//! | [`transcript`] | sound and a transcript as a recording |
 //! | [`retrace`] | a recorded call through the dialog once more |
 //! | [`redact`] | recordings that may leave the house |
 //! | [`proof`] | every state that a call can be in, and the rules it must keep |
@@ -73,4 +74,5 @@ pub mod session;
 pub mod time;
 pub mod token;
 pub mod traffic;
+pub mod transcript;
 pub mod understanding;

@@ -124,7 +124,7 @@ impl Counters {
 }
 
 impl Metrics {
-    /// All of them, as OpenMetrics text.
+    /// All of them, as `OpenMetrics` text.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing into a string cannot fail.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::bundle::Bundle;
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Turn};
+use crate::dialog::event::Event;
 use crate::dialog::trail::Passed;
 use crate::journal::Entry;
 use crate::time::CallTime;
@@ -72,12 +73,19 @@ impl Retraced {
     }
 }
 
-/// Whether two recordings do the same: what is asked of the caller and of the back ends, ordered,
-/// handed over, and how it ends; not the words, ids and times of it.
-pub fn does_the_same(one: &[Entry], other: &[Entry]) -> bool {
-    one.iter()
-        .filter_map(deed)
-        .eq(other.iter().filter_map(deed))
+/// Whether a recording does the same as another one: what is asked of the caller and of the back
+/// ends, ordered, handed over, and how it ends; not the words, ids and times of it. A recording that
+/// breaks off does the same as far as it goes.
+pub fn does_the_same(recorded: &[Entry], other: &[Entry]) -> bool {
+    let is_end = |entry: &Entry| match entry {
+        Entry::Ended { .. } => true,
+        Entry::Event { event, .. } => matches!(event, Event::CallEnded { .. }),
+        Entry::Header(_) | Entry::Action { .. } | Entry::Gap { .. } => false,
+    };
+    let mut others = other.iter().filter_map(deed);
+    let mut deeds = recorded.iter().filter_map(deed);
+    let same = deeds.all(|deed| others.next() == Some(deed));
+    same && (others.next().is_none() || !recorded.iter().any(is_end))
 }
 
 fn deed(entry: &Entry) -> Option<String> {

@@ -42,6 +42,10 @@ const ROOMS: &[(&str, &str)] = &[
         "traffic",
         "bundle call caller dialog journal lookup script time",
     ),
+    (
+        "transcript",
+        "audio call dialog journal problem prompt time",
+    ),
     ("retrace", "bundle dialog journal time"),
     (
         "redact",
@@ -76,7 +80,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof redact replay report retrace script serve session time token traffic understanding",
+        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof redact replay report retrace script serve session time token traffic transcript understanding",
     ),
 ];
 

@@ -219,3 +219,97 @@ fn a_file_of_many_calls_names_what_cannot_be_read_and_reads_the_rest() {
         )
     );
 }
+
+#[test]
+fn a_line_without_end_costs_its_call_and_no_memory() {
+    let folder = Folder::new();
+    let path = folder.file("a.jsonl");
+    let calls = some_calls();
+    let long = "x".repeat(5_000_000);
+    let [one, other, third] = [0, 1, 2].map(|call| text(&calls[call..=call]));
+    fs::write(&path, format!("{one}{long}\n{other}{third}{long}\n{one}")).unwrap();
+    assert_eq!(
+        read(&path, Keys::none()),
+        (
+            vec![calls[1].clone(), calls[0].clone()],
+            vec![
+                "FILE:3: longer than 2097152 bytes (call gw/call-0/7)".to_owned(),
+                "FILE:11: longer than 2097152 bytes (call gw/call-2/7)".to_owned(),
+            ]
+        )
+    );
+}
+
+/// A call that went on with another service, whose folders are read as one.
+#[test]
+fn segments_of_several_services_are_one_call() {
+    let folder = Folder::new();
+    let whole = call(6);
+    let mut later = whole[0].clone();
+    if let Entry::Header(header) = &mut later {
+        header.resume = 1;
+    }
+    let day = |service: &str| folder.file(service).join("journals/2026-01-11");
+    for (service, name, entries) in [
+        ("a", "gw%2Fcall-6%2F7.0.jsonl", &whole[..3]),
+        (
+            "b",
+            "gw%2Fcall-6%2F7.1.jsonl",
+            &[&[later.clone()], &whole[3..]].concat()[..],
+        ),
+        ("b", "gw%2Fcall-1%2F7.0.jsonl", &call(1)[..]),
+    ] {
+        fs::create_dir_all(day(service)).unwrap();
+        fs::write(day(service).join(name), text(&[entries.to_vec()])).unwrap();
+    }
+    let archive = Archive::open(&[folder.file("a"), folder.file("b")], Keys::none()).unwrap();
+    let joined = [&whole[..3], &[later], &whole[3..]].concat();
+    let read: Vec<Vec<Entry>> = archive
+        .parts()
+        .flat_map(|part| archive.read(&part))
+        .map(|call| call.unwrap().entries)
+        .collect();
+    assert_eq!(read, [call(1), joined.clone()]);
+    let found = archive.find("gw/call-6/7").unwrap().unwrap();
+    assert_eq!(found.entries, joined);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(200))]
+
+    /// Whatever happened to a file: it is read to its end, and what the harm did not touch is whole.
+    #[test]
+    fn whatever_is_done_to_a_file_the_rest_of_it_is_read(
+        packed: bool,
+        harm in proptest::collection::vec((0usize..20_000, proptest::option::of(0u8..)), 1..4),
+    ) {
+        let folder = Folder::new();
+        let path = folder.file("a.archive");
+        let calls = some_calls();
+        if packed {
+            pack(&path, &calls, &Keys::none());
+        } else {
+            fs::write(&path, text(&calls)).unwrap();
+        }
+        let mut bytes = fs::read(&path).unwrap();
+        for (at, byte) in &harm {
+            let at = at % bytes.len();
+            match byte {
+                Some(byte) => bytes[at] = *byte,
+                None => { bytes.remove(at); }
+            }
+        }
+        fs::write(&path, bytes).unwrap();
+        let archive = Archive::open(&[path], Keys::none()).unwrap();
+        let read: Vec<Recorded> = archive
+            .parts()
+            .flat_map(|part| archive.read(&part))
+            .flatten()
+            .collect();
+        let untouched = read.iter().filter(|call| calls.contains(&call.entries)).count();
+        if !packed {
+            // A harm may break a call, and a broken header the one before it.
+            proptest::prop_assert!(untouched + 2 * harm.len() >= 35, "{untouched}");
+        }
+    }
+}

@@ -5,6 +5,8 @@ mod authority;
 mod bad_input;
 mod certificates;
 mod crowd;
+mod load;
+mod odd_callers;
 mod overload;
 mod prompts;
 mod round_trip;

@@ -15,6 +15,7 @@ mod network;
 mod operations;
 mod prompts;
 mod proof;
+mod recordings;
 mod replay;
 mod simulation;
 mod supervisor;

@@ -1,16 +1,18 @@
 //! The service as a process, as those who run it meet it: what it needs to start, what it says of
 //! itself, how it reloads, drains and is upgraded.
 
+mod personal;
 mod rolling;
 mod start;
 mod status;
+mod subject;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A started `dana serve`. Killed when it is dropped.
 struct Service {
@@ -56,7 +58,7 @@ impl Log {
 }
 
 /// Nothing here takes so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `dana serve` in `folder`, on free ports, with settings `section.name = value`.
 fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {

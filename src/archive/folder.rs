@@ -19,6 +19,9 @@ use crate::journal::segment_name;
 /// Files that belong together: the segments of a call, or one file of several calls.
 pub(super) type Group = Vec<PathBuf>;
 
+/// The name of a call's files; of a file of several calls also where it is.
+type Name = (String, Option<PathBuf>);
+
 /// Where a service keeps its journals below its folder.
 const JOURNALS: &str = "journals";
 
@@ -60,8 +63,7 @@ fn unit_parts<'a>(paths: &[PathBuf], keys: &'a Keys) -> impl Iterator<Item = Inn
         }
     }
     // By the name of the call, then of its segment, wherever the file is.
-    let mut groups: BTreeMap<(String, Option<PathBuf>), BTreeMap<(u32, PathBuf), PathBuf>> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<Name, BTreeMap<(u32, PathBuf), PathBuf>> = BTreeMap::new();
     for file in files {
         let name = file.file_name().map(|name| name.to_string_lossy());
         let name = name.unwrap_or_default().into_owned();
@@ -141,18 +143,18 @@ impl Iterator for Pieces<'_> {
     fn next(&mut self) -> Option<Inner> {
         let mut piece: Vec<Result<Line, ReadError>> =
             self.next.take().map(Ok).into_iter().collect();
-        let (mut calls, mut bytes) = (0, 0);
+        let (mut calls, mut bytes) = (piece.len(), 0);
         let mut last_failed = false;
         for line in self.lines.by_ref() {
             match line {
                 Ok(line) if line.is_header() => {
-                    calls += 1;
                     // A resume goes on with the call before it.
                     let whole = calls >= CALLS_IN_PART || bytes >= BYTES_IN_PART;
                     if whole && line.begins_call() {
                         self.next = Some(line);
                         break;
                     }
+                    calls += usize::from(line.begins_call());
                     piece.push(Ok(line));
                     last_failed = false;
                 }

@@ -31,11 +31,10 @@ pub fn in_order<I: Send, T: Send, E>(
             let (give, items) = sync_channel::<I>(AHEAD);
             let (results, take) = sync_channel::<T>(AHEAD);
             scope.spawn(move || {
-                for item in items {
-                    if results.send(work(item)).is_err() {
-                        return;
-                    }
-                }
+                // Nobody takes results any more: the work is over.
+                let _ = items
+                    .into_iter()
+                    .try_for_each(|item| results.send(work(item)));
             });
             workers.push((give, take));
         }

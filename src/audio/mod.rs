@@ -3,10 +3,12 @@
 //! Never decides what is said.
 
 pub mod codec;
+pub mod dtmf;
 pub mod library;
 pub mod manifest;
 pub mod measure;
 pub mod shape;
+pub mod speech;
 pub mod synthesis;
 pub mod wav;
 

@@ -1,10 +1,18 @@
 //! WAV files, which may be anything: each fault has its own words. Nothing is allocated by what a
 //! header says, and no file makes the reader loop or panic.
 
+use std::time::Duration;
+
+use audio_codec_algorithms::decode_alaw;
+
 use crate::audio::{LONGEST, RATE};
 
 /// Largest file that is read: a minute of 24-bit stereo at 192 kHz is 69 MB.
 pub const LARGEST: u64 = 80_000_000;
+/// Longest call.
+pub const LONGEST_CALL: Duration = Duration::from_hours(1);
+/// Largest file of a call: an hour of 16-bit stereo at 16 kHz.
+pub const LARGEST_CALL: u64 = 16_000 * 2 * 2 * 60 * 60 + 100_000;
 /// Size of the header of a clip: RIFF, `fmt ` and `data`, nothing else.
 pub const HEADER: usize = 44;
 const PCM: u16 = 1;
@@ -69,10 +77,20 @@ pub enum WavError {
     #[error("it has {0}-bit samples: 8, 16, 24, 32-bit PCM and 32-bit float can be read")]
     Bits(u16),
     /// Too long.
-    #[error("it is {seconds} s long, a clip at most {}", LONGEST.as_secs())]
+    #[error("it is {seconds} s long, at most {most} s can be read")]
     TooLong {
         /// Its length.
         seconds: u64,
+        /// What can be read.
+        most: u64,
+    },
+    /// Good sound, but not as a call is recorded.
+    #[error("it is {rate} Hz, {bits} bit: a call is 8000 or 16000 Hz, 16-bit PCM or A-law")]
+    NotACall {
+        /// Its rate.
+        rate: u32,
+        /// Its sample size.
+        bits: u16,
     },
     /// A float that is no number.
     #[error("it holds samples that are no numbers")]
@@ -103,6 +121,44 @@ pub struct Sound {
     pub samples: Vec<f32>,
 }
 
+/// A recorded call: 8 or 16 kHz, one channel or two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallAudio {
+    /// Samples a second.
+    pub rate: u32,
+    /// The left channel, or the only one.
+    pub left: Vec<i16>,
+    /// The right channel, if there is one.
+    pub right: Option<Vec<i16>>,
+}
+
+impl CallAudio {
+    /// How long it is, in milliseconds.
+    pub fn ms(&self) -> u32 {
+        let samples = u64::try_from(self.left.len()).unwrap_or(u64::MAX);
+        u32::try_from(samples.saturating_mul(1000) / u64::from(self.rate)).unwrap_or(u32::MAX)
+    }
+}
+
+/// Reads the audio of a call: 16-bit PCM or A-law.
+pub fn read_call(bytes: &[u8]) -> Result<CallAudio, WavError> {
+    let (format, data) = format_of(bytes, LONGEST_CALL)?;
+    let rate = format.rate;
+    let all = match (format.tag, format.bits, rate) {
+        (PCM, 16, 8_000 | 16_000) => samples(data),
+        (A_LAW, 8, 8_000 | 16_000) => data.iter().map(|byte| decode_alaw(*byte)).collect(),
+        (_, bits, rate) => return Err(WavError::NotACall { rate, bits }),
+    };
+    let every = |first: usize| all.iter().skip(first).step_by(2).copied().collect();
+    Ok(if format.channels == 2 {
+        let (left, right) = (every(0), Some(every(1)));
+        CallAudio { rate, left, right }
+    } else {
+        let (left, right) = (all, None);
+        CallAudio { rate, left, right }
+    })
+}
+
 /// What a file's chunks say, checked against the file.
 struct Format {
     tag: u16,
@@ -124,7 +180,7 @@ pub fn samples(bytes: &[u8]) -> Vec<i16> {
 
 /// The samples of a clip as they stand in the file, little-endian.
 pub fn clip(bytes: &[u8]) -> Result<&[u8], WavError> {
-    let (format, data) = format_of(bytes)?;
+    let (format, data) = of_a_studio(bytes)?;
     if !bytes.starts_with(&header_of(data.len(), 1)) {
         let Format {
             tag,
@@ -149,7 +205,7 @@ pub fn clip(bytes: &[u8]) -> Result<&[u8], WavError> {
 
 /// Reads whatever a studio may send.
 pub fn read_any(bytes: &[u8]) -> Result<Sound, WavError> {
-    let (format, data) = format_of(bytes)?;
+    let (format, data) = of_a_studio(bytes)?;
     let width = usize::from(format.bits / 8);
     let mut samples = Vec::with_capacity(data.len() / width);
     for sample in data.chunks_exact(width) {
@@ -186,8 +242,17 @@ const fn full_scale(sample: i32) -> f32 {
     sample as f32 / 2_147_483_648.0
 }
 
+/// A clip, or what becomes one.
+fn of_a_studio(bytes: &[u8]) -> Result<(Format, &[u8]), WavError> {
+    let (format, data) = format_of(bytes, LONGEST)?;
+    if format.tag == A_LAW {
+        return Err(WavError::Companded("A-law"));
+    }
+    Ok((format, data))
+}
+
 /// Checks all that a header can lie about; gives the samples' bytes.
-fn format_of(bytes: &[u8]) -> Result<(Format, &[u8]), WavError> {
+fn format_of(bytes: &[u8], longest: Duration) -> Result<(Format, &[u8]), WavError> {
     let riff = bytes.get(..12).ok_or(WavError::NotWave)?;
     if !riff.starts_with(b"RIFF") || !riff.ends_with(b"WAVE") {
         return Err(WavError::NotWave);
@@ -213,7 +278,7 @@ fn format_of(bytes: &[u8]) -> Result<(Format, &[u8]), WavError> {
             b"fmt " => format = Some(read_format(chunk)?),
             b"data" => {
                 let format = format.ok_or(WavError::DataFirst)?;
-                return Ok((data(format, count(chunk))?, chunk));
+                return Ok((data(format, count(chunk), longest)?, chunk));
             }
             // LIST, fact, bext and their likes: nothing to hear.
             _ => {}
@@ -245,15 +310,14 @@ fn read_format(chunk: &[u8]) -> Result<Format, WavError> {
         bits: u16_at(chunk, 14),
     };
     match (format.tag, format.bits) {
-        (A_LAW, _) => Err(WavError::Companded("A-law")),
         (MU_LAW, _) => Err(WavError::Companded("µ-law")),
-        (PCM, 8 | 16 | 24 | 32) | (FLOAT, 32) => Ok(format),
-        (PCM | FLOAT, bits) => Err(WavError::Bits(bits)),
+        (PCM, 8 | 16 | 24 | 32) | (FLOAT, 32) | (A_LAW, 8) => Ok(format),
+        (PCM | FLOAT | A_LAW, bits) => Err(WavError::Bits(bits)),
         (tag, _) => Err(WavError::Codec(tag)),
     }
 }
 
-fn data(format: Format, size: u64) -> Result<Format, WavError> {
+fn data(format: Format, size: u64, longest: Duration) -> Result<Format, WavError> {
     if !(1..=2).contains(&format.channels) {
         return Err(WavError::Channels(format.channels));
     }
@@ -268,8 +332,9 @@ fn data(format: Format, size: u64) -> Result<Format, WavError> {
         return Err(WavError::HalfSample);
     }
     let seconds = size / frame / u64::from(format.rate);
-    if seconds >= LONGEST.as_secs() {
-        return Err(WavError::TooLong { seconds });
+    let most = longest.as_secs();
+    if seconds >= most {
+        return Err(WavError::TooLong { seconds, most });
     }
     Ok(format)
 }

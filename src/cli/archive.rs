@@ -106,7 +106,9 @@ fn pack(args: &PackArgs) -> Result<Exit, Exit> {
         work,
         |(calls, packets, faulty)| {
             progress.add(calls);
-            faulty.iter().for_each(|fault| faults.tell(fault));
+            for fault in &faulty {
+                faults.tell(fault);
+            }
             push(&mut packer, packets)
         },
     );

@@ -25,11 +25,13 @@ pub mod report;
 pub mod serve;
 pub mod speaker;
 pub mod status;
+pub mod subject;
 pub mod talk;
 pub mod tape;
 pub mod test;
 pub mod train;
 pub mod understand;
+pub mod weight;
 
 use std::process::ExitCode;
 
@@ -73,14 +75,18 @@ enum Command {
     Calls(calls::Args),
     /// What a stretch of traffic came to: containment, reasons, back ends, silences.
     Report(report::Args),
-    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
-    Load(load::Args),
     /// Packed files of recordings: pack what a service wrote, make what could have been.
     Archive(archive::Args),
     /// Replay recorded calls: which would end otherwise?
     Replay(replay::Args),
+    /// Calls by the thousand against a service that runs: how many, how fast, at what cost.
+    Load(load::Args),
     /// The service.
     Serve(serve::Args),
+    /// Every recorded call from a number, whole.
+    ExportSubject(subject::ExportArgs),
+    /// Erase every recorded call from a number.
+    EraseSubject(subject::EraseArgs),
     /// What a running service says of itself.
     Status(status::Args),
     /// The mocked back ends.
@@ -105,9 +111,11 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(&args),
             Command::Calls(args) => calls::run(&args),
             Command::Report(args) => report::run(&args),
-            Command::Load(args) => load::run(&args),
             Command::Archive(args) => archive::run(&args),
+            Command::Load(args) => load::run(&args),
             Command::Serve(args) => serve::run(&args),
+            Command::ExportSubject(args) => subject::export(&args),
+            Command::EraseSubject(args) => subject::erase(&args),
             Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Replay(args) => replay::run(&args),

@@ -67,6 +67,15 @@ impl Sealed {
 }
 
 impl Recordings {
+    /// As if these were named.
+    pub fn of(paths: &[PathBuf], sealed: &Sealed) -> Self {
+        Self {
+            paths: paths.to_vec(),
+            sealed: sealed.clone(),
+            threads: None,
+        }
+    }
+
     /// Opens them.
     ///
     /// # Errors
@@ -109,20 +118,21 @@ impl Recordings {
             let read = work(&part).into_iter();
             read.map(|call| call.map(&made)).collect()
         };
+        let mut take = |call: Result<U, Fault>| match call {
+            Ok(call) => sink(call),
+            Err(fault) => {
+                faults.tell(&fault);
+                true
+            }
+        };
         // Ended early is no fault.
         let _: Result<(), ()> = in_order(self.threads(), archive.parts(), work, |calls| {
             progress.add(calls.len());
-            for call in calls {
-                match call {
-                    Ok(call) => {
-                        if !sink(call) {
-                            return Err(());
-                        }
-                    }
-                    Err(fault) => faults.tell(&fault),
-                }
+            if calls.into_iter().all(&mut take) {
+                Ok(())
+            } else {
+                Err(())
             }
-            Ok(())
         });
         drop(progress);
         faults

@@ -36,7 +36,9 @@ fn report(args: &Args) -> Result<Exit, Exit> {
     let read = |part: &Part| archive.rows(part);
     let taken = |row: Row| Some(row.cdr).filter(|cdr| args.filter.takes(cdr, &names));
     let faults = args.recordings.each(&archive, read, taken, |cdr| {
-        cdr.iter().for_each(|cdr| report.add(cdr));
+        if let Some(cdr) = &cdr {
+            report.add(cdr);
+        }
         true
     });
     let reported = report.finish();

@@ -1,7 +1,7 @@
 //! `dana test`: runs call scripts and shows, line by line, where a conversation differs from what
 //! its file expects. `--bless` rewrites what is expected and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ use crate::cli::mutate;
 use crate::cli::mutate::Noticed;
 use crate::cli::out;
 use crate::cli::out::Exit;
+use crate::cli::recordings::Sealed;
+use crate::cli::weight;
 use crate::problem::{Problems, Source};
 use crate::proof::{Target, prove, targets};
 use crate::script::{Script, parse, run};
@@ -34,6 +36,17 @@ pub struct Args {
     /// Also tell which exits of which steps no script takes.
     #[arg(long)]
     coverage: bool,
+    /// Weigh the coverage by recorded traffic: the share of calls that take each exit, and how many
+    /// scripts do.
+    #[arg(
+        long,
+        value_name = "ARCHIVE",
+        requires = "coverage",
+        conflicts_with = "write_missing"
+    )]
+    weight: Vec<PathBuf>,
+    #[command(flatten)]
+    sealed: Sealed,
     /// Write scripts for the exits that none takes, for a person to review, into `exits/` below the
     /// first folder.
     #[arg(long, conflicts_with = "bless")]
@@ -108,7 +121,12 @@ pub fn run(args: &Args) -> Exit {
         out::talk("some scripts cannot be read");
         return Exit::BadFile;
     }
-    if (args.coverage || args.write_missing)
+    if !args.weight.is_empty() {
+        let weighed = weigh(&bundle, args, &outcomes);
+        if weighed != Exit::Good || failed == 0 {
+            return weighed;
+        }
+    } else if (args.coverage || args.write_missing)
         && let Err(error) = cover(&bundle, args, &outcomes)
     {
         return out::bad_file(&error);
@@ -194,6 +212,16 @@ pub fn scripts(paths: &[PathBuf]) -> io::Result<Vec<Script>> {
         parse::parse(&source).map_err(bad)
     };
     files(paths)?.iter().map(read).collect()
+}
+
+/// Tells what traffic takes and scripts do not.
+fn weigh(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> Exit {
+    let mut scripts: BTreeMap<Target, usize> = BTreeMap::new();
+    for target in outcomes.iter().flat_map(|outcome| &outcome.exits) {
+        *scripts.entry(target.clone()).or_default() += 1;
+    }
+    let all = prove(bundle).exits();
+    weight::weigh(bundle, &args.weight, &args.sealed, &all, &scripts).unwrap_or_else(|exit| exit)
 }
 
 /// Tells what no script takes; writes scripts for it.

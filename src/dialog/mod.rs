@@ -36,6 +36,8 @@ use crate::time::CallTime;
 
 /// Form of [`Dialog::to_bytes`]. A new form is written one release after it can be read.
 const STATE_VERSION: u8 = 2;
+/// Bytes of a usual call's state.
+const USUAL_STATE: usize = 384;
 
 /// One call's conversation.
 #[derive(Clone, Debug)]
@@ -257,7 +259,8 @@ impl Dialog {
     /// The state, small and binary, for the resume token. Holds no texts and no names. Empty if it
     /// could not be written, which `from_bytes` refuses.
     pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_stdvec(&(STATE_VERSION, &self.core, &self.ledger)).unwrap_or_default()
+        let state = (STATE_VERSION, &self.core, &self.ledger);
+        postcard::to_extend(&state, Vec::with_capacity(USUAL_STATE)).unwrap_or_default()
     }
 
     /// The call that `bytes` of the same bundle hold; `None` if they are not of this build's form.

@@ -8,8 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::stream::Stream;
+use ring::digest::{SHA256, digest};
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
+use tracing::Span;
 
 use crate::clock;
 use crate::dialog::event::Offer;
@@ -35,7 +37,11 @@ pub struct Converse<N: Network> {
     gateway: Arc<str>,
     lag: Arc<Lag>,
     events: Streaming<CallEvent>,
+    /// Of the call: what is logged on its way carries its name.
+    span: Span,
     call: Option<Live<N>>,
+    /// When the last message came.
+    heard: Instant,
     silence: Pin<Box<Sleep>>,
     finished: bool,
 }
@@ -76,7 +82,9 @@ impl<N: Network> Converse<N> {
             gateway,
             lag,
             events,
+            span: Span::none(),
             call: None,
+            heard: Instant::now(),
             silence,
             finished: false,
         }
@@ -90,6 +98,10 @@ impl<N: Network> Converse<N> {
             First::Resumed(resumed) => self.resumed(&resumed)?,
             First::Other => return Err(Refused::FirstMessageNotAnOffer),
         };
+        let call = hashed(&live.offer.call_key);
+        self.span = tracing::info_span!("call", call, gateway = &*self.gateway);
+        self.span
+            .in_scope(|| tracing::debug!(seq = reply.seq, "taken"));
         self.call = Some(live);
         Ok(turn(reply))
     }
@@ -187,11 +199,11 @@ impl<N: Network> Converse<N> {
     /// An event of a call; `None` for one that asks for no answer.
     fn event(live: &mut Live<N>, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
         if wire::is_keep_alive(&event) {
-            return if live.session.allow() {
-                Ok(None)
-            } else {
-                Err(Refused::TooManyEvents)
-            };
+            return live
+                .session
+                .keep_alive()
+                .map(|()| None)
+                .map_err(|_| Refused::TooManyEvents);
         }
         let (seq, offset_ms) = (event.seq, event.offset_ms);
         match live.session.event(seq, offset_ms, wire::event(event)) {
@@ -208,7 +220,7 @@ impl<N: Network> Converse<N> {
             Some(live) => Self::event(live, event)?,
             None => Some(self.begin(&event)?),
         };
-        self.silence.as_mut().reset(Instant::now() + IDLE);
+        self.heard = Instant::now();
         self.finished = self
             .call
             .as_ref()
@@ -238,6 +250,8 @@ impl<N: Network> Stream for Converse<N> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         let this = self.get_mut();
+        let span = this.span.clone();
+        let _entered = span.enter();
         if this.finished {
             this.call = None;
             return Poll::Ready(None);
@@ -275,16 +289,27 @@ impl<N: Network> Stream for Converse<N> {
             this.finished = live.session.is_over();
             return this.give(turn(reply));
         }
-        if this.silence.as_mut().poll(cx).is_ready() {
-            let idle = this.call.is_some();
-            return this.end(if idle {
-                Refused::Idle
-            } else {
-                Refused::NoFirstMessage
-            });
+        // It is not set anew for each message: when it rings, it is asked how long ago the last was.
+        while this.silence.as_mut().poll(cx).is_ready() {
+            if this.call.is_none() {
+                return this.end(Refused::NoFirstMessage);
+            }
+            let until = this.heard + IDLE;
+            if until <= Instant::now() {
+                return this.end(Refused::Idle);
+            }
+            this.silence.as_mut().reset(until);
         }
         Poll::Pending
     }
+}
+
+/// A call's name in logs: the beginning of the SHA-256 of its key. A gateway's id of a call may hold
+/// a number; who has a record finds its lines by this.
+fn hashed(call_key: &str) -> String {
+    let hash = digest(&SHA256, call_key.as_bytes());
+    let bytes = hash.as_ref().iter().take(8);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn turn(reply: Reply) -> CallTurn {

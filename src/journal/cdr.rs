@@ -204,6 +204,16 @@ impl Media {
         self.up && !self.over && !busy
     }
 
+    /// What goes on.
+    fn now(&self) -> LeftAt {
+        match (self.transfer, self.listening) {
+            (Some(_), _) => LeftAt::Transfer,
+            (None, Some(_)) => LeftAt::Question,
+            (None, None) if self.playing.is_empty() => LeftAt::Wait,
+            (None, None) => LeftAt::Prompt,
+        }
+    }
+
     fn gone(&mut self, id: u32) {
         self.playing.remove(&id);
         self.listening = self.listening.filter(|listen| *listen != id);
@@ -323,7 +333,7 @@ impl Fold {
             }
             Event::CallEnded { by, .. } => {
                 self.ended_by = Some(*by);
-                let left_at = record.left_at.unwrap_or(LeftAt::Wait);
+                let left_at = record.left_at.unwrap_or_else(|| self.media.now());
                 record.left_at = (*by == EndedBy::Caller).then_some(left_at);
                 self.media.over = true;
                 self.end(at);

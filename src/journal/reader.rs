@@ -191,7 +191,7 @@ pub struct Lines<'k> {
 #[derive(Debug)]
 enum Piece {
     Plain,
-    Sealed(PieceKey, u64),
+    Sealed(Box<PieceKey>, u64),
     /// Sealed, and it cannot be opened.
     Closed,
 }
@@ -260,7 +260,7 @@ impl<'k> Lines<'k> {
             line: self.number,
             key: head.key,
         })?;
-        self.piece = Piece::Sealed(key, 0);
+        self.piece = Piece::Sealed(Box::new(key), 0);
         Ok(())
     }
 }

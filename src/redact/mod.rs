@@ -52,11 +52,45 @@ pub struct Redactor {
     pseudonyms: Pseudonyms,
 }
 
-/// What was asked last.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    question: Question,
-    locale: Option<Locale>,
+/// What is known at a point of the call.
+#[derive(Debug)]
+struct Known {
+    attempt: u64,
+    /// The last question, and the language that its answer was expected in.
+    asked: Option<(Question, Option<Locale>)>,
+    logins: Vec<Login>,
+    addresses: Vec<Said>,
+    /// Keys that were pressed since the last answer, by the place of their entry.
+    keys: Vec<usize>,
+}
+
+impl Known {
+    const fn new(attempt: u64) -> Self {
+        Self {
+            attempt,
+            asked: None,
+            logins: Vec::new(),
+            addresses: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    fn action(&mut self, action: &Action) {
+        if let Action::Listen(listen) = action {
+            self.asked = Some((listen.question, listen.locale));
+        }
+    }
+
+    fn event(&mut self, event: &Event, place: usize) {
+        if let Event::Found(Finding::Subscriber(SubscriberFinding::Known(known))) = event {
+            let lines = known.lines.iter();
+            self.logins = lines.clone().map(|line| line.login.clone()).collect();
+            self.addresses = lines.filter_map(|line| line.address.clone()).collect();
+        }
+        if matches!(event, Event::DtmfReceived { .. }) {
+            self.keys.push(place);
+        }
+    }
 }
 
 impl Redactor {
@@ -96,70 +130,48 @@ impl Redactor {
 
     /// All that came in, replaced.
     fn replace(&self, call: &[Entry], attempt: u64) -> Vec<Entry> {
-        let mut asked: Option<Asked> = None;
-        let mut logins: Vec<Login> = Vec::new();
-        let mut addresses: Vec<Said> = Vec::new();
-        // Keys that were pressed since the last answer, by the place of their entry.
-        let mut keys: Vec<usize> = Vec::new();
+        let mut known = Known::new(attempt);
         let mut replaced: Vec<Entry> = Vec::with_capacity(call.len());
         for entry in call {
-            match entry {
+            let mut entry = entry.clone();
+            match &mut entry {
                 Entry::Header(header) => {
-                    let mut header = header.clone();
                     header.offer = self.offer(&header.offer);
                     header.audio = None;
-                    replaced.push(Entry::Header(header));
                 }
-                Entry::Action { action, .. } => {
-                    if let Action::Listen(listen) = action {
-                        let (question, locale) = (listen.question, listen.locale);
-                        asked = Some(Asked { question, locale });
-                    }
-                    replaced.push(entry.clone());
+                Entry::Action { action, .. } => known.action(action),
+                Entry::Event { event, .. } => {
+                    known.event(event, replaced.len());
+                    self.answer(event, &mut known, &mut replaced);
+                    self.event(event);
                 }
-                Entry::Event { at, seq, event } => {
-                    let mut event = event.clone();
-                    if let Event::Found(Finding::Subscriber(SubscriberFinding::Known(known))) =
-                        &event
-                    {
-                        logins = known.lines.iter().map(|line| line.login.clone()).collect();
-                        addresses = known
-                            .lines
-                            .iter()
-                            .filter_map(|line| line.address.clone())
-                            .collect();
-                    }
-                    if matches!(event, Event::DtmfReceived { .. }) {
-                        keys.push(replaced.len());
-                    }
-                    if let Event::ListenFinished {
-                        cause,
-                        digits,
-                        alternatives,
-                        ..
-                    } = &mut event
-                    {
-                        if *cause == ListenCause::Digits {
-                            let own = self.digits(digits.reveal(), &logins);
-                            press(&mut replaced, &keys, &own);
-                            *digits = Said::new(&own);
-                        }
-                        keys.clear();
-                        for alternative in alternatives.iter_mut() {
-                            self.words(alternative, asked, (&logins, &addresses), attempt);
-                        }
-                    }
-                    self.event(&mut event);
-                    replaced.push(Entry::Event {
-                        at: *at,
-                        seq: *seq,
-                        event,
-                    });
-                }
-                Entry::Gap { .. } | Entry::Ended { .. } => replaced.push(entry.clone()),
+                Entry::Gap { .. } | Entry::Ended { .. } => {}
             }
+            replaced.push(entry);
         }
         replaced
+    }
+
+    /// What a caller said or keyed.
+    fn answer(&self, event: &mut Event, known: &mut Known, replaced: &mut [Entry]) {
+        let Event::ListenFinished {
+            cause,
+            digits,
+            alternatives,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let keys = std::mem::take(&mut known.keys);
+        if *cause == ListenCause::Digits {
+            let own = self.digits(digits.reveal(), known);
+            press(replaced, &keys, &own);
+            *digits = Said::new(&own);
+        }
+        for alternative in alternatives {
+            self.words(alternative, known);
+        }
     }
 
     fn offer(&self, offer: &Offer) -> Offer {
@@ -217,11 +229,14 @@ impl Redactor {
 
     /// Keys, or digits that were said: the end of a login becomes that of its pseudonym. One key is a
     /// choice and stays.
-    fn digits(&self, digits: &str, logins: &[Login]) -> String {
+    fn digits(&self, digits: &str, known: &Known) -> String {
         if digits.chars().count() <= 1 {
             return digits.to_owned();
         }
-        let whose = logins.iter().find(|login| login.reveal().ends_with(digits));
+        let whose = known
+            .logins
+            .iter()
+            .find(|login| login.reveal().ends_with(digits));
         match whose {
             Some(login) => {
                 let own = self.pseudonyms.login(login);
@@ -233,35 +248,29 @@ impl Redactor {
     }
 
     /// Words become others of the same meaning, as sure, in the same language.
-    fn words(
-        &self,
-        alternative: &mut Alternative,
-        asked: Option<Asked>,
-        (logins, addresses): (&[Login], &[Said]),
-        attempt: u64,
-    ) {
-        let text = alternative.text.reveal();
-        let Some(Asked { question, locale }) = asked else {
+    fn words(&self, alternative: &mut Alternative, known: &Known) {
+        let Some((question, locale)) = known.asked else {
             alternative.text = Said::default();
             return;
         };
+        let text = alternative.text.reveal();
         let grammars = &self.bundle.grammars;
-        let understood = grammars.understand(locale, question, text);
-        let own = match (question, understood.intent) {
-            (_, Intent::Digits) => self.digits(&understood.digits, logins),
-            (Question::ChooseLogin, Intent::Unclear) => {
-                let places: Vec<_> = addresses
-                    .iter()
-                    .map(|address| grammars.place(address.reveal()))
-                    .collect();
-                let which = grammars.place(text).nearest(&places);
-                let address = which.and_then(|which| addresses.get(usize::from(which)));
-                match address {
-                    Some(address) => self.pseudonyms.street(address),
-                    None => self.others(text, question, locale, &understood, attempt),
-                }
+        let meant = grammars.understand(locale, question, text);
+        let address = || {
+            let places = known
+                .addresses
+                .iter()
+                .map(|address| grammars.place(address.reveal()));
+            let which = grammars.place(text).nearest(&places.collect::<Vec<_>>())?;
+            known.addresses.get(usize::from(which))
+        };
+        let own = match (question, meant.intent) {
+            (_, Intent::Digits) => self.digits(&meant.digits, known),
+            (Question::ChooseLogin, Intent::Unclear) if address().is_some() => {
+                let street = |address| self.pseudonyms.street(address);
+                address().map(street).unwrap_or_default()
             }
-            _ => self.others(text, question, locale, &understood, attempt),
+            _ => self.others(text, (question, locale), &meant, known.attempt),
         };
         alternative.text = Said::new(&own);
     }
@@ -270,33 +279,25 @@ impl Redactor {
     fn others(
         &self,
         text: &str,
-        question: Question,
-        locale: Option<Locale>,
-        understood: &Understood,
+        (question, locale): (Question, Option<Locale>),
+        meant: &Understood,
         attempt: u64,
     ) -> String {
-        let examples = self.words.like(question, understood.intent.as_str(), text);
+        let grammars = &self.bundle.grammars;
+        let examples = self.words.like(question, meant.intent.as_str(), text);
         let first = self.pseudonyms.place(text, attempt, examples.len());
         let subject = |text: &str| {
-            let other = understood.intent == Intent::OtherTopic;
-            other.then(|| {
-                self.bundle
-                    .grammars
-                    .understand(locale, Question::Open, text)
-                    .intent
-            })
+            let other = meant.intent == Intent::OtherTopic;
+            other.then(|| grammars.understand(locale, Question::Open, text).intent)
         };
         let wanted = subject(text);
-        let candidates = examples
-            .iter()
-            .cycle()
-            .skip(first)
-            .take(TRIED.min(examples.len()));
+        let tried = TRIED.min(examples.len());
+        let candidates = examples.iter().cycle().skip(first).take(tried);
         let likeness = |candidate: &&String| {
-            let heard = self.bundle.grammars.understand(locale, question, candidate);
-            let same = heard.intent == understood.intent && heard.locale == understood.locale;
+            let heard = grammars.understand(locale, question, candidate);
+            let same = heard.intent == meant.intent && heard.locale == meant.locale;
             let same = same && subject(candidate) == wanted;
-            (!same, heard.score.abs_diff(understood.score))
+            (!same, heard.score.abs_diff(meant.score))
         };
         let best = candidates.min_by_key(likeness);
         best.cloned().unwrap_or_default()

@@ -18,7 +18,6 @@ use toml::de::DeTable;
 use toml::de::DeValue;
 
 use crate::call::named;
-use crate::journal::Retention;
 use crate::problem::Problems;
 use crate::problem::Source;
 use crate::problem::did_you_mean;
@@ -241,14 +240,6 @@ impl Config {
             .unwrap_or_else(|| self.state.join("journal.keys"))
     }
 
-    /// What is kept of journals.
-    pub fn retention(&self) -> Retention {
-        Retention {
-            days: u32::from(self.keep_days),
-            bytes: u64::from(self.keep_mb.get()) * 1_000_000,
-        }
-    }
-
     /// As a configuration file, each setting with what it is; passwords in URLs hidden.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
@@ -457,17 +448,6 @@ impl Root {
     /// The whole URL.
     pub fn reveal(&self) -> &str {
         &self.0
-    }
-
-    /// Whether nobody between can read what is sent there.
-    pub fn is_private(&self) -> bool {
-        let Some((_, rest)) = self.0.split_once("http://") else {
-            return true;
-        };
-        let host = rest.rsplit('@').next().unwrap_or(rest);
-        let host = host.split('/').next().unwrap_or(host);
-        let address = host.parse::<SocketAddr>();
-        address.is_ok_and(|at| at.ip().is_loopback()) || host.starts_with("localhost:")
     }
 }
 

@@ -20,6 +20,7 @@ use crate::bundle::{Bundle, BundleError};
 use crate::gateway;
 use crate::gateway::Gateway;
 use crate::gateway::tls::Tls;
+use crate::journal::Retention;
 use crate::journal::recorder::Recorder;
 use crate::lookup::Network;
 use crate::metrics::Metrics;
@@ -95,14 +96,17 @@ impl Service {
         }
         let io = |what: String| move |source| ServeError::Io { what, source };
         let folder = config.journal();
+        let retention = Retention {
+            days: u32::from(config.keep_days),
+            bytes: u64::from(config.keep_mb.get()) * 1_000_000,
+        };
         let sealing = keys::load_or_create(&config.journal_keys())
             .map(keys::of_recordings)
             .map_err(CredentialError::from)?;
-        let recorder =
-            Recorder::to_folder(folder, sealing, config.retention()).map_err(io(format!(
-                "cannot write to the journal's folder `{}`",
-                folder.display()
-            )))?;
+        let recorder = Recorder::to_folder(folder, sealing, retention).map_err(io(format!(
+            "cannot write to the journal's folder `{}`",
+            folder.display()
+        )))?;
         let metrics = Metrics::default();
         let network = Arc::new(TmForum::new(back_ends(config, &metrics)?)?);
         let (credentials, made) = Credentials::load(config, &network)?;

@@ -25,31 +25,36 @@ pub(super) struct Status<N> {
     pub(super) listening: AtomicBool,
 }
 
+type At<N> = State<Arc<Status<N>>>;
+
 impl<N: Network> Status<N> {
     /// Answers until the runtime ends.
     pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
         let router = Router::new()
-            .route("/metrics", get(Self::metrics))
+            .route(
+                "/metrics",
+                get(async |State(status): At<N>| status.metrics()),
+            )
             .route("/healthz", get(async || "alive\n"))
-            .route("/readyz", get(Self::ready))
+            .route("/readyz", get(async |State(status): At<N>| status.ready()))
             .with_state(self);
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the status listener ended");
         }
     }
 
-    async fn metrics(State(status): State<Arc<Self>>) -> Response {
-        status.metrics.calls(status.gateway.live_calls());
-        status.metrics.bundle(&status.gateway.bundle_hash());
+    fn metrics(&self) -> Response {
+        self.metrics.calls(self.gateway.live_calls());
+        self.metrics.bundle(&self.gateway.bundle_hash());
         let headers = [(CONTENT_TYPE, metrics::CONTENT_TYPE)];
-        (headers, status.metrics.text()).into_response()
+        (headers, self.metrics.text()).into_response()
     }
 
     /// Whether a new call would be taken here.
-    async fn ready(State(status): State<Arc<Self>>) -> (StatusCode, &'static str) {
-        if status.gateway.is_draining() {
+    fn ready(&self) -> (StatusCode, &'static str) {
+        if self.gateway.is_draining() {
             (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-        } else if status.listening.load(Ordering::Acquire) {
+        } else if self.listening.load(Ordering::Acquire) {
             (StatusCode::OK, "ready\n")
         } else {
             (StatusCode::SERVICE_UNAVAILABLE, "starting\n")

@@ -1,7 +1,7 @@
 //! Chance from a seed: the same seed and names give the same numbers on every machine. Not for
 //! secrets.
 
-/// A source of numbers (SplitMix64).
+/// A source of numbers (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub(super) struct Chance(u64);
 

@@ -161,7 +161,10 @@ fn misshapen() -> Vec<Wrong> {
         (
             "a minute",
             riff(&[good(), long]),
-            WavError::TooLong { seconds: 61 },
+            WavError::TooLong {
+                seconds: 61,
+                most: 60,
+            },
         ),
     ]
 }

@@ -11,6 +11,7 @@ use dana::dialog::event::TransferResult;
 use dana::journal::Entry;
 use dana::journal::cdr;
 use dana::journal::cdr::Cdr;
+use dana::journal::cdr::LeftAt;
 use dana::journal::cdr::QuestionRecord;
 use dana::lookup::TicketResult;
 use dana::time::CallTime;
@@ -124,6 +125,7 @@ fn what_the_gateway_tells_again_after_a_resume_counts_once() {
         ended_ms: Some(7_000),
         duration_ms: 7_000,
         disposition: Some(Disposition::CallerHungUp),
+        left_at: Some(LeftAt::Question),
         questions: vec![QuestionRecord {
             question: Question::Open,
             outcome: None,

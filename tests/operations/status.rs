@@ -9,7 +9,7 @@ use super::*;
 
 const PLAIN: (&str, &str) = ("gateway.plaintext", "true");
 
-fn get(at: &str, path: &str) -> std::io::Result<String> {
+pub(super) fn get(at: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(at)?;
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
@@ -83,7 +83,7 @@ async fn p4_p5_the_first_signal_drains_and_the_second_ends_at_once() {
     for twice in [false, true] {
         let mut service = Service::start(folder.path(), &[PLAIN]);
         let hanging = stuck(&service.gateways()).await;
-        let began = Instant::now();
+        let began = tokio::time::Instant::now();
         service.signal("TERM");
         while !get(&service.status(), "/readyz").is_ok_and(|a| a.contains("draining")) {
             assert!(began.elapsed() < PATIENCE, "never draining");

@@ -86,11 +86,16 @@ pub fn hash_of(number: &PhoneNumber, names: &hmac::Key) -> String {
 
 /// A day in Kazakhstan, or an instant.
 pub fn moment(text: &str) -> Result<WallTime, String> {
-    if let Ok(date) = text.parse::<Date>() {
-        return WallTime::from_rfc3339(&format!("{date}T00:00:00+05:00"))
-            .ok_or_else(|| "no such day".to_owned());
-    }
+    let day = || {
+        // A date and nothing behind it.
+        let date = text
+            .parse::<Date>()
+            .ok()
+            .filter(|date| date.to_string() == text)?;
+        WallTime::from_rfc3339(&format!("{date}T00:00:00+05:00"))
+    };
     WallTime::from_rfc3339(text)
+        .or_else(day)
         .ok_or_else(|| "a date (2026-01-12) or a time (2026-01-12T09:00:00+05:00)".to_owned())
 }
 

@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
     Ok(faults.exit())
 }
 
-fn listed<'c>(row: &'c Row, caller: Option<String>) -> Listed<'c> {
+fn listed(row: &Row, caller: Option<String>) -> Listed<'_> {
     let Cdr {
         call_key,
         began,

@@ -1,7 +1,8 @@
-//! `dana calls`: recorded calls, one by one or many: list, show, export, verify, prune.
+//! `dana calls`: recorded calls, one by one or many: list, show, export, import, verify, prune.
 
 pub mod export;
 pub mod filter;
+pub mod import;
 pub mod list;
 pub mod prune;
 pub mod show;
@@ -26,6 +27,8 @@ enum Command {
     Show(show::Args),
     /// Calls as JSON lines, as they are or redacted.
     Export(export::Args),
+    /// A call that was recorded as sound, with a transcript, as a recording.
+    Import(import::Args),
     /// Whether everything can be read and is whole.
     Verify(verify::Args),
     /// Delete old recordings.
@@ -38,6 +41,7 @@ pub fn run(args: &Args) -> Exit {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Prune(args) => prune::run(args),
     };

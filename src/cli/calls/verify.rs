@@ -47,7 +47,9 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
         counts.without_end += found.without_end;
         counts.with_gaps += found.with_gaps;
         counts.wrong_records += found.wrong_records;
-        told.iter().for_each(|line| out::data(line));
+        for line in &told {
+            out::data(line);
+        }
         true
     });
     let exit = faults.exit();

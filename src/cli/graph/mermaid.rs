@@ -33,10 +33,10 @@ pub(super) fn draw(graph: &Graph<'_>) -> String {
     let mut missing = Vec::new();
     for (id, step) in graph.flow.steps() {
         for way in graph.ways(step) {
-            let count = way.taken.map(|count| format!(" ({count})"));
+            let count = way.count().map(|count| format!(" ({count})"));
             let label = way.outcomes.join(", ") + count.as_deref().unwrap_or_default();
             let _ = writeln!(text, "  s{} -->|\"{label}\"| s{}", id.0, way.to.0);
-            if way.taken == Some(0) {
+            if matches!(way.taken, Some((0, _))) {
                 missing.push(edges.to_string());
             }
             edges += 1;

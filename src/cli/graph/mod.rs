@@ -6,12 +6,15 @@ mod svg;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::bundle::Bundle;
 use crate::call::Locale;
 use crate::cli::out;
 use crate::cli::out::Exit;
+use crate::cli::recordings::Sealed;
 use crate::cli::test::run_all;
+use crate::cli::weight::{Traffic, share};
 use crate::flow::{Body, Flow, Said, Step, StepId};
 use crate::proof::Target;
 
@@ -28,6 +31,11 @@ pub struct Args {
     /// red.
     #[arg(long, value_name = "PATH")]
     coverage: Option<PathBuf>,
+    /// The share of recorded calls that take each way, which is as thick.
+    #[arg(long, value_name = "ARCHIVE", conflicts_with = "coverage")]
+    traffic: Vec<PathBuf>,
+    #[command(flatten)]
+    sealed: Sealed,
     /// The folder with flows, prompts and grammars.
     #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
@@ -48,18 +56,10 @@ pub fn run(args: &Args) -> Exit {
         Ok(bundle) => bundle,
         Err(error) => return out::bad_file(&error),
     };
-    let mut taken = None;
-    if let Some(path) = &args.coverage {
-        match run_all(&bundle, std::slice::from_ref(path), false) {
-            Ok(outcomes) => {
-                let counts: &mut Counts = taken.insert(Counts::new());
-                for exit in outcomes.into_iter().flat_map(|outcome| outcome.exits) {
-                    *counts.entry(exit).or_default() += 1;
-                }
-            }
-            Err(error) => return out::bad_file(&error),
-        }
-    }
+    let taken = match taken(&bundle, args) {
+        Ok(taken) => taken,
+        Err(exit) => return exit,
+    };
     let graph = Graph {
         bundle: &bundle,
         flow: &bundle.flow,
@@ -74,32 +74,70 @@ pub fn run(args: &Args) -> Exit {
     Exit::Good
 }
 
+/// What was asked for: how many scripts or recorded calls take each exit.
+fn taken(bundle: &Arc<Bundle>, args: &Args) -> Result<Option<Taken>, Exit> {
+    if !args.traffic.is_empty() {
+        let traffic = Traffic::of(bundle, &args.traffic, &args.sealed)?;
+        return Ok(Some(Taken {
+            exits: traffic.exits,
+            of: Some(traffic.known),
+        }));
+    }
+    let Some(path) = &args.coverage else {
+        return Ok(None);
+    };
+    let outcomes = run_all(bundle, std::slice::from_ref(path), false);
+    let outcomes = outcomes.map_err(|error| out::bad_file(&error))?;
+    let mut exits = BTreeMap::new();
+    for exit in outcomes.into_iter().flat_map(|outcome| outcome.exits) {
+        *exits.entry(exit).or_default() += 1;
+    }
+    Ok(Some(Taken { exits, of: None }))
+}
+
 /// How many calls take each exit.
-type Counts = BTreeMap<Target, usize>;
+struct Taken {
+    exits: BTreeMap<Target, u64>,
+    /// Of so many; `None` where the number itself is what counts.
+    of: Option<u64>,
+}
 
 /// A flow to be drawn.
 struct Graph<'b> {
     bundle: &'b Bundle,
     flow: &'b Flow,
     locale: Locale,
-    /// How many scripts take each exit, where that is asked for.
-    taken: Option<Counts>,
+    taken: Option<Taken>,
 }
 
 /// Outcomes of a step that lead to the same one.
 struct Way {
     outcomes: Vec<&'static str>,
     to: StepId,
-    /// How many calls go there, where that is asked for.
-    taken: Option<usize>,
+    /// How many calls go there, and of how many, where that is asked for.
+    taken: Option<(u64, Option<u64>)>,
 }
 
 impl Way {
     const fn colour(&self) -> &'static str {
         match self.taken {
-            Some(0) => "#c22",
+            Some((0, _)) => "#c22",
             Some(_) | None => "#445",
         }
+    }
+
+    /// `12`, or `4.1 %`.
+    fn count(&self) -> Option<String> {
+        Some(match self.taken? {
+            (calls, None) => calls.to_string(),
+            (calls, Some(of)) => share(calls.min(of), of),
+        })
+    }
+
+    /// From 1 to 9: as thick as it is gone.
+    fn width(&self) -> u64 {
+        let part = |(calls, of): (u64, Option<u64>)| Some(calls.min(of?) * 8 / of?.max(1));
+        1 + self.taken.and_then(part).unwrap_or(0)
     }
 }
 
@@ -116,12 +154,13 @@ impl Graph<'_> {
                     step: step.name.to_string(),
                     exit: outcome.to_string(),
                 };
-                taken.get(&exit).copied().unwrap_or(0)
+                (taken.exits.get(&exit).copied().unwrap_or(0), taken.of)
             });
             match ways.iter_mut().find(|way| way.to == *to) {
                 Some(way) => {
                     way.outcomes.push(outcome.as_str());
-                    way.taken = way.taken.zip(taken).map(|(one, other)| one + other);
+                    let both = way.taken.zip(taken);
+                    way.taken = both.map(|((one, of), (other, _))| (one + other, of));
                 }
                 None => ways.push(Way {
                     outcomes: vec![outcome.as_str()],

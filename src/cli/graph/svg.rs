@@ -224,7 +224,7 @@ impl Drawing<'_> {
         if self.graph.taken.is_some() {
             let _ = writeln!(
                 text,
-                "<text x=\"{x}\" y=\"{}\">(n): so many calls go there; \
+                "<text x=\"{x}\" y=\"{}\">in brackets: calls that go there; \
                  <tspan fill=\"#c22\">red: none</tspan></text>",
                 MARGIN + 20
             );
@@ -300,8 +300,8 @@ impl Drawing<'_> {
 /// The outcomes of a way, line by line, with the number of calls on the last.
 fn labels(way: &Way) -> Vec<String> {
     let mut lines: Vec<String> = way.outcomes.iter().map(|of| (*of).to_owned()).collect();
-    if let (Some(last), Some(taken)) = (lines.last_mut(), way.taken) {
-        let _ = write!(last, " ({taken})");
+    if let (Some(last), Some(count)) = (lines.last_mut(), way.count()) {
+        let _ = write!(last, " ({count})");
     }
     lines
 }
@@ -327,8 +327,9 @@ fn paint_way(from: &Card, to: &Card, way: &Way, lines: &mut String) {
     };
     let _ = writeln!(
         lines,
-        "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\"/>\
+        "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{}\"/>\
          <circle cx=\"{}\" cy=\"{}\" r=\"2.5\" fill=\"{colour}\"/>",
+        way.width(),
         if from.x == to.x {
             from.x + PAD * 2
         } else {

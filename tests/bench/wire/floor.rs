@@ -31,10 +31,14 @@ impl Stream for Echo {
     type Item = Result<pb::CallTurn, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let event = match ready!(Pin::new(&mut self.events).poll_next(cx)) {
-            Some(Ok(event)) => event,
-            Some(Err(status)) => return Poll::Ready(Some(Err(status))),
-            None => return Poll::Ready(None),
+        let event = loop {
+            match ready!(Pin::new(&mut self.events).poll_next(cx)) {
+                // A sign of life.
+                Some(Ok(event)) if event.seq == 0 => {}
+                Some(Ok(event)) => break event,
+                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+                None => return Poll::Ready(None),
+            }
         };
         let mut turn = self.tape.get(self.at).cloned().unwrap_or_default();
         self.at += 1;

@@ -1,16 +1,74 @@
-//! What is measured, and how it is told: as Markdown.
+//! What is measured, and how it is told: as Markdown. Floor and Dana take turns, round by round, so
+//! that what else the machine does hits both.
 
 use std::time::Duration;
 
+use dana::call::Locale;
 use dana::load;
 use dana::load::{Pattern, Plan, Report};
+use dana::network::mock::{Api, Fault, Line, Mock, Subscriber};
 
-use crate::service::{Kind, Running, pin, situation};
+use crate::service::{Kind, Running, outage, pin, situation};
 
 /// The service's core, and the client's.
 const SERVER: usize = 0;
 const CLIENT: usize = 1;
+/// Calls at once, and over how many connections.
+const LEVELS: [(u32, u32); 5] = [(16, 4), (64, 4), (256, 4), (2_000, 8), (20_000, 80)];
+/// Calls a second of the open loop.
+const RATE: f64 = 2_000.0;
+/// Calls at once of the growth curves, each with an event every three seconds.
+const GROWTH: [u32; 5] = [1_000, 2_500, 5_000, 10_000, 20_000];
+/// Calls on one connection of the growth curves.
+const A_CONNECTION: u32 = 250;
 
+/// What was asked for on the command line.
+pub(crate) struct Run {
+    rounds: usize,
+    seconds: f64,
+}
+
+/// The tables by their names.
+type Table = (&'static str, fn(&Run));
+const TABLES: [Table; 5] = [
+    ("ratios", ratios),
+    ("latency", latency),
+    ("growth", growth),
+    ("runtimes", runtimes),
+    ("surge", surge),
+];
+
+pub(crate) fn run(arguments: &[String]) {
+    let number = |name: &str, default: f64| {
+        let given = arguments.iter().find_map(|a| a.strip_prefix(name));
+        given.map_or(default, |given| given.parse().expect("a number"))
+    };
+    let run = Run {
+        rounds: whole(number("rounds=", 7.0)),
+        seconds: number("seconds=", 3.0),
+    };
+    let asked = |name: &str| arguments.iter().any(|a| a == name);
+    let all = !TABLES.iter().any(|(name, _)| asked(name));
+    println!("{}\n", machine());
+    pin(&[CLIENT]);
+    for (name, table) in TABLES {
+        if all || asked(name) {
+            table(&run);
+            println!();
+        }
+    }
+}
+
+fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let name = name.map_or("unknown", |name| name.trim_matches([' ', '\t', ':']));
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    format!("Machine: {name}, {cores} cores, Linux {}", kernel.trim())
+}
+
+/// A closed loop as fast as it goes.
 fn plan(running: &Running, streams: u32, connections: u32, seconds: f64) -> Plan {
     Plan {
         target: running.target.clone(),
@@ -23,11 +81,23 @@ fn plan(running: &Running, streams: u32, connections: u32, seconds: f64) -> Plan
         think: Duration::ZERO,
         jitter_percent: 50,
         seed: 1,
-        warm_up: Duration::from_secs_f64(seconds / 4.0),
+        warm_up: Duration::from_secs_f64(seconds / 3.0),
         lasts: Duration::from_secs_f64(seconds),
         calls: None,
         mix: vec![(1, situation())],
         process: Some(running.process()),
+    }
+}
+
+/// So many calls, each with an event every three seconds.
+fn sparse(running: &Running, calls: u32) -> Plan {
+    let ramp = Duration::from_secs(6);
+    Plan {
+        pattern: Pattern::Closed { calls, ramp },
+        think: Duration::from_secs(3),
+        warm_up: Duration::from_secs(10),
+        lasts: Duration::from_secs(15),
+        ..plan(running, calls, calls.div_ceil(A_CONNECTION), 1.0)
     }
 }
 
@@ -42,10 +112,17 @@ fn float(count: u64) -> f64 {
     f64::from(u32::try_from(count).expect("a small count"))
 }
 
+fn whole(number: f64) -> usize {
+    format!("{number:.0}").parse().expect("a whole number")
+}
+
+fn service_cpu(report: &Report) -> f64 {
+    report.service.expect("a process").cpu.as_secs_f64()
+}
+
 /// Calls per second of the service's processor time.
 fn per_cpu(report: &Report) -> f64 {
-    let cpu = report.service.expect("a process").cpu.as_secs_f64();
-    float(report.figures.calls) / cpu
+    float(report.figures.calls) / service_cpu(report)
 }
 
 /// Median, least and most.
@@ -58,52 +135,203 @@ fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
     )
 }
 
-pub(crate) fn run(arguments: &[String]) {
-    let number = |name: &str, default: f64| {
-        let given = arguments.iter().find_map(|a| a.strip_prefix(name));
-        given.map_or(default, |given| given.parse().expect("a number"))
-    };
-    let rounds = number("rounds=", 7.0) as usize;
-    let seconds = number("seconds=", 2.0);
-    let only = number("streams=", 0.0) as u32;
-    pin(&[CLIENT]);
+fn ratios(run: &Run) {
     println!(
-        "| streams | connections | floor, calls per CPU-s | untuned | dana | dana / floor (least–most) | events a call | client CPU per call / floor's |"
+        "Calls per second of the service's processor time, closed loop, medians of {} rounds; one \
+         runtime on one core:\n",
+        run.rounds
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    for (streams, connections) in [(16, 4), (64, 4), (256, 4), (2_000, 8), (20_000, 80)] {
-        if only != 0 && only != streams {
-            continue;
-        }
-        let seconds = if streams > 10_000 {
-            seconds * 3.0
-        } else {
-            seconds
-        };
+    println!(
+        "| streams | connections | untuned | floor | dana | dana / floor (least–most) | client / floor |"
+    );
+    println!("|--:|--:|--:|--:|--:|:-:|--:|");
+    for (streams, connections) in LEVELS {
+        let seconds = run.seconds * if streams > 10_000 { 3.0 } else { 1.0 };
         let services = Kind::ALL.map(|kind| Running::start(kind, 1, &[SERVER]));
         let mut rates = [const { Vec::new() }; 3];
-        let mut ratios = Vec::new();
-        let (mut events, mut own) = (0.0, Vec::new());
-        for _ in 0..rounds {
+        let (mut ratios, mut client) = (Vec::new(), Vec::new());
+        for _ in 0..run.rounds {
             let reports =
                 [0, 1, 2].map(|at| measure(plan(&services[at], streams, connections, seconds)));
             for (rates, report) in rates.iter_mut().zip(&reports) {
                 rates.push(per_cpu(report));
             }
-            ratios.push(per_cpu(&reports[2]) / per_cpu(&reports[0]));
-            let dana = &reports[2].figures;
-            events = float(dana.events) / float(dana.calls);
-            let floor = &reports[0];
-            own.push(
-                floor.own.expect("our own").cpu.as_secs_f64()
-                    / floor.service.expect("a process").cpu.as_secs_f64(),
-            );
+            let [_, floor, dana] = &reports;
+            ratios.push(per_cpu(dana) / per_cpu(floor));
+            let own = floor.own.expect("our own").cpu.as_secs_f64();
+            client.push(own / service_cpu(floor));
         }
-        let [floor, untuned, dana] = rates.map(|rates| spread(rates).0);
+        let [untuned, floor, dana] = rates.map(|rates| spread(rates).0);
         let (ratio, least, most) = spread(ratios);
+        let client = spread(client).0;
         println!(
-            "| {streams} | {connections} | {floor:.0} | {untuned:.0} | {dana:.0} | **{ratio:.2}** ({least:.2}–{most:.2}) | {events:.1} | {:.2} |",
-            spread(own).0
+            "| {streams} | {connections} | {untuned:.0} | {floor:.0} | {dana:.0} | \
+             **{ratio:.2}** ({least:.2}–{most:.2}) | {client:.2} |"
         );
     }
+}
+
+fn latency(run: &Run) {
+    println!(
+        "From event to turn at {RATE:.0} calls a second (open loop, by chance, 16 connections, an \
+         event every 20 ms ± 50 % in each call, from the moment it was due), medians of {} \
+         rounds:\n",
+        run.rounds
+    );
+    println!("| | p50 | p95 | p99 | p99.9 | share of the core |\n|---|--:|--:|--:|--:|--:|");
+    let kinds = [Kind::Floor, Kind::Dana];
+    let services = kinds.map(|kind| Running::start(kind, 1, &[SERVER]));
+    let mut times = [const { [const { Vec::new() }; 5] }; 2];
+    let mut ratios = Vec::new();
+    for _ in 0..run.rounds {
+        let mut p99 = Vec::new();
+        for (running, times) in services.iter().zip(&mut times) {
+            let report = measure(Plan {
+                pattern: Pattern::Open { rate: RATE },
+                think: Duration::from_millis(20),
+                ..plan(running, 0, 16, run.seconds * 2.0)
+            });
+            for (times, percentile) in times.iter_mut().zip([50.0, 95.0, 99.0, 99.9]) {
+                times.push(float(report.figures.latency_us(percentile)));
+            }
+            times[4].push(100.0 * service_cpu(&report) / report.lasted.as_secs_f64());
+            p99.push(float(report.figures.latency_us(99.0)));
+        }
+        ratios.push(p99[1] / p99[0]);
+    }
+    for (kind, times) in kinds.iter().zip(times) {
+        let [p50, p95, p99, p999, share] = times.map(|times| spread(times).0);
+        println!(
+            "| {} | {p50:.0} µs | {p95:.0} µs | {p99:.0} µs | {p999:.0} µs | {share:.0} % |",
+            kind.name()
+        );
+    }
+    let (ratio, least, most) = spread(ratios);
+    println!("\np99, dana / floor: **{ratio:.2}** ({least:.2}–{most:.2})");
+}
+
+/// A bar of that part of the longest.
+fn bar(part: f64) -> String {
+    "█".repeat(whole(part * 30.0).max(1))
+}
+
+fn growth(_: &Run) {
+    println!(
+        "Calls at once, each with an event every 3 s ± 50 %, {A_CONNECTION} calls on a \
+         connection:\n"
+    );
+    println!(
+        "| | calls | p50 | p99 | p99.9 | memory | a call | |\n|---|--:|--:|--:|--:|--:|--:|---|"
+    );
+    for kind in Kind::ALL {
+        for calls in GROWTH {
+            if kind != Kind::Dana && calls != GROWTH[4] {
+                continue;
+            }
+            let running = Running::start(kind, 1, &[SERVER]);
+            let report = measure(sparse(&running, calls));
+            let usage = report.service.expect("a process");
+            let mebibytes = float(usage.memory) / f64::from(1 << 20);
+            let each = float(usage.memory - usage.idle_memory) / float(report.at_once);
+            let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|at| report.figures.latency_us(at));
+            println!(
+                "| {} | {calls} | {p50} µs | {p99} µs | {p999} µs | {mebibytes:.0} MiB | \
+                 {:.1} KiB | {} |",
+                kind.name(),
+                each / 1024.0,
+                bar(mebibytes / 400.0)
+            );
+        }
+    }
+    let running = Running::start(Kind::Dana, 1, &[SERVER]);
+    let report = measure(Plan {
+        think: Duration::from_hours(1),
+        ..sparse(&running, 20_000)
+    });
+    let usage = report.service.expect("a process");
+    let each = float(usage.memory - usage.idle_memory) / float(report.at_once);
+    println!("\nAn idle call of 20,000: **{:.1} KiB**", each / 1024.0);
+}
+
+fn runtimes(run: &Run) {
+    println!("Calls per second of processor time, 256 streams over 16 connections, both cores:\n");
+    println!("| runtimes | calls | of one |\n|--:|--:|--:|");
+    let cores = [SERVER, CLIENT];
+    let services = [1, 2].map(|workers| Running::start(Kind::Dana, workers, &cores));
+    let mut rates = [const { Vec::new() }; 2];
+    for _ in 0..run.rounds {
+        for (running, rates) in services.iter().zip(&mut rates) {
+            rates.push(per_cpu(&measure(plan(running, 256, 16, run.seconds))));
+        }
+    }
+    let [one, two] = rates.map(|rates| spread(rates).0);
+    println!(
+        "| 1 | {one:.0} | 1.00 |\n| 2 | {two:.0} | {:.2} |",
+        two / one
+    );
+}
+
+/// How late each answer of the mocked back ends is.
+const BACK_ENDS_MS: u32 = 50;
+/// Who calls in the surge.
+const CALLS_OF_OUTAGE: &str = "+77770000904";
+
+/// 200,000 calls in ten minutes, for one of them.
+fn surge(_: &Run) {
+    let root = back_ends();
+    let running = Running::on_back_ends(Kind::Whole, 1, &[SERVER], &root);
+    let report = measure(Plan {
+        pattern: Pattern::Open { rate: 333.0 },
+        think: Duration::from_secs(2),
+        warm_up: Duration::from_secs(15),
+        lasts: Duration::from_secs(60),
+        mix: vec![(1, outage(CALLS_OF_OUTAGE))],
+        ..plan(&running, 0, 40, 1.0)
+    });
+    let usage = report.service.expect("a process");
+    let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|at| report.figures.latency_us(at));
+    println!(
+        "The surge: 333 calls a second for a minute over 40 connections, each with an event every \
+         2 s ± 50 %, look-ups over HTTP to back ends that take {BACK_ENDS_MS} ms, every caller told \
+         of the outage:\n\n| calls | at once | p50 | p99 | p99.9 | of a core | memory |\n\
+         |--:|--:|--:|--:|--:|--:|--:|\n\
+         | {} | {} | {p50} µs | {p99} µs | {p999} µs | {:.0} % | {:.0} MiB |",
+        report.figures.calls,
+        report.at_once,
+        100.0 * service_cpu(&report) / report.lasted.as_secs_f64(),
+        float(usage.memory) / f64::from(1 << 20)
+    );
+}
+
+/// The mock on the client's core; where it is.
+fn back_ends() -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .expect("a port");
+    let root = format!("http://{}", listener.local_addr().expect("an address"));
+    let mock = Mock::new(Duration::from_secs(2));
+    mock.add(Subscriber {
+        number: CALLS_OF_OUTAGE.to_owned(),
+        about: "mass outage",
+        package: None,
+        language: Some(Locale::Ru),
+        lines: vec![Line {
+            login: "0770000904".to_owned(),
+            suspended: false,
+            payment: "paid",
+            verdict: "ok",
+            outage: Some(None),
+            ticket: None,
+        }],
+        faults: Api::ALL
+            .iter()
+            .map(|api| (*api, Fault::Slow(BACK_ENDS_MS)))
+            .collect(),
+    });
+    std::thread::spawn(move || runtime.block_on(mock.serve(listener, std::future::pending())));
+    root
 }
