@@ -184,7 +184,7 @@ impl Witness<'_> {
             asked.answer = Some((at.since(asked.asked_at), result.clone()));
         }
         // What was stopped in the meantime answers nothing any more.
-        if !self.media.awaits(event) {
+        if !self.media.still_has(event) {
             return;
         }
         if is_silence(event) {
