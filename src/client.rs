@@ -23,7 +23,7 @@ use crate::call::{CallId, Locale, PhoneNumber};
 use crate::caller::turns::{ScriptedCaller, Turn};
 use crate::caller::{Caller, MediaSide};
 pub use crate::client::faults::Faults;
-use crate::client::faults::{DELAY, Fault};
+use crate::client::faults::{DELAY, Fault, OUTLIVES};
 use crate::dialog::action::Action;
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::gateway::wire::gateway as wire;
@@ -163,6 +163,7 @@ pub async fn make_as(
         caller,
         faults,
         held: None,
+        lost_at: None,
         seq: 1,
         token: Vec::new(),
         kept: VecDeque::new(),
@@ -242,6 +243,8 @@ struct Gateway<'t> {
     faults: Faults,
     /// An event that waits for the next one.
     held: Option<CallEvent>,
+    /// When an event did not go the right way.
+    lost_at: Option<Instant>,
     seq: u64,
     token: Vec<u8>,
     /// Events that the newest token does not hold.
@@ -285,7 +288,7 @@ impl Gateway<'_> {
         let again = self.kept.iter().map(|(_, event)| event.clone());
         let first = [resumed].into_iter().chain(again).collect();
         self.resumes += 1;
-        self.held = None;
+        (self.held, self.lost_at) = (None, None);
         self.dial(first).await
     }
 
@@ -298,7 +301,8 @@ impl Gateway<'_> {
         let mut alive = Instant::now() + KEEP_ALIVE;
         while !self.caller.has_ended() {
             let next = self.caller.next().map(|at| self.moment(at));
-            let wake = next.unwrap_or(alive).min(alive);
+            let gone = self.lost_at.map(|at| at + OUTLIVES);
+            let wake = next.unwrap_or(alive).min(alive).min(gone.unwrap_or(alive));
             tokio::select! {
                 // On virtual time a call is the same every time.
                 biased;
@@ -307,6 +311,9 @@ impl Gateway<'_> {
                     None => return Err(Status::unavailable("the stream ended before the call")),
                 },
                 () = tokio::time::sleep_until(wake) => {
+                    if gone.is_some_and(|gone| gone <= Instant::now()) {
+                        return Err(Status::unavailable("the stream was lost on purpose"));
+                    }
                     if Instant::now() >= alive {
                         let sign = wire::pb_keep_alive(self.now().ms());
                         // A stream that is gone shows at the next turn.
@@ -347,8 +354,12 @@ impl Gateway<'_> {
     async fn send(&mut self, line: &Line, message: CallEvent) -> Result<(), Status> {
         let fault = self.faults.draw();
         let first = match fault {
-            Fault::Drop => None,
+            Fault::Drop => {
+                self.lost_at = Some(Instant::now());
+                None
+            }
             Fault::Reorder if self.held.is_none() => {
+                self.lost_at = Some(Instant::now());
                 self.held = Some(message);
                 return Ok(());
             }

@@ -111,7 +111,7 @@ impl MediaSide {
     }
 
     /// Whether an event tells the end of something that still goes on here, or of nothing at all.
-    pub fn awaits(&self, event: &Event) -> bool {
+    pub fn still_has(&self, event: &Event) -> bool {
         match event {
             Event::PlaybackFinished { playback: id, .. } => {
                 self.queue.iter().any(|play| play.id == *id)

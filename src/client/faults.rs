@@ -14,14 +14,18 @@ pub struct Faults {
     pub delay: u16,
     /// An event is sent behind the next one.
     pub reorder: u16,
-    /// An event is not sent.
+    /// An event is lost, with its stream.
     pub drop: u16,
     /// The stream breaks behind an event.
     pub reconnect: u16,
 }
 
+/// HTTP/2 loses no message of a stream that lives: a stream that lost one breaks so soon after, if
+/// the gap that the next event makes has not ended it by then.
+pub(super) const OUTLIVES: Duration = Duration::from_millis(500);
 /// How late a delayed event is.
 pub(super) const DELAY: Duration = Duration::from_millis(60);
+
 /// What happens to one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {

@@ -99,7 +99,7 @@ impl RecordedCaller {
     }
 
     fn told(&mut self, at: CallTime, event: &Event) {
-        if !self.media.awaits(event) {
+        if !self.media.still_has(event) {
             return;
         }
         if is_act(self.place, event, &self.media) && !self.acts.is_empty() {

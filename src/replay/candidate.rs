@@ -7,10 +7,11 @@ use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Turn};
 use crate::dialog::event::Event;
 use crate::dialog::explore::Waits;
-use crate::flow::StepId;
+use crate::dialog::trail::Passed;
 use crate::flow::rules::TicketIs;
+use crate::flow::{Body, StepId};
 use crate::journal::Entry;
-use crate::lookup::{Finding, TicketOrder, TicketResult};
+use crate::lookup::{Finding, LookupKind, TicketOrder, TicketResult};
 use crate::replay::caller::RecordedCaller;
 use crate::replay::follow::{By, Parted};
 use crate::replay::testimony::{Asked, Testimony};
@@ -56,6 +57,8 @@ struct Candidate {
     entries: Vec<Entry>,
     steps: Vec<StepId>,
     coming: Vec<(CallTime, Coming)>,
+    /// What was asked and is past the recording's end without an answer.
+    doubts: Vec<Stimulus>,
     /// Which of the recorded look-ups have been asked.
     used: Vec<usize>,
     wake_at: Option<CallTime>,
@@ -81,6 +84,7 @@ pub(super) fn hold(
         entries: before.to_vec(),
         steps,
         coming: Vec::new(),
+        doubts: Vec::new(),
         used: Vec::new(),
         wake_at: None,
         at: parted.at,
@@ -126,6 +130,10 @@ impl Candidate {
     fn go_on(&mut self) {
         for _ in 0..MAX_EVENTS {
             self.unknown = self.unknown.take().or_else(|| self.caller.unknown());
+            if let Some(stimulus) = self.doubtful() {
+                let (at, why) = (self.at, Why::NoAnswer);
+                self.unknown.get_or_insert(Unknown { at, stimulus, why });
+            }
             if self.unknown.is_some() || self.dialog.is_over() {
                 return;
             }
@@ -159,7 +167,7 @@ impl Candidate {
         if let Some((index, _)) = first.filter(|(_, (at, _))| *at <= self.at) {
             match self.coming.remove(index).1 {
                 Coming::Answer(event) => self.handle(event),
-                Coming::Doubt(stimulus) => self.doubt(stimulus),
+                Coming::Doubt(stimulus) => self.doubts.push(stimulus),
             }
         } else if self.wake_at.is_some_and(|due| due <= self.at) {
             self.handle(Event::Woke);
@@ -245,25 +253,43 @@ impl Candidate {
         self.unknown.get_or_insert(Unknown { at, stimulus, why });
     }
 
-    /// The recording ended before an answer came. It matters only while the call can still make
-    /// something of one.
-    fn doubt(&mut self, stimulus: Stimulus) {
+    /// What the recording ended before the answer of, and what the call now makes something of.
+    fn doubtful(&self) -> Option<Stimulus> {
         let over = matches!(
             self.dialog.waits(),
             Waits::Ending | Waits::Connected | Waits::Nothing
         );
-        let open = if let Stimulus::LookUp(kind) = stimulus {
-            self.dialog.is_running(kind) && !self.dialog.is_forgotten(kind)
-        } else {
-            matches!(
+        let mut doubts = self.doubts.iter().copied().filter(|_| !over);
+        doubts.find(|doubt| match doubt {
+            Stimulus::LookUp(kind) => self.dialog.is_running(*kind) && self.reads(*kind),
+            Stimulus::Asked(_)
+            | Stimulus::Told(_)
+            | Stimulus::Ticket
+            | Stimulus::Transfer(_)
+            | Stimulus::Call => matches!(
                 self.dialog.ticket(),
                 TicketIs::Ordered | TicketIs::Unconfirmed
-            )
+            ),
+        })
+    }
+
+    /// Whether a look-up is waited for, or told when it comes, or was asked for a fact just now. The
+    /// line is only tested once the outage is known.
+    fn reads(&self, kind: LookupKind) -> bool {
+        let waits = match self.dialog.waits() {
+            Waits::Finding(LookupKind::LineTest) => {
+                matches!(kind, LookupKind::LineTest | LookupKind::Outage)
+            }
+            waits => waits == Waits::Finding(kind),
         };
-        if open && !over {
-            let (at, why) = (self.at, Why::NoAnswer);
-            self.unknown.get_or_insert(Unknown { at, stimulus, why });
-        }
+        let flow = &self.dialog.bundle().flow;
+        let asked = |passed: &Passed| match passed {
+            Passed::Entered(step) => {
+                matches!(flow.step(*step).body, Body::When(fact) if fact.reads() == Some(kind))
+            }
+            Passed::Left(..) | Passed::Late(..) | Passed::Broke(_) => false,
+        };
+        waits || self.dialog.is_late(kind) || self.dialog.trail().iter().any(asked)
     }
 }
 

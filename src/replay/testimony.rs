@@ -184,7 +184,7 @@ impl Witness<'_> {
             asked.answer = Some((at.since(asked.asked_at), result.clone()));
         }
         // What was stopped in the meantime answers nothing any more.
-        if !self.media.awaits(event) {
+        if !self.media.still_has(event) {
             return;
         }
         if is_silence(event) {
@@ -232,10 +232,7 @@ impl Witness<'_> {
 }
 
 /// Asked again while it is not answered, after a reconnect, it is the same question.
-fn ask<Q: Clone + PartialEq, A>(asked: &mut Vec<Asked<Q, A>>, question: &Q, at: CallTime)
-where
-    Q: Clone,
-{
+fn ask<Q: Clone + PartialEq, A>(asked: &mut Vec<Asked<Q, A>>, question: &Q, at: CallTime) {
     let open = |asked: &&mut Asked<Q, A>| asked.question == *question && asked.answer.is_none();
     if let Some(open) = asked.iter_mut().find(open) {
         open.asked_at = at;

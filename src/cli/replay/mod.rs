@@ -33,7 +33,7 @@ pub struct Args {
     /// The folder of the candidate's flows, prompts and grammars: which calls would end otherwise?
     #[arg(long, value_name = "DIR")]
     flow: Option<PathBuf>,
-    /// A limit or threshold of the flow as it would be: limits.no_input=7s. May be given again.
+    /// A limit or threshold of the flow as it would be: `limits.no_input=7s`. May be given again.
     #[arg(long, value_name = "LIMIT=VALUE")]
     what_if: Vec<String>,
     /// The bundle that the calls were recorded on.
@@ -103,7 +103,9 @@ fn over<T: Send>(
         each,
         |(sum, found, count)| {
             progress.add(count);
-            found.iter().for_each(|fault| faults.tell(fault));
+            for fault in &found {
+                faults.tell(fault);
+            }
             add(sum);
             Ok(())
         },

@@ -57,7 +57,7 @@ impl Crowd {
         }
         match stage.recorded_ticket() {
             Some((_, TicketResult::Refused)) => {
-                fault(&mut subscriber, Api::CreateTicket, Fault::Status(400))
+                fault(&mut subscriber, Api::CreateTicket, Fault::Status(400));
             }
             Some((_, TicketResult::Unavailable)) => {
                 fault(&mut subscriber, Api::CreateTicket, Fault::Status(503));
