@@ -145,6 +145,7 @@ fn ratios(run: &Run) {
         "| streams | connections | untuned | floor | dana | dana / floor (least–most) | client / floor |"
     );
     println!("|--:|--:|--:|--:|--:|:-:|--:|");
+    let mut events = 0.0;
     for (streams, connections) in LEVELS {
         let seconds = run.seconds * if streams > 10_000 { 3.0 } else { 1.0 };
         let services = Kind::ALL.map(|kind| Running::start(kind, 1, &[SERVER]));
@@ -160,6 +161,7 @@ fn ratios(run: &Run) {
             ratios.push(per_cpu(dana) / per_cpu(floor));
             let own = floor.own.expect("our own").cpu.as_secs_f64();
             client.push(own / service_cpu(floor));
+            events = float(dana.figures.events) / float(dana.figures.calls);
         }
         let [untuned, floor, dana] = rates.map(|rates| spread(rates).0);
         let (ratio, least, most) = spread(ratios);
@@ -169,6 +171,7 @@ fn ratios(run: &Run) {
              **{ratio:.2}** ({least:.2}–{most:.2}) | {client:.2} |"
         );
     }
+    println!("\nA call has {events:.0} events.");
 }
 
 fn latency(run: &Run) {
@@ -284,7 +287,7 @@ fn surge(_: &Run) {
         pattern: Pattern::Open { rate: 333.0 },
         think: Duration::from_secs(2),
         warm_up: Duration::from_secs(15),
-        lasts: Duration::from_secs(60),
+        lasts: Duration::from_mins(1),
         mix: vec![(1, outage(CALLS_OF_OUTAGE))],
         ..plan(&running, 0, 40, 1.0)
     });
