@@ -1,6 +1,9 @@
 //! A bundle: flow, grammars, prompts, audio and limits that belong together, under one content hash.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::io::ErrorKind::InvalidData;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use crate::flow::rules;
 use crate::flow::rules::Rule;
 use crate::problem::{Problems, Source};
 use crate::prompt::catalog::Catalog;
-use crate::understanding::{File, Grammars};
+use crate::understanding::{self, Grammars};
 
 /// The flow's file, below the bundle's folder.
 const FLOW: &str = "flows/dana.toml";
@@ -24,6 +27,9 @@ const RULES: &str = "flows/dana.rules.toml";
 pub const EXAMPLES: &str = "grammars/examples.tsv";
 /// What was learnt from it.
 pub const WEIGHTS: &str = "grammars/weights.bin";
+
+/// Largest file of a bundle: ten times the examples and weights of today. What is larger is not read whole.
+const MAX_BYTES: u64 = 32 << 20;
 
 /// What calls, tokens and recordings refer to by its hash. A call keeps its bundle to the end.
 #[derive(Clone, Debug)]
@@ -60,6 +66,12 @@ pub enum BundleError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file has more bytes than any that we could have written.
+    #[error("`{path}` is larger than {MAX_BYTES} bytes\n\nhint: split it, or take some out")]
+    TooLarge {
+        /// The file.
+        path: String,
+    },
     /// Files with problems.
     #[error("{0}")]
     Problems(Problems),
@@ -75,7 +87,7 @@ impl Bundle {
         let rules_file = read(folder, RULES)?;
         let prompts = per_locale(folder, "prompts")?;
         let grammar_files = grammars(folder)?;
-        let examples = read(folder, EXAMPLES)?;
+        let examples = examples(folder)?;
         let weights = bytes(folder, WEIGHTS)?;
         let mut problems = Problems::default();
         let mut keep = |found: Problems| problems.extend(found);
@@ -121,7 +133,7 @@ impl Bundle {
 }
 
 /// The grammar that all languages share, then theirs.
-fn grammars(folder: &Path) -> Result<Vec<File>, BundleError> {
+fn grammars(folder: &Path) -> Result<Vec<understanding::File>, BundleError> {
     let shared = (None, read(folder, "grammars/shared.toml")?);
     let own = per_locale(folder, "grammars")?;
     let own = own
@@ -135,15 +147,29 @@ fn per_locale(folder: &Path, room: &str) -> Result<Vec<(Locale, Arc<Source>)>, B
     Locale::ALL.iter().map(file).collect()
 }
 
+/// What callers said and what it meant.
+pub fn examples(folder: &Path) -> Result<Arc<Source>, BundleError> {
+    read(folder, EXAMPLES)
+}
+
 fn read(folder: &Path, name: &str) -> Result<Arc<Source>, BundleError> {
     let path = folder.join(name);
-    let text = std::fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
+    let text = String::from_utf8(bytes(folder, name)?)
+        .map_err(|error| unreadable(&path, std::io::Error::new(InvalidData, error)))?;
     Ok(Source::new(shown(&path), text))
 }
 
 fn bytes(folder: &Path, name: &str) -> Result<Vec<u8>, BundleError> {
     let path = folder.join(name);
-    std::fs::read(&path).map_err(|source| unreadable(&path, source))
+    let mut bytes = Vec::new();
+    File::open(&path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|source| unreadable(&path, source))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
+        let path = shown(&path);
+        return Err(BundleError::TooLarge { path });
+    }
+    Ok(bytes)
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> BundleError {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, Stream};
 use tokio::time::{Instant, Sleep};
+use tracing::Instrument;
 
 use crate::bundle::Bundle;
 use crate::dialog::Dialog;
@@ -139,12 +140,11 @@ impl<N: Network> Session<N> {
         // A gateway keeps 256 events; a number beyond that is none.
         let most = session.envelope.acked_event_seq.saturating_add(MAX_KEPT);
         session.owed_events = last_event_seq.min(most);
-        let reply = if let Some(event) = event {
-            session.step(None, event)
-        } else {
-            let turn = session.mind.hand_over(base);
-            session.reply(base, turn)
+        let turn = match event {
+            Some(event) => session.step(base, None, event),
+            None => session.mind.hand_over(base),
         };
+        let reply = session.reply(base, turn);
         (session, reply)
     }
 
@@ -190,7 +190,8 @@ impl<N: Network> Session<N> {
         offset_ms: u32,
         event: Event,
     ) -> Result<Option<Reply>, Refusal> {
-        if !self.allow() {
+        let mut at = self.now();
+        if !self.allow(at) {
             return Err(Refusal::TooManyEvents);
         }
         let next = self.envelope.acked_event_seq.saturating_add(1);
@@ -201,11 +202,13 @@ impl<N: Network> Session<N> {
             return Err(Refusal::SequenceGap);
         }
         if self.shared.clock == ClockSource::Gateway {
-            self.base = self.now().max(CallTime::from_ms(offset_ms));
+            at = at.max(CallTime::from_ms(offset_ms));
+            self.base = at;
             self.since = Instant::now();
         }
         self.envelope.acked_event_seq = seq;
-        Ok(Some(self.step(Some(seq), event)))
+        let turn = self.step(at, Some(seq), event);
+        Ok(Some(self.reply(at, turn)))
     }
 
     /// An acknowledgement without anything to do: for a duplicate.
@@ -219,15 +222,25 @@ impl<N: Network> Session<N> {
 
     /// What a back end or a timer leads to.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        if let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx) {
-            return Poll::Ready(self.step(None, event));
+        while let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx) {
+            let at = self.now();
+            let turn = self.step(at, None, event);
+            // What asks nothing of the gateway is not sent: a finding that the newest token does
+            // not hold is asked for again after a resume.
+            if turn.actions.iter().all(is_look_up) {
+                self.act(at, &turn);
+            } else {
+                return Poll::Ready(self.reply(at, turn));
+            }
         }
         let awaited = self.envelope.acked_event_seq < self.owed_events;
         let timed = self.wake_at.is_some() && !awaited;
         while timed && self.wake.as_mut().poll(cx).is_ready() {
-            if self.wake_at.is_some_and(|at| at <= self.now()) {
+            let at = self.now();
+            if self.wake_at.is_some_and(|due| due <= at) {
                 self.wake_at = None;
-                return Poll::Ready(self.step(None, Event::Woke));
+                let turn = self.step(at, None, Event::Woke);
+                return Poll::Ready(self.reply(at, turn));
             }
             self.set_timer();
         }
@@ -251,9 +264,17 @@ impl<N: Network> Session<N> {
         self.base.plus(elapsed)
     }
 
+    /// A sign of life; it counts like an event.
+    pub fn keep_alive(&mut self) -> Result<(), Refusal> {
+        if self.allow(self.now()) {
+            Ok(())
+        } else {
+            Err(Refusal::TooManyEvents)
+        }
+    }
+
     /// A leaky bucket: a call has a few messages a second.
-    pub fn allow(&mut self) -> bool {
-        let now = self.now();
+    fn allow(&mut self, now: CallTime) -> bool {
         let each = 1000 / EVENTS_PER_SECOND;
         let earned = now.since(self.allowance_at) / each;
         self.allowance = self.allowance.saturating_add(earned).min(EVENTS_AT_ONCE);
@@ -263,19 +284,18 @@ impl<N: Network> Session<N> {
         allowed
     }
 
-    fn step(&mut self, seq: Option<u64>, event: Event) -> Reply {
-        let at = self.now();
+    fn step(&mut self, at: CallTime, seq: Option<u64>, event: Event) -> Turn {
         self.recorder.event(at, seq, &event);
-        let turn = if at > MAX_CALL && self.mind.is_dialog() {
+        if at > MAX_CALL && self.mind.is_dialog() {
             self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
             self.mind.hand_over(at)
         } else {
             self.mind.handle(at, event, &self.envelope.context)
-        };
-        self.reply(at, turn)
+        }
     }
 
-    fn reply(&mut self, at: CallTime, turn: Turn) -> Reply {
+    /// Does what is ours to do.
+    fn act(&mut self, at: CallTime, turn: &Turn) {
         for action in &turn.actions {
             self.recorder.action(at, action);
             self.start(action);
@@ -283,11 +303,16 @@ impl<N: Network> Session<N> {
         if let Some(disposition) = self.mind.disposition() {
             self.recorder.ended(at, disposition);
         }
+        self.recorder.commit();
         self.wake_at = turn.wake_at;
         // A timer that rings too early is set then: most are moved again before that.
         if self.deadline().is_some_and(|at| at < self.wake.deadline()) || self.wake.is_elapsed() {
             self.set_timer();
         }
+    }
+
+    fn reply(&mut self, at: CallTime, turn: Turn) -> Reply {
+        self.act(at, &turn);
         self.envelope.turn_seq = self.envelope.turn_seq.saturating_add(1);
         self.envelope.at = at;
         let token = self.seal();
@@ -311,19 +336,26 @@ impl<N: Network> Session<N> {
     /// Starts what is for the back ends.
     fn start(&mut self, action: &Action) {
         let network = Arc::clone(&self.shared.network);
-        if let Action::LookUp(lookup) = action.clone() {
+        if let Action::LookUp(lookup) = action {
+            let lookup = lookup.clone();
             self.running.push(Box::pin(async move {
                 Event::Found(network.look_up(lookup).await)
             }));
-        } else if let Action::CreateTicket(order, attempt) = action.clone() {
-            let again = self.envelope.resume > 0 && attempt == Attempt::First;
-            let attempt = if again { Attempt::Resumed } else { attempt };
+        } else if let Action::CreateTicket(order, attempt) = action {
+            let again = self.envelope.resume > 0 && *attempt == Attempt::First;
+            let attempt = if again { Attempt::Resumed } else { *attempt };
+            let order = (**order).clone();
             // A caller who hangs up does not undo what he agreed to: the order outlives his call,
             // for as long as the adapter's own deadline.
-            let sent = tokio::spawn(async move { network.create_ticket(*order, attempt).await });
+            let sent = async move { network.create_ticket(order, attempt).await };
+            let sent = tokio::spawn(sent.in_current_span());
             self.running.push(Box::pin(async move {
                 Event::TicketFinished(sent.await.unwrap_or(TicketResult::Unconfirmed))
             }));
         }
     }
+}
+
+const fn is_look_up(action: &Action) -> bool {
+    matches!(action, Action::LookUp(_))
 }

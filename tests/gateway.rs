@@ -6,6 +6,7 @@ mod bad_input;
 mod certificates;
 mod crowd;
 mod load;
+mod odd_callers;
 mod overload;
 mod prompts;
 mod round_trip;

@@ -1,9 +1,11 @@
 //! The service as a process, as those who run it meet it: what it needs to start, what it says of
 //! itself, how it reloads, drains and is upgraded.
 
+mod personal;
 mod rolling;
 mod start;
 mod status;
+mod subject;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};

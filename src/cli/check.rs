@@ -30,7 +30,9 @@ pub fn run(args: &Args) -> Exit {
         Ok(bundle) if bundle.audio_problems.is_empty() => good(&bundle, args.format),
         Ok(bundle) => bad(&bundle.audio_problems, args.format),
         Err(BundleError::Problems(problems)) => bad(&problems, args.format),
-        Err(error @ BundleError::Unreadable { .. }) => out::bad_file(&error),
+        Err(error @ (BundleError::Unreadable { .. } | BundleError::TooLarge { .. })) => {
+            out::bad_file(&error)
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub mod report;
 pub mod serve;
 pub mod speaker;
 pub mod status;
+pub mod subject;
 pub mod talk;
 pub mod tape;
 pub mod test;
@@ -82,6 +83,10 @@ enum Command {
     Load(load::Args),
     /// The service.
     Serve(serve::Args),
+    /// Every recorded call from a number, whole.
+    ExportSubject(subject::ExportArgs),
+    /// Erase every recorded call from a number.
+    EraseSubject(subject::EraseArgs),
     /// What a running service says of itself.
     Status(status::Args),
     /// The mocked back ends.
@@ -109,6 +114,8 @@ pub fn main() -> ExitCode {
             Command::Archive(args) => archive::run(&args),
             Command::Load(args) => load::run(&args),
             Command::Serve(args) => serve::run(&args),
+            Command::ExportSubject(args) => subject::export(&args),
+            Command::EraseSubject(args) => subject::erase(&args),
             Command::Status(args) => status::run(&args),
             Command::Mock(args) => mock::run(&args),
             Command::Replay(args) => replay::run(&args),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal;
 use tokio::signal::unix::SignalKind;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 use crate::cli::out;
 use crate::cli::out::Exit;
@@ -74,16 +74,17 @@ pub fn run(args: &Args) -> Exit {
 
 /// Logs go to stderr; stdout is for data.
 fn log(level: LogLevel, format: LogFormat) {
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
+    // The libraries below tell what goes wrong with them; what they handle is none of a log's
+    // business: at `trace` it would be the callers' numbers.
+    let others = if level == LogLevel::Error {
+        "error"
+    } else {
+        "warn"
     };
+    let filter = EnvFilter::new(format!("{others},dana={level}"));
     let builder = tracing_subscriber::fmt()
         .with_writer(out::log)
-        .with_max_level(level);
+        .with_env_filter(filter);
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

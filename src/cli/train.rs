@@ -1,12 +1,10 @@
 //! `dana train`: learns the weights of the model from the examples of a bundle.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::bundle;
 use crate::cli::out::{self, Exit};
-use crate::problem::Source;
 use crate::understanding;
 
 /// Options of `dana train`.
@@ -19,19 +17,21 @@ pub struct Args {
 
 /// Reads `grammars/examples.tsv`, writes `grammars/weights.bin`: the same bytes every time.
 pub fn run(args: &Args) -> Exit {
-    let [examples, weights] =
-        [bundle::EXAMPLES, bundle::WEIGHTS].map(|name| args.bundle.join(name));
-    let text = match fs::read_to_string(&examples) {
-        Ok(text) => text,
-        Err(error) => return fails("read", &examples, &error),
+    let source = match bundle::examples(&args.bundle) {
+        Ok(source) => source,
+        Err(error) => return out::bad_file(&error),
     };
-    let source = Source::new(examples.display().to_string(), text);
+    let weights = args.bundle.join(bundle::WEIGHTS);
     let learnt = match understanding::train(&source) {
         Ok(learnt) => learnt,
         Err(problems) => return out::bad_file(&problems),
     };
     if let Err(error) = fs::write(&weights, &learnt.weights) {
-        return fails("write", &weights, &error);
+        out::talk(&format!(
+            "error: cannot write `{}`: {error}",
+            weights.display()
+        ));
+        return Exit::BadFile;
     }
     let [open, yes_no] = learnt.examples;
     out::talk(&format!(
@@ -39,12 +39,4 @@ pub fn run(args: &Args) -> Exit {
         weights.display()
     ));
     Exit::Good
-}
-
-fn fails(what: &str, path: &Path, error: &io::Error) -> Exit {
-    out::talk(&format!(
-        "error: cannot {what} `{}`: {error}",
-        path.display()
-    ));
-    Exit::BadFile
 }

@@ -8,8 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::stream::Stream;
+use ring::digest::{SHA256, digest};
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
+use tracing::Span;
 
 use crate::clock;
 use crate::dialog::event::Offer;
@@ -35,6 +37,8 @@ pub struct Converse<N: Network> {
     gateway: Arc<str>,
     lag: Arc<Lag>,
     events: Streaming<CallEvent>,
+    /// Of the call: what is logged on its way carries its name.
+    span: Span,
     call: Option<Live<N>>,
     /// When the last message came.
     heard: Instant,
@@ -78,6 +82,7 @@ impl<N: Network> Converse<N> {
             gateway,
             lag,
             events,
+            span: Span::none(),
             call: None,
             heard: Instant::now(),
             silence,
@@ -93,6 +98,10 @@ impl<N: Network> Converse<N> {
             First::Resumed(resumed) => self.resumed(&resumed)?,
             First::Other => return Err(Refused::FirstMessageNotAnOffer),
         };
+        let call = hashed(&live.offer.call_key);
+        self.span = tracing::info_span!("call", call, gateway = &*self.gateway);
+        self.span
+            .in_scope(|| tracing::debug!(seq = reply.seq, "taken"));
         self.call = Some(live);
         Ok(turn(reply))
     }
@@ -190,11 +199,11 @@ impl<N: Network> Converse<N> {
     /// An event of a call; `None` for one that asks for no answer.
     fn event(live: &mut Live<N>, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
         if wire::is_keep_alive(&event) {
-            return if live.session.allow() {
-                Ok(None)
-            } else {
-                Err(Refused::TooManyEvents)
-            };
+            return live
+                .session
+                .keep_alive()
+                .map(|()| None)
+                .map_err(|_| Refused::TooManyEvents);
         }
         let (seq, offset_ms) = (event.seq, event.offset_ms);
         match live.session.event(seq, offset_ms, wire::event(event)) {
@@ -241,6 +250,8 @@ impl<N: Network> Stream for Converse<N> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         let this = self.get_mut();
+        let span = this.span.clone();
+        let _entered = span.enter();
         if this.finished {
             this.call = None;
             return Poll::Ready(None);
@@ -291,6 +302,14 @@ impl<N: Network> Stream for Converse<N> {
         }
         Poll::Pending
     }
+}
+
+/// A call's name in logs: the beginning of the SHA-256 of its key. A gateway's id of a call may hold
+/// a number; who has a record finds its lines by this.
+fn hashed(call_key: &str) -> String {
+    let hash = digest(&SHA256, call_key.as_bytes());
+    let bytes = hash.as_ref().iter().take(8);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn turn(reply: Reply) -> CallTurn {

@@ -17,6 +17,7 @@ use std::io;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -83,11 +84,14 @@ pub(super) struct SealedHead {
     pub(super) sealed: Head,
 }
 
-/// A file that only ever grows by whole lines. After an error it is of no use: open it again.
+/// A file that only ever grows by whole lines, many in one write. After an error it is of no use:
+/// open it again.
 #[derive(Debug)]
 pub(super) struct LineFile {
     file: File,
     len: u64,
+    /// Lines that are not written yet.
+    lines: Vec<u8>,
     piece: Option<Piece>,
 }
 
@@ -104,12 +108,15 @@ struct Piece {
 impl LineFile {
     /// Opens or creates. A last line that a dead writer left torn is cut off.
     pub(super) fn open(path: &Path, keys: &Keys) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            make_folder(folder)?;
-        }
         let mut options = OpenOptions::new();
         let options = options.create(true).read(true).append(true).mode(0o600);
-        let file = options.open(path)?;
+        let file = match (options.open(path), path.parent()) {
+            (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+                make_folder(folder)?;
+                options.open(path)?
+            }
+            (opened, _) => opened?,
+        };
         let mut len = file.metadata()?.len();
         let mut last = [b'\n'];
         if let Some(at) = len.checked_sub(1) {
@@ -126,26 +133,63 @@ impl LineFile {
             head: Some(head),
             next: 0,
         });
-        Ok(Self { file, len, piece })
+        Ok(Self {
+            file,
+            len,
+            lines: Vec::new(),
+            piece,
+        })
     }
 
-    /// Its size.
+    /// Its size, once all is written.
     pub(super) fn len(&self) -> u64 {
-        self.len
+        let lines = u64::try_from(self.lines.len()).unwrap_or(u64::MAX);
+        self.len.saturating_add(lines)
     }
 
-    /// Appends one line in one write, or nothing of it.
+    /// Appends one line to the file at `path`, if that is still this one; an erasure puts another
+    /// in its place.
+    pub(super) fn append_at(&mut self, path: &Path, line: &[u8]) -> io::Result<bool> {
+        // Where a file system has no locks, nothing is erased meanwhile either.
+        let locked = self.file.lock().is_ok();
+        let own = self.file.metadata()?.ino();
+        let is_still = fs::metadata(path).is_ok_and(|there| there.ino() == own);
+        let done = if is_still {
+            self.append(line.to_vec()).and_then(|()| self.flush())
+        } else {
+            Ok(())
+        };
+        if locked {
+            self.file.unlock()?;
+        }
+        done.map(|()| is_still)
+    }
+
+    /// To the disk.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.file.sync_all()
+    }
+
+    /// Appends one line, to be written by [`flush`](Self::flush).
     pub(super) fn append(&mut self, mut line: Vec<u8>) -> io::Result<()> {
         if let Some(piece) = &mut self.piece {
             line = piece.seal(line)?;
         }
-        line.push(b'\n');
-        if let Err(error) = self.file.write_all(&line) {
-            self.file.set_len(self.len)?;
-            return Err(error);
-        }
-        self.len += u64::try_from(line.len()).unwrap_or(0);
+        self.lines.extend_from_slice(&line);
+        self.lines.push(b'\n');
         Ok(())
+    }
+
+    /// Writes what was appended in one write, or nothing of it.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        let written = self.file.write_all(&self.lines);
+        match written {
+            Ok(()) => self.len = self.len(),
+            Err(_) => self.file.set_len(self.len)?,
+        }
+        self.lines.clear();
+        written
     }
 }
 

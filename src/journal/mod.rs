@@ -8,6 +8,7 @@ pub mod reader;
 pub mod recorder;
 mod retention;
 pub mod seal;
+pub mod subject;
 mod writer;
 
 use serde::{Deserialize, Serialize};

@@ -72,7 +72,7 @@ impl Retention {
 }
 
 /// What is in a folder and named by a date, oldest first; nothing if there is no such folder.
-fn dated(folder: &Path) -> io::Result<Vec<(Date, PathBuf)>> {
+pub(super) fn dated(folder: &Path) -> io::Result<Vec<(Date, PathBuf)>> {
     let mut dated: Vec<(Date, PathBuf)> = Vec::new();
     for path in files_in(folder)? {
         let name = path.file_stem().and_then(|name| name.to_str());
@@ -84,7 +84,7 @@ fn dated(folder: &Path) -> io::Result<Vec<(Date, PathBuf)>> {
     Ok(dated)
 }
 
-fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,

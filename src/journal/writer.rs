@@ -1,7 +1,7 @@
 //! The one thread that writes journals and call records. Never fails: a line that cannot be
 //! written is counted and stands as a gap in the journal once the disk writes again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -41,6 +41,13 @@ const MAX_SEGMENT: u64 = 16 << 20;
 /// How much time may pass on the clock of the offers until old recordings are looked for again.
 const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 
+/// How long lines gather before they are written. One write then takes many of them, and a busy
+/// service wakes this thread so often and no more: each wake-up costs more than a line.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Most messages between two writings: what is in memory alone.
+const MOST: usize = 4_096;
+
 /// The queue was empty for so long: time to look for calls that could not say that they ended.
 const IDLE: Duration = Duration::from_millis(200);
 
@@ -62,6 +69,7 @@ pub(super) fn start(
         calls: BTreeMap::new(),
         open: BTreeMap::new(),
         clock: 0,
+        unflushed: BTreeSet::new(),
         records: None,
         pruned: None,
     };
@@ -69,13 +77,25 @@ pub(super) fn start(
         loop {
             match receiver.recv_timeout(IDLE) {
                 Ok(message) => {
+                    thread::sleep(GATHER);
                     writer.take(message);
+                    let mut taken = 1;
+                    for message in receiver.try_iter().take(MOST) {
+                        writer.take(message);
+                        taken += 1;
+                    }
+                    writer.flush();
                     let (count, changed) = &*done;
-                    *count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                    *count.lock().unwrap_or_else(PoisonError::into_inner) += taken;
                     changed.notify_all();
                 }
-                Err(RecvTimeoutError::Timeout) => writer.sweep(),
-                Err(RecvTimeoutError::Disconnected) => return writer.sweep(),
+                Err(error) => {
+                    writer.sweep();
+                    writer.flush();
+                    if error == RecvTimeoutError::Disconnected {
+                        return;
+                    }
+                }
             }
         }
     };
@@ -90,6 +110,8 @@ struct Writer {
     open: BTreeMap<u64, u64>,
     /// Counts uses.
     clock: u64,
+    /// Calls with lines that are not written yet.
+    unflushed: BTreeSet<u64>,
     /// Today's call records.
     records: Option<(PathBuf, LineFile)>,
     /// When old recordings were last looked for: an offer's time, as this thread reads no clock.
@@ -103,6 +125,8 @@ struct Journal {
     ending: Arc<Ending>,
     file: Option<LineFile>,
     used: u64,
+    /// Lines that are not written yet.
+    unflushed: u64,
     /// Lines that could not be written since the last that could.
     unwritten: u64,
 }
@@ -118,6 +142,7 @@ impl Writer {
                     ending,
                     file: None,
                     used: 0,
+                    unflushed: 0,
                     unwritten: 0,
                 };
                 self.calls.insert(call, journal);
@@ -125,7 +150,11 @@ impl Writer {
                 self.write(call, &Entry::Header(header));
                 self.prune(began);
             }
-            Message::Entry(call, entry) => self.write(call, &entry),
+            Message::Entries(call, entries) => {
+                for entry in &entries {
+                    self.write(call, entry);
+                }
+            }
             Message::Close(call) => self.close(call),
         }
     }
@@ -138,13 +167,9 @@ impl Writer {
         self.clock += 1;
         journal.used = self.clock;
         if let Err(error) = journal.write(entry, &self.place.keys) {
-            // One word a call: a full disk must not fill the log too.
-            if journal.unwritten == 0 {
-                let path = journal.path.display();
-                warn!(%path, %error, "a journal cannot be written; its lines are counted as lost");
-            }
-            journal.unwritten += 1;
+            journal.failed(&error, 1);
         }
+        self.unflushed.insert(call);
         journal.fold.push(entry);
         if journal.file.is_some() {
             self.open.insert(self.clock, call);
@@ -153,7 +178,17 @@ impl Writer {
             && let Some((_, oldest)) = self.open.pop_first()
             && let Some(journal) = self.calls.get_mut(&oldest)
         {
+            journal.flush();
             journal.file = None;
+        }
+    }
+
+    /// Writes what has gathered.
+    fn flush(&mut self) {
+        for call in std::mem::take(&mut self.unflushed) {
+            if let Some(journal) = self.calls.get_mut(&call) {
+                journal.flush();
+            }
         }
     }
 
@@ -162,6 +197,8 @@ impl Writer {
             return;
         };
         self.open.remove(&journal.used);
+        self.unflushed.remove(&call);
+        journal.flush();
         if journal.unwritten > 0 {
             let entries = journal.unwritten;
             journal.fold.push(&Entry::Gap { entries });
@@ -170,6 +207,8 @@ impl Writer {
         let record = if header.resume == 0 {
             journal.fold.finish()
         } else {
+            // Its earlier segments may have lines that have only gathered.
+            self.flush();
             let segments = (0..=header.resume).map(|resume| {
                 let path = files::segment(&self.place.folder, &header, resume);
                 reader::read(&path, &self.place.keys)
@@ -188,13 +227,17 @@ impl Writer {
     }
 
     fn append_record(&mut self, path: &Path, record: &cdr::Cdr) -> io::Result<()> {
-        let mut file = match self.records.take() {
-            Some((open, file)) if open == path => file,
-            Some(_) | None => LineFile::open(path, &self.place.keys)?,
-        };
-        file.append(serde_json::to_vec(record)?)?;
-        self.records = Some((path.to_owned(), file));
-        Ok(())
+        let line = serde_json::to_vec(record)?;
+        loop {
+            let mut file = match self.records.take() {
+                Some((open, file)) if open == path => file,
+                Some(_) | None => LineFile::open(path, &self.place.keys)?,
+            };
+            if file.append_at(path, &line)? {
+                self.records = Some((path.to_owned(), file));
+                return Ok(());
+            }
+        }
     }
 
     /// Once an hour, beside the writing: a folder of a day may hold many files.
@@ -238,6 +281,24 @@ impl Writer {
 }
 
 impl Journal {
+    fn flush(&mut self) {
+        let lines = std::mem::take(&mut self.unflushed);
+        let flushed = self.file.as_mut().map_or(Ok(()), LineFile::flush);
+        if let Err(error) = flushed {
+            self.file = None;
+            self.failed(&error, lines);
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error, lines: u64) {
+        // One word a call: a full disk must not fill the log too.
+        if self.unwritten == 0 {
+            let path = self.path.display();
+            warn!(%path, %error, "a journal cannot be written; its lines are counted as lost");
+        }
+        self.unwritten += lines;
+    }
+
     fn write(&mut self, entry: &Entry, keys: &Keys) -> io::Result<()> {
         let mut file = match self.file.take() {
             Some(file) => file,
@@ -250,16 +311,19 @@ impl Journal {
         if file.len() == 0 && !matches!(entry, Entry::Header(_)) {
             let header = Entry::Header(Box::new(self.header.clone()));
             file.append(serde_json::to_vec(&header)?)?;
+            file.flush()?;
             self.unwritten = self.unwritten.saturating_sub(1);
         }
         if self.unwritten > 0 {
             let entries = self.unwritten;
             file.append(serde_json::to_vec(&Entry::Gap { entries })?)?;
+            file.flush()?;
             self.fold.push(&Entry::Gap { entries });
             self.unwritten = 0;
         }
         file.append(serde_json::to_vec(entry)?)?;
         self.file = Some(file);
+        self.unflushed += 1;
         Ok(())
     }
 }

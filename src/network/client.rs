@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::call::{Login, PhoneNumber, Said};
 use crate::clock;
@@ -284,27 +285,37 @@ impl TmForum {
     }
 }
 
-impl Network for TmForum {
-    async fn look_up(&self, lookup: Lookup) -> Finding {
-        let kind = lookup.kind();
-        let began = Instant::now();
-        let finding = match &lookup {
+impl TmForum {
+    async fn answer(&self, lookup: &Lookup) -> Finding {
+        match lookup {
             Lookup::Subscriber { number } => Finding::Subscriber(self.subscriber(number).await),
             Lookup::Outage { line } => Finding::Outage(self.outage(line).await),
             Lookup::Tickets { login } => Finding::Tickets(self.tickets(login).await),
             Lookup::LineTest { line } => Finding::LineTest(self.line_test(line).await),
             Lookup::Fee { customer, line } => Finding::Fee(self.fee(customer, line).await),
-        };
+        }
+    }
+}
+
+impl Network for TmForum {
+    async fn look_up(&self, lookup: Lookup) -> Finding {
+        let kind = lookup.kind().as_str();
+        let span = tracing::info_span!("look_up", kind);
+        let began = Instant::now();
+        let finding = self.answer(&lookup).instrument(span.clone()).await;
         let took = began.elapsed();
-        let (kind, class) = (kind.as_str(), finding.class());
+        let class = finding.class();
         self.settings.metrics.looked_up(kind, class, took);
-        tracing::debug!(kind, class, ms = Duration::as_millis(&took), "looked up");
+        span.in_scope(|| tracing::debug!(class, ms = Duration::as_millis(&took), "looked up"));
         finding
     }
 
     async fn create_ticket(&self, order: TicketOrder, attempt: Attempt) -> TicketResult {
-        let result = ticket::create(self, &order, attempt).await;
+        let span = tracing::info_span!("ticket", attempt = attempt.as_str());
+        let create = ticket::create(self, &order, attempt);
+        let result = create.instrument(span.clone()).await;
         self.settings.metrics.ticket(result.class());
+        span.in_scope(|| tracing::debug!(result = result.class(), "ordered"));
         result
     }
 }

@@ -31,9 +31,8 @@ pub(super) fn adapted(stretch: &Stretch, was: &Listen, now: &Listen) -> Result<V
         .iter()
         .position(|act| matches!(act.event, Event::ListenFinished { .. }));
     let Some(end) = end else { return Ok(acts) };
-    let cause = match &acts[end].event {
-        Event::ListenFinished { cause, .. } => *cause,
-        _ => return Ok(acts),
+    let Event::ListenFinished { cause, .. } = acts[end].event else {
+        return Ok(acts);
     };
     match cause {
         ListenCause::Digits => keyed(&mut acts, end, was, now)?,
@@ -53,11 +52,15 @@ pub(super) fn adapted(stretch: &Stretch, was: &Listen, now: &Listen) -> Result<V
 
 /// Whether a question is over by it.
 fn is_end(event: &Event) -> bool {
-    match event {
-        Event::DtmfReceived { digit, .. } => always_acts(*digit),
-        Event::PlaybackFinished { cause, .. } => *cause == PlaybackCause::Failed,
-        Event::ListenFinished { .. } | Event::CallEnded { .. } | Event::ActionFailed { .. } => true,
-        _ => false,
+    if let Event::DtmfReceived { digit, .. } = event {
+        always_acts(*digit)
+    } else if let Event::PlaybackFinished { cause, .. } = event {
+        *cause == PlaybackCause::Failed
+    } else {
+        matches!(
+            event,
+            Event::ListenFinished { .. } | Event::CallEnded { .. } | Event::ActionFailed { .. }
+        )
     }
 }
 

@@ -105,9 +105,12 @@ fn fields(entries: &[Entry], parted: &Parted) -> Vec<String> {
         By::WakeUp(at) => vec![format!("wake-up: none != {at}")],
         By::NoWakeUp(at) => vec![format!("wake-up: {} != {}", parted.at, due(at))],
         By::Ending(now) => {
-            let recorded = entries.get(parted.index).and_then(|entry| match entry {
-                Entry::Ended { disposition, .. } => Some(disposition.as_str()),
-                _ => None,
+            let recorded = entries.get(parted.index).and_then(|entry| {
+                if let Entry::Ended { disposition, .. } = entry {
+                    Some(disposition.as_str())
+                } else {
+                    None
+                }
             });
             let now = now.map_or("none", |disposition| disposition.as_str());
             vec![format!(

@@ -292,10 +292,10 @@ impl RecordedCaller {
 
 /// A key for the operator or the end of the call, outside of any question.
 fn is_loose(event: &Event) -> bool {
-    match event {
-        Event::DtmfReceived { digit, .. } => always_acts(*digit),
-        Event::CallEnded { .. } => true,
-        _ => false,
+    if let Event::DtmfReceived { digit, .. } = event {
+        always_acts(*digit)
+    } else {
+        matches!(event, Event::CallEnded { .. })
     }
 }
 

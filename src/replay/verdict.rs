@@ -258,29 +258,21 @@ fn ending(entries: &[Entry], record: Option<&Cdr>, course: &Course) -> Ending {
     let mut tickets: Vec<(String, &'static str)> = Vec::new();
     let mut transfers = Vec::new();
     for entry in entries {
-        match entry {
-            Entry::Action {
-                action: Action::CreateTicket(order, _),
-                ..
-            } => {
-                let login = order.login.last_digits();
+        if let Entry::Action { action, .. } = entry {
+            if let Action::CreateTicket(order, _) = action {
                 if tickets.is_empty() {
-                    tickets.push((login, "not answered"));
+                    tickets.push((order.login.last_digits(), "not answered"));
                 }
+            } else if let Action::Transfer(transfer) = action {
+                transfers.push((transfer.queue, transfer.reason));
             }
-            Entry::Action {
-                action: Action::Transfer(transfer),
-                ..
-            } => transfers.push((transfer.queue, transfer.reason)),
-            Entry::Event {
-                event: Event::TicketFinished(result),
-                ..
-            } => {
-                if let Some((_, known)) = tickets.last_mut() {
-                    *known = ticket(result);
-                }
-            }
-            _ => {}
+        } else if let Entry::Event {
+            event: Event::TicketFinished(result),
+            ..
+        } = entry
+            && let Some((_, known)) = tickets.last_mut()
+        {
+            *known = ticket(result);
         }
     }
     Ending {

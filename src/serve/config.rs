@@ -449,17 +449,6 @@ impl Root {
     pub fn reveal(&self) -> &str {
         &self.0
     }
-
-    /// Whether nobody between can read what is sent there.
-    pub fn is_private(&self) -> bool {
-        let Some((_, rest)) = self.0.split_once("http://") else {
-            return true;
-        };
-        let host = rest.rsplit('@').next().unwrap_or(rest);
-        let host = host.split('/').next().unwrap_or(host);
-        let address = host.parse::<SocketAddr>();
-        address.is_ok_and(|at| at.ip().is_loopback()) || host.starts_with("localhost:")
-    }
 }
 
 impl std::fmt::Debug for Root {

@@ -303,7 +303,7 @@ fn answers_beside(question: Question, topic: &Mark<'_>, meaning: Meaning, said: 
     let part = topic.first <= said.first && said.last <= topic.last && topic.words > said.words;
     let own = said.asked() && !said.phrase.weak && !part;
     let behind = said.first > topic.last;
-    let agrees = said.phrase.whole() && question != Question::ConfirmTicket;
+    let agrees = said.phrase.whole && question != Question::ConfirmTicket;
     own || (behind && (meaning == Meaning::No || agrees))
 }
 

@@ -2,8 +2,6 @@
 
 use std::iter;
 
-use hashbrown::HashMap;
-
 use crate::understanding::lexicon::{Symbol, Token};
 
 /// What a node of the tree says of a word that came as far as it.
@@ -22,23 +20,27 @@ pub(super) enum End {
 /// A tree of letters. What a walk touches is small: most of what it costs is waiting for memory.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// The first end of each node, by its place among the ends; 0 is none.
-    nodes: Vec<u32>,
+    nodes: Vec<Node>,
     /// What ends at a node, and the place of the next that ends there.
     ends: Vec<(End, Symbol, u32)>,
-    /// The way from a node by a letter. Looked up only, so its order does not matter.
-    ways: HashMap<(u32, char), u32>,
-    /// The same by node, to try every letter.
-    children: Vec<Vec<(char, u32)>>,
+}
+
+/// Reached by a letter from its parent. Places are 0 for none: the root is nobody's child.
+#[derive(Clone, Copy, Debug, Default)]
+struct Node {
+    letter: char,
+    /// Its first child, and the next child of its parent.
+    child: u32,
+    next: u32,
+    /// The first of its ends.
+    end: u32,
 }
 
 impl Default for Tree {
     fn default() -> Self {
         Self {
-            nodes: vec![0],
+            nodes: vec![Node::default()],
             ends: vec![(End::Whole, 0, 0)],
-            ways: HashMap::new(),
-            children: vec![Vec::new()],
         }
     }
 }
@@ -46,27 +48,42 @@ impl Default for Tree {
 impl Tree {
     pub(super) fn add(&mut self, letters: impl Iterator<Item = char>, end: End, symbol: Symbol) {
         let mut node = 0;
-        for c in letters {
-            let next = place(self.nodes.len());
-            let way = *self.ways.entry((node, c)).or_insert(next);
-            if way == next {
-                self.children[at(node)].push((c, next));
-                self.nodes.push(0);
-                self.children.push(Vec::new());
-            }
-            node = way;
+        for letter in letters {
+            node = self.child(node, letter).unwrap_or_else(|| {
+                let new = place(self.nodes.len());
+                let next = self.nodes[at(node)].child;
+                self.nodes.push(Node {
+                    letter,
+                    next,
+                    ..Node::default()
+                });
+                self.nodes[at(node)].child = new;
+                new
+            });
         }
-        let first = &mut self.nodes[at(node)];
+        let first = &mut self.nodes[at(node)].end;
         self.ends.push((end, symbol, *first));
         *first = place(self.ends.len() - 1);
     }
 
-    pub(super) fn child(&self, node: u32, c: char) -> Option<u32> {
-        self.ways.get(&(node, c)).copied()
+    /// The letters that lead on from a node, and where to.
+    fn children(&self, node: u32) -> impl Iterator<Item = (char, u32)> {
+        let mut next = self.nodes[at(node)].child;
+        iter::from_fn(move || {
+            let place = next;
+            let node = self.nodes[at(place)];
+            next = node.next;
+            (place > 0).then_some((node.letter, place))
+        })
+    }
+
+    pub(super) fn child(&self, node: u32, letter: char) -> Option<u32> {
+        let mut children = self.children(node);
+        children.find_map(|(c, node)| (c == letter).then_some(node))
     }
 
     pub(super) fn ends(&self, node: u32) -> impl Iterator<Item = (End, Symbol)> {
-        let mut next = self.nodes[at(node)];
+        let mut next = self.nodes[at(node)].end;
         iter::from_fn(move || {
             let (end, symbol, after) = self.ends[at(next)];
             let found = (next > 0).then_some((end, symbol));
@@ -130,56 +147,59 @@ impl Reached {
             ..Self::default()
         }
     }
+
+    /// On to a node by a sound that was there, or stands for one.
+    const fn heard(self, node: u32) -> Self {
+        Self {
+            used: self.used + 1,
+            ..self.unheard(node)
+        }
+    }
+
+    /// On to a node by a sound that is missing.
+    const fn unheard(self, node: u32) -> Self {
+        Self {
+            node,
+            depth: self.depth + 1,
+            ..self
+        }
+    }
+
+    const fn erred(self) -> Self {
+        Self {
+            wrong: self.wrong - 1,
+            ..self
+        }
+    }
 }
 
 impl Search<'_> {
     /// Takes only what uses all wrong sounds up, since fewer were tried before.
-    pub(super) fn walk(&self, at: Reached, tokens: &mut Vec<Token>) {
-        if at.wrong == 0 {
+    pub(super) fn walk(&self, mut at: Reached, tokens: &mut Vec<Token>) {
+        // Nothing more may be wrong: there is one way on.
+        while at.wrong == 0 {
             self.take(at, tokens);
+            let next = self.sounds.get(at.used);
+            let Some(node) = next.and_then(|next| self.tree.child(at.node, *next)) else {
+                return;
+            };
+            at = at.heard(node);
         }
         let next = self.sounds.get(at.used);
-        let may_err = at.wrong > 0 && at.depth > 1;
-        for &(c, node) in &self.tree.children[self::at(at.node)] {
-            let on = Reached {
-                node,
-                depth: at.depth + 1,
-                ..at
-            };
+        let may_err = at.depth > 1;
+        for (c, node) in self.tree.children(at.node) {
             if next == Some(&c) {
-                self.walk(
-                    Reached {
-                        used: at.used + 1,
-                        ..on
-                    },
-                    tokens,
-                );
+                self.walk(at.heard(node), tokens);
             } else if may_err {
-                let err = Reached {
-                    wrong: at.wrong - 1,
-                    ..on
-                };
                 if next.is_some() {
-                    self.walk(
-                        Reached {
-                            used: at.used + 1,
-                            ..err
-                        },
-                        tokens,
-                    );
+                    self.walk(at.heard(node).erred(), tokens);
                 }
-                self.walk(err, tokens);
+                self.walk(at.unheard(node).erred(), tokens);
             }
         }
         if may_err && next.is_some() {
-            self.walk(
-                Reached {
-                    used: at.used + 1,
-                    wrong: at.wrong - 1,
-                    ..at
-                },
-                tokens,
-            );
+            let used = at.used + 1;
+            self.walk(Reached { used, ..at }.erred(), tokens);
         }
     }
 

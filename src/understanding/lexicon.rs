@@ -2,14 +2,14 @@
 //! symbols that it stands for, as it is, by its root, by its beginning, or, if it is known in no
 //! way, by what it sounds like.
 
-use std::collections::BTreeMap;
+use std::iter;
+use std::ops::Range;
 
 use frostem::{Algorithm, Stemmer};
-use hashbrown::HashMap;
 
 use crate::understanding::kazakh::{self, Suffixes};
 use crate::understanding::letters::{End, FEWEST_SOUNDS, Reached, Search, Tree, tolerance};
-use crate::understanding::words::{Words, sound};
+use crate::understanding::words::{Keyed, Words, key, sound};
 
 /// What a word of a phrase is called inside.
 pub(super) type Symbol = u16;
@@ -42,10 +42,22 @@ pub(super) struct Token {
     pub(super) denied: bool,
 }
 
+/// A word that was read already.
+struct Known {
+    /// Where its symbols are.
+    symbols: Range<usize>,
+    mask: Mask,
+    /// As it is spelt, or often said; if not, it may be part of a torn word before it is taken for a
+    /// misheard one.
+    certain: bool,
+}
+
 /// Every word of every phrase.
 pub(super) struct Lexicon {
-    /// The words that callers say most, read already.
-    common: HashMap<Box<str>, Box<[Token]>>,
+    /// The words that callers say, read already.
+    known: Keyed<Known>,
+    /// Their symbols.
+    symbols: Vec<Token>,
     words: Tree,
     sounds: Tree,
     suffixes: Suffixes,
@@ -62,7 +74,8 @@ impl std::fmt::Debug for Lexicon {
 impl Default for Lexicon {
     fn default() -> Self {
         Self {
-            common: HashMap::new(),
+            known: Keyed::default(),
+            symbols: Vec::new(),
             words: Tree::default(),
             sounds: Tree::default(),
             suffixes: Suffixes::default(),
@@ -137,8 +150,10 @@ impl Lexicon {
         if !(FEWEST_SOUNDS..=MOST_SOUNDS).contains(&sounds.len()) {
             return;
         }
+        let twice = sounds != open;
+        let ways = [Some(&sounds), twice.then_some(&open)];
         for wrong in 0..=most.min(tolerance(sounds.len() + 1)) {
-            for sounds in [&sounds, &open] {
+            for sounds in ways.into_iter().flatten() {
                 let search = Search {
                     tree: &self.sounds,
                     sounds,
@@ -160,7 +175,7 @@ const MOST_SOUNDS: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     all: Vec<Token>,
-    ends: Vec<usize>,
+    words: Vec<(Range<usize>, Mask)>,
     /// Whether any word was known as it is spelt.
     pub(super) known: bool,
 }
@@ -174,6 +189,12 @@ impl Mask {
         self.0 |= 1 << (symbol % 64);
     }
 
+    fn of(tokens: &[Token]) -> Self {
+        let mut mask = Self::default();
+        tokens.iter().for_each(|token| mask.add(token.symbol));
+        mask
+    }
+
     pub(super) const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -182,91 +203,101 @@ impl Mask {
 impl Tokens {
     /// The symbols of the word at `at`.
     pub(super) fn of(&self, at: usize) -> &[Token] {
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before));
-        let end = self.ends.get(at).copied().unwrap_or_default();
-        self.all
-            .get(start.copied().unwrap_or_default()..end)
-            .unwrap_or_default()
+        let range = self.words.get(at).map(|(range, _)| range.clone());
+        self.all.get(range.unwrap_or_default()).unwrap_or_default()
     }
 
-    /// The symbols of each word, roughly.
-    pub(super) fn masks(&self) -> Vec<Mask> {
-        let mask = |at| {
-            let mut mask = Mask::default();
-            self.of(at).iter().for_each(|token| mask.add(token.symbol));
-            mask
-        };
-        (0..self.len()).map(mask).collect()
+    /// The same, roughly; `None` behind the last word.
+    pub(super) fn mask(&self, at: usize) -> Option<Mask> {
+        self.words.get(at).map(|(_, mask)| *mask)
     }
 
     /// How many words there are.
     pub(super) const fn len(&self) -> usize {
-        self.ends.len()
+        self.words.len()
     }
 
     /// The symbols of the next word.
-    fn take(&mut self, symbols: &[Token]) {
+    fn take(&mut self, symbols: &[Token], mask: Mask) {
+        let start = self.all.len();
         self.all.extend_from_slice(symbols);
-        self.ends.push(self.all.len());
+        self.words.push((start..self.all.len(), mask));
     }
 
     /// Takes the last word back.
     fn drop_last(&mut self) {
-        self.ends.pop();
-        self.all
-            .truncate(self.ends.last().copied().unwrap_or_default());
+        if let Some((range, _)) = self.words.pop() {
+            self.all.truncate(range.start);
+        }
     }
 }
 
 impl Lexicon {
-    /// Reads the words that come most often in texts, once and for all. One that no phrase has is not
-    /// taken for a misheard one either.
-    pub(super) fn remember<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
-        let mut times = BTreeMap::new();
-        for text in texts {
-            let words = Words::new(text);
-            for word in words.iter() {
-                if let Some(times) = times.get_mut(word) {
-                    *times += 1;
-                } else {
-                    times.insert(word.to_owned(), 1_usize);
+    /// Reads words that callers say, once and for all: those that come often, then the others. One that
+    /// comes often and no phrase has is not taken for a misheard one either.
+    pub(super) fn remember(&mut self, [often, seldom]: &[Vec<String>; 2]) {
+        let often = often.iter().zip(iter::repeat(true));
+        let mut tokens = Vec::new();
+        for (word, often) in often.chain(seldom.iter().zip(iter::repeat(false))) {
+            tokens.clear();
+            self.spelt(word, None, &mut tokens);
+            let certain = often || !tokens.is_empty();
+            if !certain {
+                if self.parted(word, &mut tokens).is_some() {
+                    continue;
                 }
+                self.alike(word, 0, MOST_WRONG, &mut tokens);
             }
-        }
-        for (word, _) in times.into_iter().filter(|(_, times)| *times >= OFTEN) {
-            let mut tokens = Vec::new();
-            self.spelt(&word, None, &mut tokens);
-            self.common.insert(word.into(), tokens.into());
+            let start = self.symbols.len();
+            self.symbols.extend(&tokens);
+            let known = Known {
+                symbols: start..self.symbols.len(),
+                mask: Mask::of(&tokens),
+                certain,
+            };
+            self.known.insert(key(word), known);
         }
     }
 
     /// Reads an utterance, and mends words that the recogniser tore apart or ran together.
     pub(super) fn read(&self, words: &mut Words) -> Tokens {
-        let mut tokens = Tokens::default();
-        let mut found = Vec::with_capacity(8);
+        let mut tokens = Tokens {
+            all: Vec::with_capacity(4 * words.len()),
+            words: Vec::with_capacity(words.len() + 1),
+            known: false,
+        };
+        let mut found = Vec::new();
         let mut at = 0;
         while at < words.len() {
-            if let Some(known) = self.common.get(words.get(at)) {
-                tokens.take(known);
+            let known = self.known.get(&words.key(at));
+            if let Some(known) = known.filter(|known| known.certain) {
+                tokens.take(&self.symbols[known.symbols.clone()], known.mask);
                 tokens.known = true;
                 at += 1;
                 continue;
             }
             found.clear();
-            self.spelt(words.get(at), None, &mut found);
+            if known.is_none() {
+                self.spelt(words.get(at), None, &mut found);
+            }
             if found.is_empty() && at > 0 && self.join(words, at - 1, &mut found) {
                 at -= 1;
                 tokens.drop_last();
             }
-            if found.is_empty() && !self.join(words, at, &mut found) {
+            if found.is_empty() && !self.join(words, at, &mut found) && known.is_none() {
                 self.part(words, at, &mut found);
             }
-            if found.is_empty() {
-                self.alike(words.get(at), 0, MOST_WRONG, &mut found);
-            } else {
-                tokens.known = true;
+            match known.filter(|_| found.is_empty()) {
+                Some(known) => tokens.take(&self.symbols[known.symbols.clone()], known.mask),
+                None => {
+                    if found.is_empty() {
+                        self.alike(words.get(at), 0, MOST_WRONG, &mut found);
+                    } else {
+                        tokens.known = true;
+                    }
+                    tokens.take(&found, Mask::of(&found));
+                }
             }
-            tokens.take(&found);
             at += 1;
         }
         tokens
@@ -293,31 +324,33 @@ impl Lexicon {
 
     /// «неработает» is two words, if both are known.
     fn part(&self, words: &mut Words, at: usize, found: &mut Vec<Token>) {
+        if let Some(end) = self.parted(words.get(at), found) {
+            words.split(at, end);
+        }
+    }
+
+    /// Where the second word of two begins, and the symbols of the first.
+    fn parted(&self, word: &str, found: &mut Vec<Token>) -> Option<usize> {
         let mut second = Vec::new();
         for letters in (1..=MOST_PARTICLE).rev() {
-            let word = words.get(at);
-            let end = word
-                .char_indices()
-                .nth(letters)
-                .map_or(word.len(), |(end, _)| end);
-            let (head, tail) = word.split_at_checked(end).unwrap_or_default();
-            if tail.chars().count() < FEWEST_SOUNDS {
+            let (end, _) = word.char_indices().nth(letters)?;
+            let (head, tail) = word.split_at_checked(end)?;
+            if tail.chars().nth(FEWEST_SOUNDS - 1).is_none() {
                 continue;
             }
             self.spelt(head, None, found);
-            self.spelt(tail, None, &mut second);
-            if !found.is_empty() && !second.is_empty() {
-                words.split(at, end);
-                return;
+            if !found.is_empty() {
+                self.spelt(tail, None, &mut second);
+            }
+            if !second.is_empty() {
+                return Some(end);
             }
             found.clear();
-            second.clear();
         }
+        None
     }
 }
 
-/// How often a word comes among the examples to be one of the common ones.
-const OFTEN: usize = 4;
 /// Most sounds of a word that may be wrong.
 const MOST_WRONG: usize = 1;
 /// Letters of the longest particle that runs together with the next word.

@@ -12,8 +12,8 @@ use crate::call::{Locale, Question, Topic};
 use crate::problem::{Problems, Source, did_you_mean};
 use crate::understanding::lexicon::Lexicon;
 use crate::understanding::numbers::{Number, Numbers};
-use crate::understanding::phrases::{Meaning, Phrase, Phrases};
-use crate::understanding::vocabulary::{ANY_ORDER, Spelling, Unwritable, Vocabulary};
+use crate::understanding::phrases::{Gathered, Meaning, Phrase, Phrases};
+use crate::understanding::vocabulary::{ANY_ORDER, Spelling, Unwritable, Vocabulary, WHOLE};
 
 /// Largest grammar file.
 const MAX_BYTES: usize = 1 << 20;
@@ -29,7 +29,9 @@ const GAP: u8 = 2;
 /// The same where the parts come in any order.
 const WIDE_GAP: u8 = 5;
 /// What `{words}` weigh in a phrase: about the letters of one of them.
-const CLASS_WEIGHT: usize = 7;
+const CLASS_WEIGHT: u16 = 7;
+/// What a word weighs at most: more letters say no more.
+const MAX_WEIGHT: u16 = 64;
 
 /// A grammar file and its language; `None` is shared by all.
 pub type File = (Option<Locale>, Arc<Source>);
@@ -83,7 +85,7 @@ struct Place<'a>(&'a File);
 struct Reader {
     problems: Problems,
     vocabulary: Vocabulary,
-    phrases: Phrases,
+    phrases: Gathered,
     numbers: Numbers,
     hints: BTreeMap<(Locale, Question), Vec<Arc<str>>>,
     /// Who has a phrase already, and where.
@@ -338,11 +340,12 @@ impl Reader {
                     Some(_) => GAP,
                     None => 0,
                 },
+                whole: text.starts_with(WHOLE) && !text.contains(' '),
                 weight: text.split_whitespace().map(weight).sum(),
-                text: text.into(),
+                place: 0,
             };
-            if self.claim(at, &span, &phrase, &spellings) {
-                self.phrases.add(&phrase, &spellings);
+            if self.claim(at, &span, (&phrase, text), &spellings) {
+                self.phrases.add(phrase, text, &spellings);
             }
         }
     }
@@ -352,7 +355,7 @@ impl Reader {
         &mut self,
         at: &Place<'_>,
         span: &Range<usize>,
-        phrase: &Phrase,
+        (phrase, text): (&Phrase, &str),
         spellings: &[Spelling],
     ) -> bool {
         let Phrase {
@@ -372,9 +375,9 @@ impl Reader {
             };
             let again = source.text.get(there.clone()) == source.text.get(span.clone());
             let title = match (*other == meaning, again) {
-                (true, true) => format!("`{}` stands here twice", phrase.text),
+                (true, true) => format!("`{text}` stands here twice"),
                 (true, false) => continue,
-                (false, _) => format!("two meanings claim `{}`", phrase.text),
+                (false, _) => format!("two meanings claim `{text}`"),
             };
             let problem = source
                 .problem(span.clone(), title)
@@ -418,7 +421,7 @@ impl Reader {
         } = self;
         problems.or_ok(Grammar {
             lexicon: vocabulary.lexicon,
-            phrases,
+            phrases: phrases.packed(),
             numbers,
             hints,
         })
@@ -441,10 +444,11 @@ fn sorted<'a, 't>(table: &'a DeTable<'t>) -> Vec<(&'a Key<'t>, &'a Value<'t>)> {
 }
 
 /// What a word of a phrase weighs.
-fn weight(written: &str) -> usize {
+fn weight(written: &str) -> u16 {
     if written.starts_with('{') {
         return CLASS_WEIGHT;
     }
     let open = written.ends_with('*');
-    written.chars().filter(|c| c.is_alphanumeric()).count() + usize::from(!open)
+    let letters = written.chars().filter(|c| c.is_alphanumeric()).count();
+    u16::try_from(letters).unwrap_or(MAX_WEIGHT).min(MAX_WEIGHT) + u16::from(!open)
 }

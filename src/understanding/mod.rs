@@ -150,10 +150,9 @@ impl Grammars {
         });
         match load::read(files) {
             Ok(mut grammar) if problems.is_empty() => {
-                let texts = weights
-                    .iter()
-                    .flat_map(|(examples, _)| train::texts(examples));
-                grammar.lexicon.remember(texts);
+                if let Some(Model { words, .. }) = &model {
+                    grammar.lexicon.remember(words);
+                }
                 Ok(Self { grammar, model })
             }
             Ok(_) => Err(problems),
@@ -219,7 +218,7 @@ impl Grammars {
         };
         let found = |mark: &Mark<'_>| Found {
             words: heard.words.said(mark.first, mark.last),
-            phrase: Arc::clone(&mark.phrase.text),
+            phrase: self.grammar.phrases.text(mark.phrase),
             meaning: mark.meaning.to_string(),
         };
         let phrases = heard.marks.iter().map(found).collect();
@@ -291,11 +290,11 @@ const MAX_DIGITS: usize = 16;
 
 /// The language that was spoken: the one whose phrases weigh more.
 fn spoken(marks: &[Mark<'_>], call: Option<Locale>) -> Option<Locale> {
-    let weight = |locale: Locale| -> usize {
+    let weight = |locale: Locale| -> u32 {
         let of = marks
             .iter()
             .filter(|mark| mark.phrase.locale == Some(locale));
-        of.map(|mark| mark.phrase.weight).sum()
+        of.map(|mark| u32::from(mark.phrase.weight)).sum()
     };
     match weight(Locale::Kk).cmp(&weight(Locale::Ru)) {
         Ordering::Greater => Some(Locale::Kk),

@@ -3,20 +3,24 @@
 //!
 //! Everything here is whole numbers or exact floating-point operations: the same on every machine.
 
+use std::ops::AddAssign;
+
 use crate::call::{Question, Topic};
 use crate::understanding::Intent;
-use crate::understanding::words::Words;
+use crate::understanding::words::{Keyed, Words, mix};
 
 /// Rows of a table of weights: a feature's hash names its row.
-const ROWS_LOG2: u32 = 15;
+const ROWS_LOG2: u32 = 16;
 pub(super) const ROWS: usize = 1 << ROWS_LOG2;
 /// Weights of a row, one for each label: of open and of yes/no questions.
 pub(super) const LANES: usize = 24;
 pub(super) const LANES_YES_NO: usize = 8;
-/// Most features of an utterance that count: the sum of so many weights is still an `i16`.
-const MAX_FEATURES: u16 = 256;
+/// Longest word of the examples whose rows are added up at load: their sum is still an `i16`.
+pub(super) const MAX_LETTERS: usize = 64;
 /// The first bytes of a file of weights: what it is, and the version of its form and of the features.
-const MAGIC: &[u8; 16] = b"dana weights 2\n\n";
+const MAGIC: &[u8; 16] = b"dana weights 3\n\n";
+/// What stands between the words that come often and the others.
+const BETWEEN: &str = "\n\n";
 /// Bytes of the digest of the examples that the weights were learnt from.
 const DIGEST: usize = 32;
 
@@ -77,8 +81,16 @@ const OPEN: [Intent; 23] = {
     labels
 };
 
-/// A table of weights: a row a feature, a lane a label.
-pub(super) type Table<const N: usize> = Vec<[i8; N]>;
+/// Rows of weights: a row a feature, a lane a label.
+pub(super) type Rows<const N: usize> = Vec<[i8; N]>;
+
+/// The weights of one kind of question.
+struct Table<const N: usize> {
+    rows: Rows<N>,
+    /// Of each word of the examples the sum of its rows and how many they are: most of what is said
+    /// is added up once, at load.
+    words: Keyed<([i16; N], u16)>,
+}
 
 /// The weights of both kinds of question.
 pub(super) struct Model {
@@ -86,6 +98,8 @@ pub(super) struct Model {
     yes_no: Table<LANES_YES_NO>,
     /// SHA-256 of the examples that they were learnt from.
     pub(super) examples: [u8; DIGEST],
+    /// The words of the examples: those that come often, then the others.
+    pub(super) words: [Vec<String>; 2],
 }
 
 impl std::fmt::Debug for Model {
@@ -102,14 +116,16 @@ pub(super) type Logits = [f64; LANES];
 
 impl Model {
     pub(super) fn new(
-        open: Table<LANES>,
-        yes_no: Table<LANES_YES_NO>,
+        open: Rows<LANES>,
+        yes_no: Rows<LANES_YES_NO>,
         examples: [u8; DIGEST],
+        words: [Vec<String>; 2],
     ) -> Self {
         Self {
-            open,
-            yes_no,
+            open: Table::new(open, &words),
+            yes_no: Table::new(yes_no, &words),
             examples,
+            words,
         }
     }
 
@@ -117,31 +133,33 @@ impl Model {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(MAGIC)?;
         let (examples, rest) = rest.split_first_chunk::<DIGEST>()?;
-        let (open, yes_no) = rest.split_at_checked(ROWS * LANES)?;
-        Some(Self::new(table(open)?, table(yes_no)?, *examples))
+        let (open, rest) = rest.split_at_checked(ROWS * LANES)?;
+        let (yes_no, rest) = rest.split_at_checked(ROWS * LANES_YES_NO)?;
+        let (often, seldom) = str::from_utf8(rest).ok()?.split_once(BETWEEN)?;
+        let words = [often, seldom].map(|words| words.lines().map(str::to_owned).collect());
+        Some(Self::new(rows(open)?, rows(yes_no)?, *examples, words))
     }
 
     /// The file of these weights.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let weights = self
-            .open
-            .as_flattened()
-            .iter()
-            .chain(self.yes_no.as_flattened());
+        let weights = self.open.rows.as_flattened().iter();
+        let weights = weights.chain(self.yes_no.rows.as_flattened());
         let weights = weights.flat_map(|weight| weight.to_le_bytes());
+        let words = self.words.each_ref().map(|words| words.join("\n"));
         MAGIC
             .iter()
             .chain(&self.examples)
             .copied()
             .chain(weights)
+            .chain(words.join(BETWEEN).into_bytes())
             .collect()
     }
 
     /// How strongly an utterance means each label.
     pub(super) fn logits(&self, kind: Kind, question: Question, words: &Words) -> Logits {
         match kind {
-            Kind::Open => sum(&self.open, question, words),
-            Kind::YesNo => sum(&self.yes_no, question, words),
+            Kind::Open => self.open.logits(question, words),
+            Kind::YesNo => self.yes_no.logits(question, words),
         }
     }
 
@@ -155,8 +173,8 @@ impl Model {
         let mut shares = vec![0; words.len() + 1];
         features(question, words, |word, feature, _| {
             let row: &[i8] = match kind {
-                Kind::Open => &self.open[feature],
-                Kind::YesNo => &self.yes_no[feature],
+                Kind::Open => &self.open.rows[feature],
+                Kind::YesNo => &self.yes_no.rows[feature],
             };
             shares[word] += i32::from(row[label]) - i32::from(row[other]);
         });
@@ -164,7 +182,7 @@ impl Model {
     }
 }
 
-fn table<const N: usize>(bytes: &[u8]) -> Option<Table<N>> {
+fn rows<const N: usize>(bytes: &[u8]) -> Option<Rows<N>> {
     let (rows, []) = bytes.as_chunks::<N>() else {
         return None;
     };
@@ -172,78 +190,105 @@ fn table<const N: usize>(bytes: &[u8]) -> Option<Table<N>> {
     (rows.len() == ROWS).then(|| rows.iter().map(row).collect())
 }
 
-fn sum<const N: usize>(table: &Table<N>, question: Question, words: &Words) -> Logits {
-    let mut sums = [0_i16; N];
-    let count = features(question, words, |_, feature, _| {
-        for (sum, weight) in sums.iter_mut().zip(&table[feature]) {
-            // Cannot wrap: see MAX_FEATURES.
-            *sum = sum.wrapping_add(i16::from(*weight));
-        }
-    });
-    // A long utterance has more features; it shall not weigh more for that.
-    let scale = UNIT / f64::from(count.max(1)).sqrt();
-    let mut logits = [0.0; LANES];
-    for (logit, sum) in logits.iter_mut().zip(sums) {
-        *logit = f64::from(sum) * scale;
+impl<const N: usize> Table<N> {
+    fn new(rows: Rows<N>, words: &[Vec<String>; 2]) -> Self {
+        let sum = |word: &String| {
+            let words = Words::new(word);
+            let (mut sum, mut count) = ([0; N], 0);
+            letters(words.get(0), words.key(0), |feature| {
+                add(&mut sum, &rows[feature]);
+                count += 1;
+            });
+            // The letters of a word are few enough for it: see MAX_LETTERS.
+            (words.key(0), (sum, count))
+        };
+        let words = words.iter().flatten().map(sum).collect();
+        Self { rows, words }
     }
-    logits
+
+    fn logits(&self, question: Question, words: &Words) -> Logits {
+        let (mut sums, mut count) = ([0_i32; N], 0_u32);
+        for at in 0..words.len() {
+            let key = words.key(at);
+            if let Some((sum, of)) = self.words.get(&key) {
+                add(&mut sums, sum);
+                count += u32::from(*of);
+            } else {
+                letters(words.get(at), key, |feature| {
+                    add(&mut sums, &self.rows[feature]);
+                    count += 1;
+                });
+            }
+        }
+        order(question, words, |_, feature, _| {
+            add(&mut sums, &self.rows[feature]);
+            count += 1;
+        });
+        // A long utterance has more features; it shall not weigh more for that.
+        let scale = UNIT / f64::from(count.max(1)).sqrt();
+        let mut logits = [0.0; LANES];
+        for (logit, sum) in logits.iter_mut().zip(sums) {
+            *logit = f64::from(sum) * scale;
+        }
+        logits
+    }
+}
+
+/// Adds weights up. Cannot overflow: an utterance has at most 4096 letters and 64 words.
+fn add<S: AddAssign + From<W>, W: Copy, const N: usize>(sums: &mut [S; N], row: &[W; N]) {
+    for (sum, weight) in sums.iter_mut().zip(row) {
+        *sum += S::from(*weight);
+    }
 }
 
 /// The features of an utterance, each as the word where it begins, a row, and whether it is one of that
-/// question only; how many there are. They are its words, its pairs of neighbours, their letters by fours;
-/// words and pairs once more for the question that they answer.
+/// question only.
 pub(super) fn features(
     question: Question,
     words: &Words,
     mut take: impl FnMut(usize, usize, bool),
-) -> u16 {
+) {
+    for (at, word) in words.iter().enumerate() {
+        letters(word, words.key(at), |feature| take(at, feature, false));
+    }
+    order(question, words, take);
+}
+
+/// A word and its letters by fours.
+fn letters(word: &str, key: u64, mut take: impl FnMut(usize)) {
+    let mut window = BOUNDARY;
+    for letter in word.chars().map(u64::from).chain([BOUNDARY]) {
+        window = (window << 16) | (letter & 0xFFFF);
+        if window >> 48 != 0 {
+            take(row(mix(window)));
+        }
+    }
+    take(row(key));
+}
+
+/// The order of the words: neighbours without their endings. Of an answer that fits not any question,
+/// for that question: each word, neighbours, two with one between, and three in a row.
+fn order(question: Question, words: &Words, mut take: impl FnMut(usize, usize, bool)) {
     let question = asked(question);
-    let mut count = 0;
-    let mut before = 0;
-    for (at, word) in words.iter().chain([""]).enumerate() {
-        let mut feature = |hash: u64, own: bool| {
-            if count < MAX_FEATURES {
-                count += 1;
-                take(at, row(hash), own);
-            }
-        };
-        // ^word$ in windows of four letters.
-        let mut window = BOUNDARY;
-        let mut this = WORD;
-        for letter in word.chars().map(u64::from) {
-            this = mix(this ^ letter);
-            letters(window, letter, &mut feature);
-            window = (window << 16) | (letter & 0xFFFF);
-        }
-        let pair = mix(before ^ this.rotate_left(21));
-        feature(pair, false);
-        if !word.is_empty() {
-            letters(window, BOUNDARY, &mut feature);
-            feature(this, false);
-        }
+    let [mut second, mut first] = [0; 2];
+    for at in 0..=words.len() {
+        let stem = words.stem(at);
+        let pair = mix(first ^ stem.rotate_left(21));
+        take(at, row(pair), false);
         if question != 0 {
-            feature(mix(pair ^ question), true);
-            // Behind the last word: the question itself.
-            let word = if word.is_empty() { 0 } else { this };
-            feature(mix(word ^ question), true);
+            take(at, row(mix(pair ^ question)), true);
+            take(at, row(mix(words.key(at) ^ question)), true);
         }
-        before = this;
-    }
-    count
-}
-
-/// The window of four letters that ends with a letter, if it is full.
-fn letters(window: u64, letter: u64, feature: &mut impl FnMut(u64, bool)) {
-    let window = (window << 16) | letter;
-    if window >> 48 != 0 {
-        feature(mix(window), false);
+        if question != 0 && at > 1 {
+            let apart = second.rotate_left(42) ^ stem.rotate_left(21);
+            take(at, row(mix(apart ^ question)), true);
+            take(at, row(mix(apart ^ first ^ question)), true);
+        }
+        [second, first] = [first, stem];
     }
 }
 
-/// Where the hash of a word begins.
-const WORD: u64 = 0xCBF2_9CE4_8422_2325;
-
-/// What a question adds to the hash of a word; nothing where the answer fits any.
+/// What a question adds to the key of a word; nothing where the answer fits any.
 const fn asked(question: Question) -> u64 {
     match question {
         Question::ConfirmHome => 0x9E37_79B9_0000_0001,
@@ -263,14 +308,8 @@ const fn asked(question: Question) -> u64 {
 /// Stands before and behind a word.
 const BOUNDARY: u64 = 1;
 
-/// Spreads the bits of a key.
-const fn mix(key: u64) -> u64 {
-    let key = (key ^ (key >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    (key ^ (key >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93)
-}
-
-fn row(hash: u64) -> usize {
-    usize::try_from(hash >> (64 - ROWS_LOG2)).unwrap_or_default()
+fn row(key: u64) -> usize {
+    usize::try_from(key >> (64 - ROWS_LOG2)).unwrap_or_default()
 }
 
 /// The likelihood of each label, if one of them is meant.

@@ -1,13 +1,15 @@
 //! All phrases in one tree of symbols: finds every phrase of an utterance in one pass.
 
+use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::call::{Locale, Question, Topic};
-use hashbrown::HashMap;
-
 use crate::understanding::letters::{at, place};
 use crate::understanding::lexicon::{Mask, Symbol, Tokens};
+use crate::understanding::words::{Keyed, mix};
 
 /// What a phrase means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +67,7 @@ impl fmt::Display for Meaning {
 }
 
 /// Words that mean something, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Phrase {
     pub(super) meaning: Meaning,
     /// Only as an answer to this question.
@@ -76,20 +78,17 @@ pub(super) struct Phrase {
     pub(super) weak: bool,
     /// Counts only when nothing else was said.
     pub(super) alone: bool,
+    /// One word that stands for no other form of it: «нет».
+    pub(super) whole: bool,
     /// How many words may stand between two of its own.
     pub(super) gap: u8,
     /// The more it says, the more it weighs.
-    pub(super) weight: usize,
-    /// As the grammar writes it.
-    pub(super) text: Arc<str>,
+    pub(super) weight: u16,
+    /// Which of the grammars' phrases it is.
+    pub(super) place: u32,
 }
 
 impl Phrase {
-    /// One word that stands for no other form of it: «нет».
-    pub(super) fn whole(&self) -> bool {
-        self.text.starts_with('=') && !self.text.contains(' ')
-    }
-
     /// What it means, if the last word carries the Kazakh suffix of negation or not.
     fn meaning(&self, denied: bool) -> Meaning {
         let verb = self.meaning == Meaning::Yes && self.locale != Some(Locale::Ru);
@@ -131,8 +130,15 @@ impl Mark<'_> {
 struct Node {
     /// The symbols that lead on.
     onward: Mask,
-    /// The first of the phrases that end here, by its place among the ends; 0 is none.
-    end: u32,
+    /// The first of the nodes that they lead to; these stand side by side in the order of their symbols.
+    children: u32,
+    /// The first of the phrases that end here.
+    ends: u32,
+    /// How many of both there are.
+    child_count: u16,
+    end_count: u16,
+    /// What leads here.
+    symbol: Symbol,
     /// Words that may stand before the next, by the phrase that allows most.
     gap: u8,
     /// A negation came before: it turns the words beside it and no others.
@@ -140,136 +146,187 @@ struct Node {
 }
 
 /// A phrase that ends at a node.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct End {
-    phrase: u32,
-    /// The only question that it answers: most do not answer the one that was asked.
-    question: Option<Question>,
+    phrase: Phrase,
     /// How many words it has in this spelling.
     words: u16,
-    /// The next that ends there; 0 is none.
-    next: u32,
 }
 
-impl Default for Phrases {
-    fn default() -> Self {
-        Self {
-            all: Vec::new(),
-            ends: vec![End::default()],
-            nodes: vec![Node::default()],
-            beginnings: Vec::new(),
-            ways: HashMap::new(),
-            negations: Vec::new(),
-        }
+/// Phrases as they are read, in one tree; to be [packed](Self::packed).
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    texts: Vec<Arc<str>>,
+    /// The ways from a node by a symbol, as they came, and the same to look up. The root is 0.
+    ways: Vec<(u32, Symbol, u32)>,
+    looked_up: Keyed<u32>,
+    /// What ends at a node.
+    ends: Vec<(u32, End)>,
+    /// The widest gap behind each node.
+    gaps: Vec<u8>,
+    negations: Vec<bool>,
+}
+
+impl Gathered {
+    /// A word that turns the meaning of what follows.
+    pub(super) fn negates(&mut self, symbol: Symbol) {
+        let place = usize::from(symbol);
+        let places = self.negations.len().max(place + 1);
+        self.negations.resize(places, false);
+        self.negations[place] = true;
     }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Takes a phrase in, in each of its spellings, as the grammar writes it.
+    pub(super) fn add(&mut self, phrase: Phrase, text: &str, spellings: &[Vec<Symbol>]) {
+        let phrase = Phrase {
+            place: place(self.texts.len()),
+            ..phrase
+        };
+        for symbols in spellings {
+            let mut node = 0;
+            for symbol in symbols {
+                node = self.node(node, *symbol);
+                let gaps = self.gaps.len().max(at(node) + 1);
+                self.gaps.resize(gaps, 0);
+                let gap = &mut self.gaps[at(node)];
+                *gap = phrase.gap.max(*gap);
+            }
+            let words = u16::try_from(symbols.len()).unwrap_or(u16::MAX);
+            self.ends.push((node, End { phrase, words }));
+        }
+        self.texts.push(text.into());
+    }
+
+    /// The node behind another by a symbol; made, if there is none.
+    fn node(&mut self, from: u32, symbol: Symbol) -> u32 {
+        let next = place(self.ways.len() + 1);
+        let key = mix(u64::from(from) << 16 | u64::from(symbol));
+        let way = *self.looked_up.entry(key).or_insert(next);
+        if way == next {
+            self.ways.push((from, symbol, next));
+        }
+        way
+    }
+
+    /// Every node beside its neighbours. Those behind the root stand where their symbols say.
+    pub(super) fn packed(mut self) -> Phrases {
+        self.ways.sort_unstable();
+        // Of equals the last one comes first.
+        self.ends.reverse();
+        self.ends.sort_by_key(|(node, _)| *node);
+        let roots = self.ways.partition_point(|(from, ..)| *from == 0);
+        let symbols = self.ways[..roots].last();
+        let symbols = symbols.map_or(0, |(_, symbol, _)| usize::from(*symbol) + 1);
+        let mut phrases = Phrases {
+            texts: self.texts,
+            ends: self.ends.iter().map(|(_, end)| *end).collect(),
+            nodes: vec![Node::default(); symbols],
+            negations: self.negations,
+        };
+        // What was which node: those that wait for their children, in the order of their new places.
+        let mut waiting = VecDeque::new();
+        for (_, symbol, old) in &self.ways[..roots] {
+            waiting.push_back((usize::from(*symbol), *old, *symbol));
+        }
+        while let Some((new, old, symbol)) = waiting.pop_front() {
+            let of = |from: &u32| old.cmp(from).reverse();
+            let ways = equal(&self.ways, |(from, ..)| of(from));
+            let ends = equal(&self.ends, |(node, _)| of(node));
+            let tight = phrases.nodes[new].tight || phrases.is_negation(symbol);
+            let children = phrases.nodes.len();
+            let mut onward = Mask::default();
+            for (child, (_, symbol, old)) in (children..).zip(&self.ways[ways.clone()]) {
+                onward.add(*symbol);
+                waiting.push_back((child, *old, *symbol));
+                phrases.nodes.push(Node {
+                    tight,
+                    ..Node::default()
+                });
+            }
+            phrases.nodes[new] = Node {
+                onward,
+                children: place(children),
+                ends: place(ends.start),
+                child_count: u16::try_from(ways.len()).unwrap_or(u16::MAX),
+                end_count: u16::try_from(ends.len()).unwrap_or(u16::MAX),
+                symbol,
+                gap: self.gaps.get(at(old)).copied().unwrap_or_default(),
+                tight,
+            };
+        }
+        phrases
+    }
+}
+
+/// Where the items stand that compare as equal, in a sorted list.
+fn equal<T>(items: &[T], compare: impl Fn(&T) -> Ordering) -> Range<usize> {
+    let start = items.partition_point(|item| compare(item) == Ordering::Less);
+    let end = items.partition_point(|item| compare(item) != Ordering::Greater);
+    start..end
 }
 
 /// Every phrase of the grammars.
 #[derive(Debug)]
 pub(super) struct Phrases {
-    all: Vec<Phrase>,
+    /// As the grammars write them.
+    texts: Vec<Arc<str>>,
     ends: Vec<End>,
+    /// First those behind the root, by symbol.
     nodes: Vec<Node>,
-    /// The ways from the root, by symbol.
-    beginnings: Vec<u32>,
-    /// The way from any other node by a symbol. Looked up only, so its order does not matter.
-    ways: HashMap<(u32, Symbol), u32>,
-    /// Words that turn a meaning; a phrase does not reach over them.
-    negations: Vec<Symbol>,
+    /// Words that turn a meaning, by symbol; a phrase does not reach over them.
+    negations: Vec<bool>,
 }
 
 impl Phrases {
-    /// A word that turns the meaning of what follows; to be told before the phrases.
-    pub(super) fn negates(&mut self, symbol: Symbol) {
-        self.negations.push(symbol);
+    /// A phrase as the grammar writes it.
+    pub(super) fn text(&self, phrase: &Phrase) -> Arc<str> {
+        let text = self.texts.get(at(phrase.place));
+        text.map_or_else(|| "".into(), Arc::clone)
     }
 
-    /// How many there are.
-    pub(super) const fn len(&self) -> usize {
-        self.all.len()
+    /// The node behind another by a symbol.
+    fn child(&self, of: Node, symbol: Symbol) -> Option<Node> {
+        let first = at(of.children);
+        let children = &self.nodes[first..first + usize::from(of.child_count)];
+        let place = children.binary_search_by_key(&symbol, |child| child.symbol);
+        place.ok().map(|place| children[place])
     }
 
-    /// Takes a phrase in, in each of its spellings.
-    pub(super) fn add(&mut self, phrase: &Phrase, spellings: &[Vec<Symbol>]) {
-        for symbols in spellings {
-            let mut node = 0;
-            for symbol in symbols {
-                node = self.node(node, *symbol);
-                let reached = &mut self.nodes[at(node)];
-                reached.gap = reached.gap.max(phrase.gap);
-            }
-            let reached = &mut self.nodes[at(node)];
-            let end = End {
-                phrase: place(self.all.len()),
-                question: phrase.question,
-                words: u16::try_from(symbols.len()).unwrap_or(u16::MAX),
-                next: reached.end,
-            };
-            reached.end = place(self.ends.len());
-            self.ends.push(end);
-        }
-        self.all.push(phrase.clone());
-    }
-
-    /// The node behind another by a symbol; made, if there is none.
-    fn node(&mut self, from: u32, symbol: Symbol) -> u32 {
-        if let Some(way) = self.way(from, symbol) {
-            return way;
-        }
-        let next = place(self.nodes.len());
-        let tight = self.nodes[at(from)].tight || self.negations.contains(&symbol);
-        self.nodes[at(from)].onward.add(symbol);
-        self.nodes.push(Node {
-            tight,
-            ..Node::default()
-        });
-        if from == 0 {
-            let place = usize::from(symbol);
-            let places = self.beginnings.len().max(place + 1);
-            self.beginnings.resize(places, 0);
-            self.beginnings[place] = next;
-        } else {
-            self.ways.insert((from, symbol), next);
-        }
-        next
-    }
-
-    fn way(&self, from: u32, symbol: Symbol) -> Option<u32> {
-        if from == 0 {
-            let way = self.beginnings.get(usize::from(symbol)).copied();
-            way.filter(|way| *way > 0)
-        } else {
-            self.ways.get(&(from, symbol)).copied()
-        }
+    fn is_negation(&self, symbol: Symbol) -> bool {
+        let place = usize::from(symbol);
+        self.negations.get(place).copied().unwrap_or_default()
     }
 
     /// Every phrase of the utterance that fits the question, in the order of their ends.
     pub(super) fn find(&self, tokens: &Tokens, question: Question) -> Vec<Mark<'_>> {
         let negates = |at: &usize| {
-            let tokens = tokens.of(*at).iter();
-            tokens
-                .into_iter()
-                .any(|token| self.negations.contains(&token.symbol))
+            let mut tokens = tokens.of(*at).iter();
+            tokens.any(|token| self.is_negation(token.symbol))
         };
+        let negating = (0..tokens.len()).filter(negates);
         let mut found = Find {
             phrases: self,
             tokens,
-            masks: tokens.masks(),
-            negating: (0..tokens.len())
-                .filter(negates)
-                .fold(0, |all, at| all | 1 << at),
+            negating: negating.fold(0, |all, at| all | 1 << at),
             question,
             marks: Vec::with_capacity(32),
         };
         for first in 0..tokens.len() {
-            found.step(
-                Path {
-                    node: 0,
-                    first,
-                    gap: 0,
-                },
-                first,
-            );
+            for token in tokens.of(first) {
+                if let Some(&node) = self.nodes.get(usize::from(token.symbol)) {
+                    let path = Path {
+                        node,
+                        first,
+                        gap: 0,
+                    };
+                    found.reach(path, first, token.denied);
+                }
+            }
         }
         found
             .marks
@@ -281,8 +338,6 @@ impl Phrases {
 struct Find<'a, 'g> {
     phrases: &'g Phrases,
     tokens: &'a Tokens,
-    /// The symbols of each word, roughly.
-    masks: Vec<Mask>,
     /// The words that negate, a bit each.
     negating: u64,
     question: Question,
@@ -292,41 +347,36 @@ struct Find<'a, 'g> {
 /// How far a phrase has come.
 #[derive(Clone, Copy)]
 struct Path {
-    node: u32,
+    node: Node,
     first: usize,
     /// Most words that stood between two of its own.
     gap: u8,
 }
 
 impl Find<'_, '_> {
-    /// Goes on with the word at `at`.
-    fn step(&mut self, path: Path, word: usize) {
-        for &token in self.tokens.of(word) {
-            if let Some(node) = self.phrases.way(path.node, token.symbol) {
-                let path = Path { node, ..path };
-                self.ends(path, word, token.denied);
-                self.follow(path, word);
-            }
+    /// Takes the phrases that end here, and goes on.
+    fn reach(&mut self, path: Path, word: usize, denied: bool) {
+        if path.node.end_count > 0 {
+            self.ends(path, word, denied);
+        }
+        if path.node.child_count > 0 {
+            self.follow(path, word);
         }
     }
 
-    /// Takes the phrases that end here.
     fn ends(&mut self, Path { node, first, gap }: Path, last: usize, denied: bool) {
-        let mut place = self.phrases.nodes[at(node)].end;
-        while place > 0 {
-            let end = self.phrases.ends[at(place)];
-            place = end.next;
-            if end.question.is_some_and(|of| of != self.question) {
+        let start = at(node.ends);
+        for end in &self.phrases.ends[start..start + usize::from(node.end_count)] {
+            let phrase = &end.phrase;
+            if phrase.question.is_some_and(|of| of != self.question) {
                 continue;
             }
-            let phrase = &self.phrases.all[at(end.phrase)];
             let alone = first == 0 && last + 1 == self.tokens.len();
             let fits = alone || !phrase.alone;
             if fits && gap <= phrase.gap {
-                let meaning = phrase.meaning(denied);
                 self.marks.push(Mark {
                     phrase,
-                    meaning,
+                    meaning: phrase.meaning(denied),
                     first,
                     last,
                     words: usize::from(end.words),
@@ -336,16 +386,19 @@ impl Find<'_, '_> {
     }
 
     /// Looks at the words that may come next; a phrase does not reach over a negation.
-    fn follow(&mut self, path: Path, word: usize) {
-        let node = self.phrases.nodes[at(path.node)];
-        for gap in 0..=if node.tight { 0 } else { node.gap } {
-            let next = word + 1 + usize::from(gap);
-            let Some(mask) = self.masks.get(next) else {
+    fn follow(&mut self, Path { node, first, gap }: Path, word: usize) {
+        for between in 0..=if node.tight { 0 } else { node.gap } {
+            let next = word + 1 + usize::from(between);
+            let Some(mask) = self.tokens.mask(next) else {
                 break;
             };
-            if node.onward.meets(*mask) {
-                let gap = path.gap.max(gap);
-                self.step(Path { gap, ..path }, next);
+            if node.onward.meets(mask) {
+                let gap = gap.max(between);
+                for token in self.tokens.of(next) {
+                    if let Some(node) = self.phrases.child(node, token.symbol) {
+                        self.reach(Path { node, first, gap }, next, token.denied);
+                    }
+                }
             }
             if self.negating >> next & 1 != 0 {
                 break;

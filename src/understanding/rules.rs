@@ -78,7 +78,7 @@ pub(super) fn verdict<'a>(marks: &'a [Mark<'a>]) -> Option<(Meaning, &'a Mark<'a
     // Who refuses in so many words and then wavers has refused.
     let refused = left
         .clone()
-        .any(|mark| mark.meaning == Meaning::No && !mark.phrase.whole() && !turned(marks, mark));
+        .any(|mark| mark.meaning == Meaning::No && !mark.phrase.whole && !turned(marks, mark));
     let left = left.filter(|mark| !(refused && mark.meaning == Meaning::Doubt));
     // Of two that are alike, the one that agrees counts less: a wrong yes is worse than a wrong no.
     let mark = left.max_by_key(|m| {
@@ -126,10 +126,7 @@ pub(super) fn consents(marks: &[Mark<'_>], words: usize) -> bool {
     };
     let denied = |at: usize| {
         let bare = |mark: &&Mark<'_>| {
-            mark.meaning == Meaning::No
-                && mark.first == at
-                && mark.last == at
-                && mark.phrase.whole()
+            mark.meaning == Meaning::No && mark.first == at && mark.last == at && mark.phrase.whole
         };
         let back = |no: &Mark<'_>| {
             let yes = |mark: &Mark<'_>| mark.meaning == Meaning::Yes && mark.asked();
@@ -143,7 +140,7 @@ pub(super) fn consents(marks: &[Mark<'_>], words: usize) -> bool {
             .any(|yes| yes.meaning == Meaning::Yes && covers(yes, no))
     };
     let refuses = |mark: &Mark<'_>| {
-        let no = mark.meaning == Meaning::No && !mark.phrase.whole() && !turned(marks, mark);
+        let no = mark.meaning == Meaning::No && !mark.phrase.whole && !turned(marks, mark);
         mark.meaning == Meaning::Doubt || (no && !agreed(mark))
     };
     !marks.iter().any(refuses) && (0..words).all(|at| covered(at) || denied(at))

@@ -2,6 +2,7 @@
 //! stochastic gradient descent with `AdaGrad`'s steps. Only exact operations in a fixed order: the same
 //! examples give the same bytes on every machine.
 
+use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use ring::digest::{SHA256, digest};
 
 use crate::call::Question;
 use crate::problem::{Problems, Source, did_you_mean};
-use crate::understanding::model::{self, Kind, LANES, Model, ROWS, Table, UNIT, likelihoods};
+use crate::understanding::model::{
+    self, Kind, LANES, MAX_LETTERS, Model, ROWS, Rows, UNIT, likelihoods,
+};
 use crate::understanding::words::Words;
 
 /// How often every example is gone through.
@@ -18,6 +21,9 @@ const ROUNDS: usize = 20;
 const STEP: f64 = 0.5;
 /// Keeps the first steps of a rare feature from being too long.
 const FIRST: f64 = 0.1;
+/// How many of a hundred features of an open answer are left out each time, so that no word is relied on
+/// alone. Of a yes or a no every word counts.
+const LEFT_OUT: usize = 30;
 /// Most examples.
 const MAX_EXAMPLES: usize = 200_000;
 /// What the question of an example is called whose answer fits any yes/no question.
@@ -26,10 +32,8 @@ const ANY: &str = "any";
 /// An utterance and what it meant.
 struct Example {
     label: usize,
-    /// Rows that add to what is understood.
-    features: Vec<usize>,
-    /// Those among them that learn from this example.
-    learning: Vec<usize>,
+    /// Rows that add to what is understood, and whether they learn from this example.
+    features: Vec<(usize, bool)>,
 }
 
 /// What was learnt.
@@ -55,6 +59,7 @@ pub fn train(source: &Arc<Source>) -> Result<Learnt, Problems> {
         learn(Kind::Open, &open),
         learn(Kind::YesNo, &yes_no),
         fingerprint(&source.text),
+        words(source),
     );
     Ok(Learnt {
         weights: model.bytes(),
@@ -93,10 +98,22 @@ fn read(source: &Arc<Source>) -> Result<[Vec<Example>; 2], Problems> {
     Ok(examples)
 }
 
-/// What the examples say, without what it means.
-pub(super) fn texts(source: &Source) -> impl Iterator<Item = &str> {
+/// How often a word comes among the examples to be one that nobody takes for a misheard one.
+const OFTEN: usize = 4;
+
+/// The words of the examples: those that come often, then the others.
+fn words(source: &Source) -> [Vec<String>; 2] {
+    let mut times = BTreeMap::new();
     let lines = source.text.lines().skip(1);
-    lines.filter_map(|line| line.split('\t').next_back())
+    for text in lines.filter_map(|line| line.split('\t').next_back()) {
+        for word in Words::new(text).iter() {
+            *times.entry(word.to_owned()).or_insert(0_usize) += 1;
+        }
+    }
+    times.retain(|word, _| word.chars().count() <= MAX_LETTERS);
+    let (often, seldom): (Vec<_>, Vec<_>) =
+        times.into_iter().partition(|(_, times)| *times >= OFTEN);
+    [often, seldom].map(|words| words.into_iter().map(|(word, _)| word).collect())
 }
 
 /// The columns, with tabs between them.
@@ -130,25 +147,17 @@ fn example(line: &str) -> Result<(Kind, Example), (String, String)> {
             nearest(expected, &known),
         ));
     };
-    let (mut features, mut learning) = (Vec::new(), Vec::new());
+    let mut features = Vec::new();
     let words = Words::new(text).without_echoes();
     // «Жоқ» at the end of a call says nothing about what happened: there, only the question's own learn.
     let all = question != Question::AnythingElse;
     model::features(question, &words, |_, feature, own| {
-        features.push(feature);
-        if own || all {
-            learning.push(feature);
-        }
+        features.push((feature, own || all));
     });
     if words.len() == 0 {
         return Err(("no words".to_owned(), "take the line out".to_owned()));
     }
-    let example = Example {
-        label,
-        features,
-        learning,
-    };
-    Ok((kind, example))
+    Ok((kind, Example { label, features }))
 }
 
 fn nearest(name: &str, known: &[&str]) -> String {
@@ -158,31 +167,39 @@ fn nearest(name: &str, known: &[&str]) -> String {
     )
 }
 
-fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Table<N> {
+fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Rows<N> {
     let labels = kind.labels().len();
     let mut weights: Vec<[f64; N]> = iter::repeat_n([0.0; N], ROWS).collect();
     let mut squares: Vec<[f64; N]> = iter::repeat_n([FIRST; N], ROWS).collect();
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let mut random = Random(1);
+    let mut features = Vec::new();
     for _ in 0..ROUNDS {
         random.shuffle(&mut order);
         for at in &order {
-            let Example {
-                label,
-                features,
-                learning,
-            } = &examples[*at];
+            let example = &examples[*at];
+            features.clear();
+            let left_out = match kind {
+                Kind::Open => LEFT_OUT,
+                Kind::YesNo => 0,
+            };
+            features.extend(
+                example
+                    .features
+                    .iter()
+                    .filter(|_| random.below(100) >= left_out),
+            );
             let count = u16::try_from(features.len()).unwrap_or(u16::MAX).max(1);
             let share = 1.0 / f64::from(count).sqrt();
             let mut logits = [0.0; LANES];
-            for feature in features {
+            for (feature, _) in &features {
                 for (logit, weight) in logits.iter_mut().zip(&weights[*feature]) {
                     *logit += weight * share;
                 }
             }
             let mut slopes = likelihoods(labels, &logits);
-            slopes[*label] -= 1.0;
-            for feature in learning {
+            slopes[example.label] -= 1.0;
+            for (feature, _) in features.iter().filter(|(_, learns)| *learns) {
                 let rows = weights[*feature].iter_mut().zip(&mut squares[*feature]);
                 for ((weight, square), slope) in rows.zip(&slopes) {
                     let slope = slope * share;

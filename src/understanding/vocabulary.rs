@@ -13,7 +13,7 @@ const MAX_SPELLINGS: usize = 2_000;
 /// What ends a word that stands for all that begin so.
 const BEGINNING: char = '*';
 /// What begins a word that stands for no other form of it.
-const WHOLE: char = '=';
+pub(super) const WHOLE: char = '=';
 /// What stands between parts that may come in any order, with more words between them.
 pub(super) const ANY_ORDER: &str = " & ";
 /// Most parts in any order.

@@ -135,7 +135,7 @@ fn messages() -> Vec<Vec<u8>> {
 }
 
 #[divan::bench]
-fn a_decode(bencher: Bencher) {
+fn a_decode(bencher: Bencher<'_, '_>) {
     let messages = messages();
     bencher.counter(ItemsCount::new(messages.len())).bench(|| {
         for message in &messages {
@@ -146,7 +146,7 @@ fn a_decode(bencher: Bencher) {
 }
 
 #[divan::bench]
-fn b_understand(bencher: Bencher) {
+fn b_understand(bencher: Bencher<'_, '_>) {
     let said = [
         (Question::Open, "третий час сидим без интернета"),
         (Question::ConfirmHome, "да домашний интернет"),
@@ -163,7 +163,7 @@ fn b_understand(bencher: Bencher) {
 
 /// Understanding included; findings and the caller's events alike.
 #[divan::bench]
-fn c_dialog(bencher: Bencher) {
+fn c_dialog(bencher: Bencher<'_, '_>) {
     let Recorded {
         bundle,
         offer,
@@ -188,7 +188,7 @@ fn c_dialog(bencher: Bencher) {
 
 /// A line each.
 #[divan::bench]
-fn d_journal_lines(bencher: Bencher) {
+fn d_journal_lines(bencher: Bencher<'_, '_>) {
     let at = CallTime::from_ms(20_000);
     let mut entries = Vec::new();
     for (event, turn) in &RECORDED.steps {
@@ -209,7 +209,7 @@ fn d_journal_lines(bencher: Bencher) {
 
 /// One token, in the middle of the call: what an operator would be told, the state, the sealing.
 #[divan::bench(args = ["context", "state", "seal"])]
-fn e_token(bencher: Bencher, part: &str) {
+fn e_token(bencher: Bencher<'_, '_>, part: &str) {
     let Recorded {
         bundle,
         offer,
@@ -246,7 +246,7 @@ fn e_token(bencher: Bencher, part: &str) {
 }
 
 #[divan::bench]
-fn f_encode(bencher: Bencher) {
+fn f_encode(bencher: Bencher<'_, '_>) {
     let turns: Vec<&Turn> = RECORDED.steps.iter().map(|(_, turn)| turn).collect();
     let mut buffer = Vec::with_capacity(64 * 1024);
     bencher

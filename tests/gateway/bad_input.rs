@@ -47,7 +47,7 @@ fn frame(message: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_event_end_their_own_stream() {
+async fn g15_g16_bytes_that_are_no_event_end_their_own_stream() {
     let back_ends = BackEnds::default();
     let replica = replica(&back_ends, 7, Settings::default()).await;
     let mut neighbour = Call::offer(&connect(&replica).await, "neighbour").await;
@@ -114,7 +114,7 @@ async fn a_stream_begins_with_an_offer_or_a_resume() {
 }
 
 #[tokio::test]
-async fn a_second_offer_of_a_live_call_is_refused() {
+async fn g10_a_second_offer_of_a_live_call_is_refused() {
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
     let channel = connect(&replica).await;
     let mut call = Call::offer(&channel, "c-1").await;
@@ -126,7 +126,7 @@ async fn a_second_offer_of_a_live_call_is_refused() {
 }
 
 #[tokio::test]
-async fn a_duplicate_is_acknowledged_and_a_gap_ends_the_stream() {
+async fn g1_g2_g3_a_duplicate_is_acknowledged_and_a_gap_ends_the_stream() {
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
     let mut call = Call::offer(&connect(&replica).await, "c-1").await;
     let (question, listen) = call.question().await;
@@ -147,7 +147,7 @@ async fn a_duplicate_is_acknowledged_and_a_gap_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn what_a_later_gateway_may_send_is_tolerated() {
+async fn g5_g17_what_a_later_gateway_may_send_is_tolerated() {
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
     let mut call = Call::offer(&connect(&replica).await, "c-1").await;
     let (_, listen) = call.question().await;
@@ -192,7 +192,7 @@ async fn what_a_later_gateway_may_send_is_tolerated() {
 }
 
 #[tokio::test]
-async fn nothing_counts_after_the_end() {
+async fn g6_g7_nothing_counts_after_the_end() {
     let back_ends = BackEnds::default();
     let replica = replica(&back_ends, 7, Settings::default()).await;
     let mut call = Call::offer(&connect(&replica).await, "c-1").await;
@@ -206,7 +206,7 @@ async fn nothing_counts_after_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_without_a_message_is_ended() {
+async fn g24_a_stream_without_a_message_is_ended() {
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
     let channel = connect(&replica).await;
     let mut silent = Call::open(&channel).await;

@@ -7,7 +7,7 @@ use prost::Message;
 use super::*;
 
 #[tokio::test]
-async fn more_calls_than_there_is_room_for_are_refused_at_once_with_a_hint() {
+async fn g19_more_calls_than_there_is_room_for_are_refused_at_once_with_a_hint() {
     let settings = Settings {
         max_calls: 2,
         ..Settings::default()
@@ -34,7 +34,7 @@ async fn more_calls_than_there_is_room_for_are_refused_at_once_with_a_hint() {
 }
 
 #[tokio::test]
-async fn a_call_that_floods_is_ended_alone() {
+async fn g18_a_call_that_floods_is_ended_alone() {
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
     let channel = connect(&replica).await;
     let mut neighbour = Call::offer(&channel, "neighbour").await;
@@ -104,7 +104,7 @@ impl RawCall {
 /// A gateway that reads nothing of one call and floods it must not end the others: with HTTP/2's
 /// usual windows, some 2,500 small events that nobody takes end the whole connection.
 #[tokio::test]
-async fn one_stalled_call_does_not_hurt_four_hundred_and_ninety_nine_others() {
+async fn g13_g14_one_stalled_call_does_not_hurt_four_hundred_and_ninety_nine_others() {
     const OTHERS: usize = 499;
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
     let at = replica.target.trim_start_matches("http://");
@@ -183,7 +183,7 @@ async fn a_connection_too_many_is_served_when_another_has_gone() {
 
 /// A gateway's machine that is gone answers no ping: its connection is closed within 8 s.
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_answers_no_ping_is_closed() {
+async fn g12_a_connection_that_answers_no_ping_is_closed() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;

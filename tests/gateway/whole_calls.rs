@@ -26,7 +26,7 @@ async fn a_fault_call_ends_in_one_ticket() {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_at_a_second_replica_and_orders_one_ticket() {
+async fn g8_a_call_goes_on_at_a_second_replica_and_orders_one_ticket() {
     let back_ends = BackEnds::default();
     let first = replica(&back_ends, 7, Settings::default()).await;
     let second = replica(&back_ends, 7, Settings::default()).await;
@@ -87,7 +87,7 @@ async fn an_answer_that_was_never_acknowledged_is_sent_again_and_counts_once() {
 }
 
 #[tokio::test]
-async fn tokens_that_are_not_of_this_call_open_nothing() {
+async fn g9_x5_tokens_that_are_not_of_this_call_open_nothing() {
     let back_ends = BackEnds::default();
     let ours = replica(&back_ends, 7, Settings::default()).await;
     let theirs = replica(&back_ends, 8, Settings::default()).await;
@@ -121,7 +121,7 @@ async fn tokens_that_are_not_of_this_call_open_nothing() {
 }
 
 #[tokio::test]
-async fn a_drain_ends_every_stream_so_that_calls_go_on_elsewhere() {
+async fn g28_p4_a_drain_ends_every_stream_so_that_calls_go_on_elsewhere() {
     let back_ends = BackEnds::default();
     let old = replica(&back_ends, 7, Settings::default()).await;
     let new = replica(&back_ends, 7, Settings::default()).await;
@@ -155,7 +155,7 @@ async fn a_drain_ends_every_stream_so_that_calls_go_on_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_while_his_ticket_is_on_its_way_still_gets_it() {
+async fn g7_a_caller_who_hangs_up_while_his_ticket_is_on_its_way_still_gets_it() {
     let back_ends = BackEnds::default();
     let replica = replica(&back_ends, 7, Settings::default()).await;
     let mut call = Call::offer(&connect(&replica).await, "c-1").await;

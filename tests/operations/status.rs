@@ -9,7 +9,7 @@ use super::*;
 
 const PLAIN: (&str, &str) = ("gateway.plaintext", "true");
 
-fn get(at: &str, path: &str) -> std::io::Result<String> {
+pub(super) fn get(at: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(at)?;
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();

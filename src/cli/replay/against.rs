@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::archive::{Archive, Recorded};
 use crate::bundle::Bundle;
-use crate::call::CallId;
+use crate::call::{CallId, Locale};
 use crate::caller::MediaSide;
 use crate::cli::demo;
 use crate::cli::out;
@@ -42,7 +42,7 @@ const TOLD: usize = 20;
 
 /// Options of `dana replay --against`.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(super) struct Options {
     /// Through the gRPC service, as a gateway would: `own`, on virtual time, or `http://host:port`,
     /// whose setting gateway.clock has to be "gateway".
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["what_if", "show", "expect", "html"])]
@@ -212,10 +212,10 @@ pub(super) fn against(args: &Args, service: &str) -> Result<Exit, Exit> {
 }
 
 fn offer_of(entries: &[Entry]) -> Option<&Offer> {
-    match entries.first() {
-        Some(Entry::Header(header)) => Some(&header.offer),
-        _ => None,
-    }
+    let Some(Entry::Header(header)) = entries.first() else {
+        return None;
+    };
+    Some(&header.offer)
 }
 
 fn key_of(entries: &[Entry]) -> &str {
@@ -275,7 +275,7 @@ fn own(
 
 /// As a gateway that has fetched every clip would know.
 fn lengths_of(bundle: &Bundle) -> Arc<Lengths> {
-    let clips = crate::call::Locale::ALL
+    let clips = Locale::ALL
         .iter()
         .flat_map(|&locale| bundle.catalog.clips(locale));
     let known = clips.filter_map(|clip| {

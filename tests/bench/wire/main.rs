@@ -1,11 +1,7 @@
 //! Dana beside the floor: the same calls, made by the same generator, of a service on one core by a
 //! client on another. See `PERFORMANCE.md`.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a benchmark prints and asks where it is"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod floor;
 mod service;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use dana::bundle::Bundle;
-use dana::call::{CallId, Locale, Login};
+use dana::call::{CallId, Disposition, Locale, Login, PhoneNumber};
 use dana::clock;
 use dana::dialog::action::Action;
 use dana::dialog::event::{Capabilities, Offer};
@@ -21,6 +21,8 @@ use dana::lookup::{
     Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OutageFinding,
     Subscriber, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
 };
+use dana::network;
+use dana::network::TmForum;
 use dana::problem::Source;
 use dana::script::parse;
 use dana::session::{ClockSource, Reply, Session, Shared};
@@ -39,6 +41,8 @@ pub(crate) enum Kind {
     Untuned,
     /// All of Dana but HTTP to the back ends.
     Dana,
+    /// All of Dana, on back ends behind HTTP.
+    Whole,
 }
 
 impl Kind {
@@ -49,6 +53,7 @@ impl Kind {
             Self::Floor => "floor",
             Self::Untuned => "untuned",
             Self::Dana => "dana",
+            Self::Whole => "whole",
         }
     }
 }
@@ -72,10 +77,21 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it with so many runtimes on these cores.
     pub(crate) fn start(kind: Kind, workers: usize, cores: &[usize]) -> Self {
+        Self::on_back_ends(kind, workers, cores, "")
+    }
+
+    /// The same, with the root of its back ends.
+    pub(crate) fn on_back_ends(kind: Kind, workers: usize, cores: &[usize], root: &str) -> Self {
         let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
         let own = std::env::current_exe().expect("our own path");
         let mut child = Command::new(own)
-            .args(["serve", kind.name(), &workers.to_string(), &cores.join(",")])
+            .args([
+                "serve",
+                kind.name(),
+                &workers.to_string(),
+                &cores.join(","),
+                root,
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -101,17 +117,22 @@ impl Drop for Running {
 
 /// The child: serves until its parent is gone.
 pub(crate) fn serve(arguments: &[String]) {
-    let [kind, workers, cores] = arguments else {
-        panic!("serve KIND WORKERS CORES");
+    let [kind, workers, cores, root] = arguments else {
+        panic!("serve KIND WORKERS CORES ROOT");
     };
-    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind);
+    let all = [Kind::Floor, Kind::Untuned, Kind::Dana, Kind::Whole];
+    let kind = all.into_iter().find(|known| known.name() == kind);
     let kind = kind.expect("a kind");
     let cores: Vec<usize> = cores.split(',').flat_map(str::parse).collect();
     pin(&cores);
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
     let serving = match kind {
-        Kind::Dana => Serving::Dana(dana(bundle, folder.path())),
+        Kind::Dana => Serving::Dana(dana(bundle, BackEnds, folder.path())),
+        Kind::Whole => {
+            let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
+            Serving::Whole(dana(bundle, back_ends, folder.path()))
+        }
         Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
     };
     let mut port = 0;
@@ -129,6 +150,11 @@ pub(crate) fn serve(arguments: &[String]) {
                     .block_on(gateway.serve(listener, std::future::pending()))
                     .expect("it serves");
             }
+            Serving::Whole(gateway) => {
+                runtime
+                    .block_on(gateway.serve(listener, std::future::pending()))
+                    .expect("it serves");
+            }
             Serving::Echo(tape, true) => runtime.block_on(floor::tuned(listener, tape)),
             Serving::Echo(tape, false) => runtime.block_on(floor::untuned(listener, tape)),
         });
@@ -140,6 +166,7 @@ pub(crate) fn serve(arguments: &[String]) {
 #[derive(Clone)]
 enum Serving {
     Dana(Gateway<BackEnds>),
+    Whole(Gateway<TmForum>),
     Echo(floor::Tape, bool),
 }
 
@@ -157,9 +184,9 @@ fn listen(port: u16) -> TcpListener {
     socket.listen(1_024).expect("it listens")
 }
 
-fn shared(recorder: Recorder) -> Shared<BackEnds> {
+fn shared<N>(back_ends: N, recorder: Recorder) -> Shared<N> {
     Shared {
-        network: Arc::new(BackEnds),
+        network: Arc::new(back_ends),
         recorder,
         clock: ClockSource::Server,
     }
@@ -173,7 +200,7 @@ fn keys() -> TokenKeys {
     TokenKeys::new(vec![key]).expect("a key")
 }
 
-fn dana(bundle: Arc<Bundle>, folder: &Path) -> Gateway<BackEnds> {
+fn dana<N: Network>(bundle: Arc<Bundle>, back_ends: N, folder: &Path) -> Gateway<N> {
     let settings = Settings {
         max_calls: 100_000,
         max_connections: 10_000,
@@ -182,7 +209,7 @@ fn dana(bundle: Arc<Bundle>, folder: &Path) -> Gateway<BackEnds> {
     // Sealed, as the service writes them.
     let sealing = Keys::new([(1, [9; 32])]);
     let recorder = Recorder::to_folder(folder, sealing, Retention::FOR_EVER).expect("a folder");
-    Gateway::new(settings, bundle, shared(recorder), keys())
+    Gateway::new(settings, bundle, shared(back_ends, recorder), keys())
 }
 
 /// The call that is made: a damaged cable, to the ticket.
@@ -193,6 +220,16 @@ pub(crate) fn situation() -> Arc<Situation> {
     Arc::new(Situation::new("cable fault", &script).expect("a situation"))
 }
 
+/// A caller of the mass outage: he hears of it, and hangs up.
+pub(crate) fn outage(number: &str) -> Arc<Situation> {
+    let text =
+        "caller\n  confirm_home  says \"да домашний\"\n  anything_else  says \"нет спасибо\"\n";
+    let mut script = parse::parse(&Source::new("outage", text)).expect("our own script");
+    script.situation.number = PhoneNumber::parse(number);
+    let ends = Disposition::InformedOutage;
+    Arc::new(Situation::ending("outage", &script, ends).expect("a situation"))
+}
+
 /// The turns of that call: for each event what Dana says to it, as one message.
 pub(crate) fn tape(bundle: &Arc<Bundle>) -> floor::Tape {
     runtime().block_on(async {
@@ -200,7 +237,7 @@ pub(crate) fn tape(bundle: &Arc<Bundle>) -> floor::Tape {
         let offer = Offer {
             call_key: format!("gateway:{call}:1760000000000"),
             call: call.clone(),
-            from: dana::call::PhoneNumber::parse("+77770000101"),
+            from: PhoneNumber::parse("+77770000101"),
             to: "3131".to_owned(),
             locale: Some(Locale::Ru),
             capabilities: Capabilities {
@@ -210,7 +247,7 @@ pub(crate) fn tape(bundle: &Arc<Bundle>) -> floor::Tape {
             began: clock::now(),
         };
         let sealer = keys().sealer("gateway", &call).expect("a key");
-        let shared = Arc::new(shared(Recorder::nowhere()));
+        let shared = Arc::new(shared(BackEnds, Recorder::nowhere()));
         let (mut session, reply) = Session::offered(shared, Arc::clone(bundle), offer, sealer, 0);
         let mut caller = Caller::new(situation());
         let mut turns = vec![whole(&mut session, reply, &mut caller).await];

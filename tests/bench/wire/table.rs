@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use dana::call::Locale;
 use dana::load;
 use dana::load::{Pattern, Plan, Report};
+use dana::network::mock::{Api, Fault, Line, Mock, Subscriber};
 
-use crate::service::{Kind, Running, pin, situation};
+use crate::service::{Kind, Running, outage, pin, situation};
 
 /// The service's core, and the client's.
 const SERVER: usize = 0;
@@ -28,11 +30,12 @@ pub(crate) struct Run {
 
 /// The tables by their names.
 type Table = (&'static str, fn(&Run));
-const TABLES: [Table; 4] = [
+const TABLES: [Table; 5] = [
     ("ratios", ratios),
     ("latency", latency),
     ("growth", growth),
     ("runtimes", runtimes),
+    ("surge", surge),
 ];
 
 pub(crate) fn run(arguments: &[String]) {
@@ -266,4 +269,69 @@ fn runtimes(run: &Run) {
         "| 1 | {one:.0} | 1.00 |\n| 2 | {two:.0} | {:.2} |",
         two / one
     );
+}
+
+/// How late each answer of the mocked back ends is.
+const BACK_ENDS_MS: u32 = 50;
+/// Who calls in the surge.
+const CALLS_OF_OUTAGE: &str = "+77770000904";
+
+/// 200,000 calls in ten minutes, for one of them.
+fn surge(_: &Run) {
+    let root = back_ends();
+    let running = Running::on_back_ends(Kind::Whole, 1, &[SERVER], &root);
+    let report = measure(Plan {
+        pattern: Pattern::Open { rate: 333.0 },
+        think: Duration::from_secs(2),
+        warm_up: Duration::from_secs(15),
+        lasts: Duration::from_secs(60),
+        mix: vec![(1, outage(CALLS_OF_OUTAGE))],
+        ..plan(&running, 0, 40, 1.0)
+    });
+    let usage = report.service.expect("a process");
+    let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|at| report.figures.latency_us(at));
+    println!(
+        "The surge: 333 calls a second for a minute over 40 connections, each with an event every \
+         2 s ± 50 %, look-ups over HTTP to back ends that take {BACK_ENDS_MS} ms, every caller told \
+         of the outage:\n\n| calls | at once | p50 | p99 | p99.9 | of a core | memory |\n\
+         |--:|--:|--:|--:|--:|--:|--:|\n\
+         | {} | {} | {p50} µs | {p99} µs | {p999} µs | {:.0} % | {:.0} MiB |",
+        report.figures.calls,
+        report.at_once,
+        100.0 * service_cpu(&report) / report.lasted.as_secs_f64(),
+        float(usage.memory) / f64::from(1 << 20)
+    );
+}
+
+/// The mock on the client's core; where it is.
+fn back_ends() -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .expect("a port");
+    let root = format!("http://{}", listener.local_addr().expect("an address"));
+    let mock = Mock::new(Duration::from_secs(2));
+    mock.add(Subscriber {
+        number: CALLS_OF_OUTAGE.to_owned(),
+        about: "mass outage",
+        package: None,
+        language: Some(Locale::Ru),
+        lines: vec![Line {
+            login: "0770000904".to_owned(),
+            suspended: false,
+            payment: "paid",
+            verdict: "ok",
+            outage: Some(None),
+            ticket: None,
+        }],
+        faults: Api::ALL
+            .iter()
+            .map(|api| (*api, Fault::Slow(BACK_ENDS_MS)))
+            .collect(),
+    });
+    std::thread::spawn(move || runtime.block_on(mock.serve(listener, std::future::pending())));
+    root
 }
