@@ -187,14 +187,11 @@ impl File {
     fn lines_with<'a>(&'a self, word: &'a str) -> impl Iterator<Item = usize> + 'a {
         let starts = move |line: &str| {
             line.match_indices(word).any(|(at, _)| {
+                let in_name = |c: char| c.is_alphanumeric() || c == '_';
                 let before = line[..at].chars().next_back();
                 let after = line[at + word.len()..].chars().next();
-                let begins = !word.starts_with(char::is_alphabetic)
-                    || !before.is_some_and(|c| c.is_alphanumeric() || c == '_');
-                // `tokio_stream` is tokio; `awaits` is no `await`.
-                begins
-                    && !(word.ends_with(char::is_alphabetic)
-                        && after.is_some_and(char::is_alphanumeric))
+                let begins = !word.starts_with(char::is_alphabetic) || !before.is_some_and(in_name);
+                begins && (!word.starts_with('.') || !after.is_some_and(in_name))
             })
         };
         let lines = self.code.lines().zip(1..);

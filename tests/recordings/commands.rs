@@ -60,7 +60,16 @@ fn an_archive_is_made_listed_reported_and_exported_alike_for_any_number_of_threa
         0,
     );
     assert_eq!(fs::read(&one).unwrap(), fs::read(&packed).unwrap());
-    assert!(said(&["calls", "verify", &one], 0).starts_with("150 calls can be read; "));
+    let verified = said(&["calls", "verify", &one], 0);
+    let last = verified.lines().last().unwrap();
+    assert!(
+        last.starts_with("150 calls can be read; 0 have no beginning, "),
+        "{verified}"
+    );
+    assert!(
+        last.ends_with(" no end, 0 gaps, 0 a wrong record"),
+        "{verified}"
+    );
 }
 
 #[test]
