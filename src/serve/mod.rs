@@ -93,7 +93,7 @@ pub struct Service {
     gateway: Gateway<ServiceDesk>,
     desk: ServiceDesk,
     /// Where the store lives, and all that outlives a call.
-    home: Runtime,
+    home: Arc<Runtime>,
     spool: Arc<Spool>,
     shelf: Shelf,
     /// Where published bundles are unpacked.
@@ -144,6 +144,7 @@ impl Service {
         let network = Arc::new(TmForum::new(desk::back_ends(config, &metrics)?)?);
         let (credentials, made) = Credentials::load(config, &network)?;
         let home = runtime().map_err(io("cannot start a runtime".to_owned()))?;
+        let home = Arc::new(home);
         let store = home.block_on(desk::store(config))?;
         let cache = config.state.join("bundles");
         let shelf = home.block_on(desk::shelf(bundle, &store, &cache));
@@ -233,7 +234,7 @@ impl Service {
         ready(listen, status);
         self.home.spawn(self.chores(listen, &stop));
         // The runtime is driven while the service drains: the store goes on answering.
-        let home = self.home.handle().clone();
+        let home = Arc::clone(&self.home);
         home.block_on(async {
             self.until_stopped(&mut signal).await;
             drop(stop);
