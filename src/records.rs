@@ -173,14 +173,12 @@ pub async fn ship(spool: &Spool, store: &impl Store) -> Result<(), RecordError> 
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
         {
-            match serde_json::from_slice::<Cdr>(line)
-                .ok()
-                .as_ref()
-                .and_then(row)
-            {
-                Some(row) => drop(rows.insert(row.call_key.clone(), row)),
+            let record = serde_json::from_slice::<Cdr>(line).ok();
+            if let Some(row) = record.as_ref().and_then(row) {
+                rows.insert(row.call_key.clone(), row);
+            } else {
                 // A process died in mid-line; its journal has the call.
-                None => tracing::warn!(path = %path.display(), "a torn record in the spool"),
+                tracing::warn!(path = %path.display(), "a torn record in the spool");
             }
         }
         let rows: Vec<CallRow> = rows.into_values().collect();

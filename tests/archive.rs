@@ -128,7 +128,7 @@ fn what_was_packed_is_read_again_plain_or_sealed() {
     for keys in [Keys::none(), keys()] {
         pack(&path, &calls, &keys);
         assert_eq!(read(&path, keys.clone()), (calls.clone(), vec![]));
-        let archive = Archive::open(&[path.clone()], keys).unwrap();
+        let archive = Archive::open(std::slice::from_ref(&path), keys).unwrap();
         assert_eq!(archive.calls(), Some(35));
         for number in 0..35 {
             let found = archive

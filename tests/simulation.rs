@@ -11,6 +11,8 @@
 )]
 
 mod dice;
+mod life;
+mod ticket_system;
 mod wire;
 mod world;
 

@@ -218,7 +218,7 @@ async fn reconcile<O: Oss>(
             match format {
                 Format::Text => out::data(&format!("{sent}{state:<12} {}", done.key)),
                 Format::Json => {
-                    out::json(&json!({ "key": done.key, "state": done.state, "sent": done.sent }))
+                    out::json(&json!({ "key": done.key, "state": done.state, "sent": done.sent }));
                 }
             }
         }

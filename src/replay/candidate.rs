@@ -223,18 +223,14 @@ impl Candidate {
             self.used.push(place);
             let event = |finding: &Finding| Event::Found(finding.clone());
             let answer = known.answer.as_ref().map(|(ms, found)| (*ms, event(found)));
-            (answer, known.asked_at, Stimulus::LookUp(lookup.kind()))
+            (answer, known.at, Stimulus::LookUp(lookup.kind()))
         } else if let Action::CreateTicket(order, _) = action {
             let same = |asked: &&Asked<TicketOrder, _>| asked.question.login == order.login;
             let Some(known) = self.testimony.tickets.iter().find(same) else {
                 return self.never_met(at, Stimulus::Ticket);
             };
             let event = |(ms, result): &(u32, _)| (*ms, ticket(result));
-            (
-                known.answer.as_ref().map(event),
-                known.asked_at,
-                Stimulus::Ticket,
-            )
+            (known.answer.as_ref().map(event), known.at, Stimulus::Ticket)
         } else {
             return;
         };
@@ -276,12 +272,9 @@ impl Candidate {
     /// Whether a look-up is waited for, or told when it comes, or was asked for a fact just now. The
     /// line is only tested once the outage is known.
     fn reads(&self, kind: LookupKind) -> bool {
-        let waits = match self.dialog.waits() {
-            Waits::Finding(LookupKind::LineTest) => {
-                matches!(kind, LookupKind::LineTest | LookupKind::Outage)
-            }
-            waits => waits == Waits::Finding(kind),
-        };
+        let waits = self.dialog.waits();
+        let line_test = waits == Waits::Finding(LookupKind::LineTest);
+        let waits = waits == Waits::Finding(kind) || (line_test && kind == LookupKind::Outage);
         let flow = &self.dialog.bundle().flow;
         let asked = |passed: &Passed| match passed {
             Passed::Entered(step) => {

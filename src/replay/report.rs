@@ -169,8 +169,12 @@ impl Report {
         let mut both = Both::default();
         if !matches!(call.verdict, Verdict::CannotKnow(_)) {
             let now = call.now.as_ref().or(call.recorded.as_ref());
-            (call.recorded.iter()).for_each(|record| both.recorded.count(record));
-            now.into_iter().for_each(|record| both.now.count(record));
+            if let Some(record) = &call.recorded {
+                both.recorded.count(record);
+            }
+            if let Some(record) = now {
+                both.now.count(record);
+            }
             self.reworded += u64::from(call.reworded);
         }
         self.figures.add(&both);
@@ -239,8 +243,8 @@ impl Report {
     }
 
     /// The groups of a verdict by step, the step with the most calls first, and so within it.
-    pub fn by_step(&self, verdict: Kind) -> Vec<(&str, u64, Vec<(&Key, &Group)>)> {
-        let mut steps: BTreeMap<&str, Vec<(&Key, &Group)>> = BTreeMap::new();
+    pub fn by_step(&self, verdict: Kind) -> Vec<(&str, u64, Groups<'_>)> {
+        let mut steps: BTreeMap<&str, Groups<'_>> = BTreeMap::new();
         for (key, group) in self.groups.iter().filter(|(key, _)| key.verdict == verdict) {
             steps.entry(&key.step).or_default().push((key, group));
         }
@@ -256,6 +260,9 @@ impl Report {
         sorted
     }
 }
+
+/// Groups of calls, each with its key.
+pub type Groups<'r> = Vec<(&'r Key, &'r Group)>;
 
 fn group(verdict: Kind, call: &Compared) -> Key {
     let (step, how) = match &call.turning {

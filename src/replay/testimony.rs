@@ -70,7 +70,7 @@ pub(super) struct Stretch {
 #[derive(Clone, Debug)]
 pub(super) struct Asked<Q, A> {
     pub(super) question: Q,
-    pub(super) asked_at: CallTime,
+    pub(super) at: CallTime,
     pub(super) answer: Option<(u32, A)>,
 }
 
@@ -175,13 +175,13 @@ impl Witness<'_> {
                 asked.question.kind() == finding.kind() && asked.answer.is_none()
             };
             if let Some(asked) = self.heard.look_ups.iter_mut().find(of_kind) {
-                asked.answer = Some((at.since(asked.asked_at), finding.clone()));
+                asked.answer = Some((at.since(asked.at), finding.clone()));
             }
         } else if let Event::TicketFinished(result) = event
             && let Some(asked) = self.heard.tickets.last_mut()
             && asked.answer.is_none()
         {
-            asked.answer = Some((at.since(asked.asked_at), result.clone()));
+            asked.answer = Some((at.since(asked.at), result.clone()));
         }
         // What was stopped in the meantime answers nothing any more.
         if !self.media.still_has(event) {
@@ -235,12 +235,12 @@ impl Witness<'_> {
 fn ask<Q: Clone + PartialEq, A>(asked: &mut Vec<Asked<Q, A>>, question: &Q, at: CallTime) {
     let open = |asked: &&mut Asked<Q, A>| asked.question == *question && asked.answer.is_none();
     if let Some(open) = asked.iter_mut().find(open) {
-        open.asked_at = at;
+        open.at = at;
         return;
     }
     asked.push(Asked {
         question: question.clone(),
-        asked_at: at,
+        at,
         answer: None,
     });
 }

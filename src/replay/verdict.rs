@@ -220,7 +220,7 @@ fn turning(recorded: &Course, held: &Held) -> Option<(StepId, Option<Item>, Opti
     if recorded == now || (now.is_none() && held.unknown.is_some()) {
         return None;
     }
-    let step = held.steps.get(at).or(held.steps.last());
+    let step = held.steps.get(at).or_else(|| held.steps.last());
     let step = step.copied().unwrap_or(held.step);
     Some((step, recorded.cloned(), now.cloned()))
 }

@@ -36,7 +36,7 @@ impl<'b> Way<'b> {
             self.at = at;
         }
         let before = self.at.saturating_sub(1);
-        let step = self.steps.get(before).or(self.steps.first());
+        let step = self.steps.get(before).or_else(|| self.steps.first());
         step.copied().unwrap_or(self.bundle.flow.start)
     }
 }

@@ -110,17 +110,22 @@ pub struct Service {
     workers: usize,
 }
 
+/// Says what of the voice is missing: worth a word, no reason to serve nobody.
+fn warn_of_voice(bundle: &Bundle) {
+    for warning in bundle.audio.placeholders() {
+        tracing::warn!("{warning}");
+    }
+    for problem in bundle.audio_problems.iter() {
+        // Its text is played by synthesis.
+        tracing::warn!("{}: a gateway has to speak it", problem.title());
+    }
+}
+
 impl Service {
     /// Puts it together from its configuration.
     pub fn new(config: &Config) -> Result<Self, ServeError> {
         let bundle = Bundle::load(&config.bundle)?;
-        for warning in bundle.audio.placeholders() {
-            tracing::warn!("{warning}");
-        }
-        for problem in bundle.audio_problems.iter() {
-            // Its text is played by synthesis: worth a word, no reason to serve nobody.
-            tracing::warn!("{}: a gateway has to speak it", problem.title());
-        }
+        warn_of_voice(&bundle);
         let io = |what: String| move |source| ServeError::Io { what, source };
         let folder = config.journal();
         let retention = Retention {

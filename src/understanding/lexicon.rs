@@ -191,7 +191,9 @@ impl Mask {
 
     fn of(tokens: &[Token]) -> Self {
         let mut mask = Self::default();
-        tokens.iter().for_each(|token| mask.add(token.symbol));
+        for token in tokens {
+            mask.add(token.symbol);
+        }
         mask
     }
 
@@ -287,16 +289,15 @@ impl Lexicon {
             if found.is_empty() && !self.join(words, at, &mut found) && known.is_none() {
                 self.part(words, at, &mut found);
             }
-            match known.filter(|_| found.is_empty()) {
-                Some(known) => tokens.take(&self.symbols[known.symbols.clone()], known.mask),
-                None => {
-                    if found.is_empty() {
-                        self.alike(words.get(at), 0, MOST_WRONG, &mut found);
-                    } else {
-                        tokens.known = true;
-                    }
-                    tokens.take(&found, Mask::of(&found));
+            if let Some(known) = known.filter(|_| found.is_empty()) {
+                tokens.take(&self.symbols[known.symbols.clone()], known.mask);
+            } else {
+                if found.is_empty() {
+                    self.alike(words.get(at), 0, MOST_WRONG, &mut found);
+                } else {
+                    tokens.known = true;
                 }
+                tokens.take(&found, Mask::of(&found));
             }
             at += 1;
         }

@@ -96,7 +96,13 @@ fn main() {
     let file = folder.path().join("calls.dana");
     make(&bundle, home, &file, calls);
     let archive = Archive::open(&[file], Keys::none()).expect("an archive");
-    let floor = measure(&archive, |calls| drop(black_box(calls.len())), |()| {});
+    let floor = measure(
+        &archive,
+        |calls| {
+            black_box(calls.len());
+        },
+        |()| {},
+    );
     let mut repeats = Repeats::default();
     let same = measure(
         &archive,

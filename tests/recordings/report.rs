@@ -15,7 +15,9 @@ const HOUR: i64 = 60 * 60 * 1000;
 fn call(number: &str, hours: i64, disposition: Disposition) -> Cdr {
     let header = match &some_calls()[0][0] {
         Entry::Header(header) => header.clone(),
-        _ => unreachable!("a call begins with its header"),
+        Entry::Event { .. } | Entry::Action { .. } | Entry::Gap { .. } | Entry::Ended { .. } => {
+            unreachable!("a call begins with its header")
+        }
     };
     let cdr = fold(&[Entry::Header(header)]).unwrap();
     Cdr {

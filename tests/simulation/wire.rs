@@ -9,57 +9,22 @@ use dana::bundle::Bundle;
 use dana::client::{Pipe, Target, pipe};
 use dana::gateway::{Gateway, Settings};
 use dana::journal::recorder::Recorder;
-use dana::lookup::{Attempt, Finding, Lookup, Network, TicketOrder, TicketResult};
 use dana::session::{ClockSource, Shared};
+use dana::store::memory::Memory;
+use dana::tickets::{Desk, Settings as Tickets};
 use dana::token::{MasterKey, TokenKeys};
 use tokio::io::{DuplexStream, copy_bidirectional};
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tokio_stream::StreamExt;
 
 use super::dice::Dice;
+use super::life::{Life, Mortal};
+use super::ticket_system::BackEnds;
 
 /// Bytes on the way: some hundred turns.
 const PIPE: usize = 64 * 1024;
-
-/// A process that is there, or not. What it waits for when it dies never comes.
-#[derive(Clone)]
-pub(super) struct Life(watch::Receiver<bool>);
-
-impl Life {
-    /// Until its end.
-    async fn end(&mut self) {
-        // Whoever could end it is gone: it lives for ever.
-        if self.0.wait_for(|alive| !alive).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// What a living process gets; a dead one gets nothing, for ever.
-    pub(super) async fn lived<T>(mut self, work: impl Future<Output = T>) -> T {
-        tokio::select! {
-            biased;
-            () = self.end() => std::future::pending().await,
-            done = work => done,
-        }
-    }
-}
-
-/// The back ends as one process sees them.
-struct Mortal<N> {
-    inner: Arc<N>,
-    life: Life,
-}
-
-impl<N: Network> Network for Mortal<N> {
-    async fn look_up(&self, lookup: Lookup) -> Finding {
-        self.life.clone().lived(self.inner.look_up(lookup)).await
-    }
-
-    async fn create_ticket(&self, order: TicketOrder, attempt: Attempt) -> TicketResult {
-        let work = self.inner.create_ticket(order, attempt);
-        self.life.clone().lived(work).await
-    }
-}
 
 /// A running replica.
 struct Replica {
@@ -69,9 +34,10 @@ struct Replica {
 }
 
 /// What all replicas share.
-pub(super) struct Cluster<N> {
+pub(super) struct Cluster {
     bundle: Arc<Bundle>,
-    back_ends: Arc<N>,
+    back_ends: Arc<BackEnds>,
+    store: Arc<Memory>,
     recorder: Recorder,
     replicas: Mutex<Vec<Option<Replica>>>,
     dice: Mutex<Dice>,
@@ -79,11 +45,11 @@ pub(super) struct Cluster<N> {
     cut_one_in: usize,
 }
 
-impl<N: Network> Cluster<N> {
+impl Cluster {
     /// So many replicas, all running, and the way to them.
     pub(super) fn new(
         bundle: Arc<Bundle>,
-        back_ends: Arc<N>,
+        back_ends: Arc<BackEnds>,
         count: usize,
         dice: Dice,
         cut_one_in: usize,
@@ -91,6 +57,7 @@ impl<N: Network> Cluster<N> {
         let cluster = Arc::new(Self {
             bundle,
             back_ends,
+            store: Arc::default(),
             recorder: Recorder::in_memory(),
             replicas: Mutex::new((0..count).map(|_| None).collect()),
             dice: Mutex::new(dice),
@@ -114,6 +81,11 @@ impl<N: Network> Cluster<N> {
         &self.recorder
     }
 
+    /// What outlives all replicas.
+    pub(super) fn store(&self) -> &Memory {
+        &self.store
+    }
+
     fn replicas(&self) -> std::sync::MutexGuard<'_, Vec<Option<Replica>>> {
         self.replicas.lock().expect("nobody panics with it")
     }
@@ -125,12 +97,20 @@ impl<N: Network> Cluster<N> {
             return;
         };
         let (alive, life) = watch::channel(true);
-        let network = Mortal {
-            inner: Arc::clone(&self.back_ends),
-            life: Life(life),
-        };
+        let life = Life::new(life);
+        let desk = Desk::new(
+            Mortal::new(Arc::clone(&self.store), life.clone()),
+            Mortal::new(Arc::clone(&self.back_ends), life.clone()),
+            Tickets::default(),
+            Handle::current(),
+        );
+        let (worker, holder) = (desk.clone(), format!("replica {at} {:?}", Instant::now()));
+        tokio::spawn(async move {
+            let work = worker.work(holder, std::future::pending());
+            life.lived(work).await;
+        });
         let shared = Shared {
-            network: Arc::new(network),
+            network: Arc::new(desk),
             recorder: self.recorder.clone(),
             clock: ClockSource::Gateway,
         };
@@ -186,7 +166,11 @@ impl<N: Network> Cluster<N> {
             };
             let cut = self.cut_one_in > 0 && dice.roll(self.cut_one_in) == 0;
             let cut = cut.then(|| Duration::from_millis(dice.up_to(30_000)));
-            (Life(replica.alive.subscribe()), replica.pipe.clone(), cut)
+            (
+                Life::new(replica.alive.subscribe()),
+                replica.pipe.clone(),
+                cut,
+            )
         };
         tokio::spawn(async move {
             let (mut ours, theirs) = tokio::io::duplex(PIPE);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use dana::bundle::Bundle;
@@ -13,14 +13,13 @@ use dana::client::{self, Lengths, Plan, Target};
 use dana::dialog::action::Action;
 use dana::journal::Entry;
 use dana::journal::cdr::{Cdr, fold, join};
-use dana::lookup::{
-    Attempt, Finding, Lookup, LookupKind, Network, OpenTicket, SubscriberFinding, TicketOrder,
-    TicketResult, TicketsFinding,
-};
+use dana::lookup::{Finding, LookupKind, SubscriberFinding};
 use dana::script::{Script, Situation};
+use dana::store::{IntentState, Store};
 use tokio::task::JoinSet;
 
 use super::dice::Dice;
+use super::ticket_system::{BackEnds, whose};
 use super::wire::Cluster;
 
 /// Replicas of the service, and calls at a time.
@@ -33,12 +32,10 @@ const FAULTS: usize = 6;
 const WITHIN_MS: u64 = 60_000;
 /// One connection in so many is cut some time.
 const CUT_ONE_IN: usize = 4;
-/// One look-up in so many is slow by up to so long; one in so many fails.
-const SLOW_ONE_IN: usize = 8;
-const SLOW_MS: u64 = 6_000;
-const FAILS_ONE_IN: usize = 25;
-/// One answer of the ticket system in so many is lost on its way.
-const LOST_ONE_IN: usize = 4;
+/// How long the reconciler may take, once everything works.
+const SETTLES: Duration = Duration::from_hours(2);
+/// How often the store's clock is set.
+const TICK: Duration = Duration::from_millis(100);
 /// No call of these callers lasts longer.
 const LONGEST: Duration = Duration::from_mins(45);
 
@@ -142,6 +139,13 @@ async fn play(seed: u64, scripts: &[Script], lengths: Arc<Lengths>) -> Result<Fi
         });
     }
     let mut figures = Figures::default();
+    let clock = Arc::clone(&cluster);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TICK).await;
+            clock.store().pass_time(TICK);
+        }
+    });
     let trouble = tokio::spawn(trouble(Arc::clone(&cluster), dice.split()));
     while let Some(call) = calls.join_next().await {
         call.map_err(|error| error.to_string())??;
@@ -153,22 +157,55 @@ async fn play(seed: u64, scripts: &[Script], lengths: Arc<Lengths>) -> Result<Fi
     let records = records(&cluster)?;
     figures.calls = records.len();
     figures.resumes = records.iter().map(|record| record.resumes).sum();
-    let ledger = back_ends.ledger();
-    figures.tickets = ledger.len();
-    figures.doubtful = *back_ends.lost.lock().expect("nobody panics with it");
-    let logins: BTreeSet<&str> = ledger.iter().map(|ticket| ticket.login.as_str()).collect();
-    if logins.len() < ledger.len() {
-        return Err(format!(
-            "{} tickets for {} lines",
-            ledger.len(),
-            logins.len()
-        ));
-    }
+    figures.doubtful = back_ends.doubtful();
+    settled(&cluster, &back_ends, &records).await?;
+    figures.tickets = back_ends.ledger().len();
     Ok(figures)
 }
 
+/// Once everything works again, each order comes to its end: as one ticket, or with an operator.
+async fn settled(cluster: &Cluster, back_ends: &BackEnds, records: &[Cdr]) -> Result<(), String> {
+    back_ends.calm();
+    for replica in 0..REPLICAS {
+        cluster.start(replica);
+    }
+    tokio::time::sleep(SETTLES).await;
+    let store = cluster.store();
+    let open = store.intents(IntentState::OPEN, "", 100).await;
+    let open = open.map_err(|error| error.to_string())?;
+    if let Some(intent) = open.first() {
+        let (state, note) = (intent.state, &intent.note);
+        return Err(format!("an order is still {state}: {note}"));
+    }
+    let ledger = back_ends.ledger();
+    let logins: BTreeSet<&str> = ledger.iter().map(|ticket| ticket.login.as_str()).collect();
+    if logins.len() < ledger.len() {
+        let (tickets, lines) = (ledger.len(), logins.len());
+        return Err(format!("{tickets} tickets for {lines} lines"));
+    }
+    let done = store.intents(&[IntentState::Done], "", 100).await;
+    for intent in done.map_err(|error| error.to_string())? {
+        let key = &intent.order.key;
+        if !ledger
+            .iter()
+            .any(|ticket| ticket.key == *key && Some(&ticket.id) == intent.ticket.as_ref())
+        {
+            return Err("an order is done without a ticket".to_owned());
+        }
+    }
+    let ordered = |key: &str| {
+        records
+            .iter()
+            .any(|of| of.tickets.iter().any(|t| t.key == key))
+    };
+    if ledger.iter().any(|ticket| !ordered(&ticket.key)) {
+        return Err("a ticket that no call ordered".to_owned());
+    }
+    Ok(())
+}
+
 /// Replicas die, drain and come again.
-async fn trouble(cluster: Arc<Cluster<BackEnds>>, mut dice: Dice) -> (usize, usize) {
+async fn trouble(cluster: Arc<Cluster>, mut dice: Dice) -> (usize, usize) {
     let (mut kills, mut drained) = (0, 0);
     let mut moments: Vec<u64> = (0..dice.roll(FAULTS + 1))
         .map(|_| dice.up_to(WITHIN_MS))
@@ -208,12 +245,6 @@ fn own(situation: &Situation, at: usize) -> Situation {
         }
     }
     own
-}
-
-/// Whose situation a login is of: see [`own`].
-fn whose(login: &str) -> usize {
-    let digit = login.chars().nth(6).and_then(|c| c.to_digit(10));
-    usize::try_from(digit.unwrap_or(0)).expect("a digit")
 }
 
 fn plan(at: usize, script: &Script, situation: &Situation, lengths: &Arc<Lengths>) -> Plan {
@@ -258,7 +289,7 @@ async fn call(target: &Target, plan: Plan, back_ends: &BackEnds, at: usize) -> R
 }
 
 /// The record of each call, from the segments that its replicas wrote.
-fn records(cluster: &Cluster<BackEnds>) -> Result<Vec<Cdr>, String> {
+fn records(cluster: &Cluster) -> Result<Vec<Cdr>, String> {
     let recorder = cluster.recorder();
     let record = |key: String| {
         let mut segments: Vec<Vec<Entry>> = Vec::new();
@@ -281,128 +312,4 @@ fn records(cluster: &Cluster<BackEnds>) -> Result<Vec<Cdr>, String> {
         return Err(format!("{} records of {CALLS} calls", keys.len()));
     }
     keys.into_iter().map(record).collect()
-}
-
-/// A ticket that exists.
-#[derive(Clone)]
-struct Ticket {
-    key: String,
-    login: String,
-    id: String,
-}
-
-/// The back ends of all callers, with their faults, and the ledger of tickets: the oracle.
-struct BackEnds {
-    situations: Vec<Situation>,
-    ledger: Mutex<Vec<Ticket>>,
-    lost: Mutex<usize>,
-    dice: Mutex<Dice>,
-}
-
-impl BackEnds {
-    fn new(situations: Vec<Situation>, dice: Dice) -> Self {
-        Self {
-            situations,
-            ledger: Mutex::default(),
-            lost: Mutex::default(),
-            dice: Mutex::new(dice),
-        }
-    }
-
-    fn ledger(&self) -> Vec<Ticket> {
-        self.ledger.lock().expect("nobody panics with it").clone()
-    }
-
-    fn dice<T>(&self, roll: impl FnOnce(&mut Dice) -> T) -> T {
-        roll(&mut self.dice.lock().expect("nobody panics with it"))
-    }
-
-    fn situation(&self, lookup: &Lookup) -> Option<&Situation> {
-        let login = match lookup {
-            Lookup::Subscriber { number } => {
-                let mine = |of: &&Situation| of.number.as_ref() == Some(number);
-                return self.situations.iter().find(mine);
-            }
-            Lookup::Tickets { login } => login,
-            Lookup::Outage { line } | Lookup::LineTest { line } | Lookup::Fee { line, .. } => {
-                &line.login
-            }
-        };
-        self.situations.get(whose(login.reveal()))
-    }
-}
-
-async fn after(ms: u64) {
-    tokio::time::sleep(Duration::from_millis(ms)).await;
-}
-
-impl Network for BackEnds {
-    async fn look_up(&self, lookup: Lookup) -> Finding {
-        let kind = lookup.kind();
-        let found = self
-            .situation(&lookup)
-            .and_then(|of| of.findings.get(&kind));
-        let Some(found) = found else {
-            return std::future::pending().await;
-        };
-        let slow = self.dice(|dice| match dice.roll(SLOW_ONE_IN) {
-            0 => dice.up_to(SLOW_MS),
-            _ => 0,
-        });
-        after(u64::from(found.after_ms) + slow).await;
-        if self.dice(|dice| dice.roll(FAILS_ONE_IN)) == 0 {
-            return Finding::unavailable(kind);
-        }
-        if let Lookup::Tickets { login } = &lookup
-            && let Some(ticket) = self.ledger().iter().find(|t| t.login == login.reveal())
-        {
-            return Finding::Tickets(TicketsFinding::Open(OpenTicket {
-                id: ticket.id.clone(),
-                created_at: None,
-                visit_at: None,
-            }));
-        }
-        found.value.clone()
-    }
-
-    async fn create_ticket(&self, order: TicketOrder, _: Attempt) -> TicketResult {
-        let login = order.login.reveal().to_owned();
-        let planned = self
-            .situations
-            .get(whose(&login))
-            .and_then(|of| of.ticket.clone());
-        let Some(planned) = planned else {
-            return std::future::pending().await;
-        };
-        after(self.dice(|dice| dice.up_to(500))).await;
-        let result = match planned.value {
-            TicketResult::Created { .. } => {
-                let mut ledger = self.ledger.lock().expect("nobody panics with it");
-                let known = ledger
-                    .iter()
-                    .find(|ticket| ticket.key == order.key)
-                    .cloned();
-                let ticket = known.unwrap_or_else(|| Ticket {
-                    key: order.key.clone(),
-                    id: format!("TT-90{:04}", ledger.len()),
-                    login,
-                });
-                if !ledger.iter().any(|of| of.key == ticket.key) {
-                    ledger.push(ticket.clone());
-                }
-                TicketResult::Created { id: ticket.id }
-            }
-            as_planned @ (TicketResult::AlreadyOpen
-            | TicketResult::Unconfirmed
-            | TicketResult::Refused
-            | TicketResult::Unavailable) => as_planned,
-        };
-        after(u64::from(planned.after_ms)).await;
-        if self.dice(|dice| dice.roll(LOST_ONE_IN)) == 0 {
-            *self.lost.lock().expect("nobody panics with it") += 1;
-            after(7_500).await;
-            return TicketResult::Unconfirmed;
-        }
-        result
-    }
 }
