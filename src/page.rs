@@ -188,11 +188,11 @@ mod tests {
         page.bars(evil, &[(evil.to_owned(), 3)]);
         page.columns(evil, &[(evil.to_owned(), 3), (String::new(), 0)]);
         let page = page.finish();
-        assert_eq!(page.matches("<script").count(), 0);
-        assert_eq!(
-            page.matches("&lt;script src=&#39;http://x&#39;&gt;&quot;&amp;")
-                .count(),
-            12
-        );
+        let count = |text: &str| page.matches(text).count();
+        assert_eq!(count("<script"), 0);
+        let escaped = count("&lt;script src=&#39;http://x&#39;&gt;&quot;&amp;");
+        assert_eq!(escaped, count("http://x"));
+        // Whatever was given stands there: the title twice, in the head and on the page.
+        assert!(escaped >= 12, "{escaped}");
     }
 }

@@ -118,7 +118,11 @@ fn lines(call: &[Entry]) -> Vec<Line> {
             event: Event::Found(Finding::Subscriber(SubscriberFinding::Known(known))),
             ..
         } => Some(known.lines.clone()),
-        _ => None,
+        Entry::Header(_)
+        | Entry::Event { .. }
+        | Entry::Action { .. }
+        | Entry::Gap { .. }
+        | Entry::Ended { .. } => None,
     };
     call.iter().find_map(of).unwrap_or_default()
 }

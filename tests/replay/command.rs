@@ -35,7 +35,7 @@ fn archive(folder: &Path) -> PathBuf {
 fn keyed(name: &str, entries: &[Entry]) -> Vec<Entry> {
     let mut entries = entries.to_vec();
     if let Some(Entry::Header(header)) = entries.first_mut() {
-        header.offer.call_key = name.to_owned();
+        name.clone_into(&mut header.offer.call_key);
     }
     // The ticket's key is made of the call's.
     if let Some(Entry::Header(header)) = entries.first() {
@@ -108,7 +108,11 @@ fn what_a_recording_does_on_its_own_bundle_is_said_to_the_byte() {
             action: dana::dialog::action::Action::Listen(listen),
             ..
         } => Some(listen),
-        _ => None,
+        Entry::Header(_)
+        | Entry::Event { .. }
+        | Entry::Action { .. }
+        | Entry::Gap { .. }
+        | Entry::Ended { .. } => None,
     });
     listen.expect("a question").no_input_ms = 4_000;
     let Some(Again::Differs(difference)) = again(&BUNDLE, &other) else {

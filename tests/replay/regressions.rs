@@ -4,6 +4,7 @@
 use dana::call::{Disposition, OtherReason, TransferReason};
 use dana::flow::{Body, Flow, Outcome, StepId};
 use dana::replay::report::{Kind, Report};
+use std::fmt::Write;
 
 use crate::replay::{report, with};
 
@@ -22,10 +23,11 @@ pub(super) fn leads(flow: &mut Flow, step: &str, by: Outcome, to: &str) {
 fn found(report: &Report) -> String {
     let groups = report.groups.iter();
     let groups = groups.filter(|(key, _)| key.verdict != Kind::AnotherWay);
-    let mut text: String = groups
-        .map(|(key, group)| format!("{} {key}\n", group.calls))
-        .collect();
-    text.push_str(&format!("{} the same\n", report.same));
+    let mut text = String::new();
+    for (key, group) in groups {
+        let _ = writeln!(text, "{} {key}", group.calls);
+    }
+    let _ = writeln!(text, "{} the same", report.same);
     text
 }
 

@@ -102,7 +102,7 @@ async fn orders_are_listed_shown_parked_and_reconciled_and_nobody_is_shown() {
         String::from_utf8_lossy(&same.stderr)
     );
     // A ticket that only the ticket system knows: a backup of the store was restored.
-    let (elsewhere, root) = (desk().await.0, mock.clone());
+    let (elsewhere, root) = (desk().await.0, Arc::clone(&mock));
     drop(elsewhere);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at = format!("http://{}", listener.local_addr().expect("an address"));
