@@ -134,7 +134,7 @@ impl TokenKeys {
 }
 
 /// Seals the tokens of one stream of a call. No two of them share a nonce, nor do those of another
-/// stream: see [`RANDOM_LEN`].
+/// stream: see `RANDOM_LEN`.
 pub struct Sealer {
     id: u32,
     key: LessSafeKey,

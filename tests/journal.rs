@@ -379,6 +379,7 @@ fn a_disk_that_stands_still_costs_entries_and_never_time() {
 
     let journal = thread::spawn(move || read(&pipe));
     assert!(recorder.flush(DEADLINE));
+    let counted = recorder.lost();
     drop(recorder);
     let mut written = 0;
     let mut lost = 0;
@@ -391,6 +392,7 @@ fn a_disk_that_stands_still_costs_entries_and_never_time() {
     }
     assert!(lost > 0, "the queue is bounded");
     assert_eq!(written + lost, u64::from(SENT));
+    assert_eq!(counted, lost, "what is lost is counted");
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(super) struct Queue {
     sender: SyncSender<Message>,
     next_call: AtomicU64,
     sent: AtomicU64,
+    /// Entries that are in no journal, whoever lost them.
+    lost: Arc<AtomicU64>,
     /// How many messages the writer has done with, for [`Recorder::flush`].
     pub(super) done: Arc<(Mutex<u64>, Condvar)>,
 }
@@ -118,17 +120,20 @@ impl Recorder {
         files::make_folder(&folder.join("cdr"))?;
         let (sender, receiver) = sync_channel(QUEUE);
         let done = Arc::new((Mutex::new(0), Condvar::new()));
+        let lost = Arc::new(AtomicU64::new(0));
         let place = writer::Place {
             folder: folder.to_owned(),
             keys,
             retention,
             tell,
+            lost: Arc::clone(&lost),
         };
         writer::start(place, receiver, Arc::clone(&done))?;
         let queue = Queue {
             sender,
             next_call: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            lost,
             done,
         };
         Ok(Self {
@@ -183,6 +188,14 @@ impl Recorder {
                 calls.keys().cloned().collect()
             }
             Target::Nowhere | Target::Folder(_) => Vec::new(),
+        }
+    }
+
+    /// Entries that are in no journal since the start: the queue was full, or the disk refused them.
+    pub fn lost(&self) -> u64 {
+        match &self.target {
+            Target::Folder(queue) => queue.lost.load(Ordering::Relaxed),
+            Target::Nowhere | Target::Memory(_) => 0,
         }
     }
 
@@ -250,6 +263,9 @@ impl CallRecorder {
         let entries = u64::try_from(turn.len()).unwrap_or(u64::MAX);
         if !self.catch_up() || self.send(Message::Entries(self.call, turn)).is_err() {
             self.lost = self.lost.saturating_add(entries);
+            if let Target::Folder(queue) = &self.target {
+                queue.lost.fetch_add(entries, Ordering::Relaxed);
+            }
         }
     }
 

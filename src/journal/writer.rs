@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -54,6 +54,8 @@ const IDLE: Duration = Duration::from_millis(200);
 
 /// Where and how recordings are kept.
 pub(super) struct Place {
+    /// Counts entries that are in no journal.
+    pub(super) lost: Arc<AtomicU64>,
     pub(super) folder: PathBuf,
     pub(super) keys: Keys,
     pub(super) retention: Retention,
@@ -131,6 +133,7 @@ struct Journal {
     unflushed: u64,
     /// Lines that could not be written since the last that could.
     unwritten: u64,
+    lost: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -146,6 +149,7 @@ impl Writer {
                     used: 0,
                     unflushed: 0,
                     unwritten: 0,
+                    lost: Arc::clone(&self.place.lost),
                 };
                 self.calls.insert(call, journal);
                 let began = header.offer.began;
@@ -304,6 +308,7 @@ impl Journal {
             warn!(%path, %error, "a journal cannot be written; its lines are counted as lost");
         }
         self.unwritten += lines;
+        self.lost.fetch_add(lines, Ordering::Relaxed);
     }
 
     fn write(&mut self, entry: &Entry, keys: &Keys) -> io::Result<()> {

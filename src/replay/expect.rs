@@ -1,4 +1,4 @@
-//! A reviewed list of expected differences: one line a group, in the form of [`Key`]'s `Display`.
+//! A reviewed list of expected differences: one line a group, as a report prints its key.
 //! `#` begins a comment line.
 
 use std::collections::BTreeSet;

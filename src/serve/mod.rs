@@ -211,6 +211,7 @@ impl Service {
         let about = Arc::new(Status {
             gateway: self.gateway.clone(),
             metrics: self.metrics.clone(),
+            recorder: self.recorder.clone(),
             listening: AtomicBool::new(false),
         });
         let listener = self.home.block_on(TcpListener::bind(self.status));

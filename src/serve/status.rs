@@ -13,6 +13,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::gateway::Gateway;
+use crate::journal::recorder::Recorder;
 use crate::lookup::Network;
 use crate::metrics;
 use crate::metrics::Metrics;
@@ -21,6 +22,7 @@ use crate::metrics::Metrics;
 pub(super) struct Status<N> {
     pub(super) gateway: Gateway<N>,
     pub(super) metrics: Metrics,
+    pub(super) recorder: Recorder,
     /// Gateways can dial in.
     pub(super) listening: AtomicBool,
 }
@@ -45,6 +47,7 @@ impl<N: Network> Status<N> {
 
     fn metrics(&self) -> Response {
         self.metrics.calls(self.gateway.live_calls());
+        self.metrics.journal_lost(self.recorder.lost());
         self.metrics.bundle(&self.gateway.bundle_hash());
         let headers = [(CONTENT_TYPE, metrics::CONTENT_TYPE)];
         (headers, self.metrics.text()).into_response()
