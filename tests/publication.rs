@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dana::bundle::Bundle;
 use dana::publication::{PublicationError, follow, load, pack, previous};
@@ -10,6 +12,7 @@ use dana::shelf::Shelf;
 use dana::store::Store;
 use dana::store::memory::Memory;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::cli::{dana, out};
 
@@ -156,4 +159,30 @@ fn a_bundle_is_published_and_taken_back_by_hand() {
     let (code, hash, told) = run(&["publish", &other]);
     assert_eq!((code, hash.as_str()), (Some(2), ""), "{told}");
     assert_eq!(run(&["rollback"]).1, ours);
+}
+
+/// A service that starts again: all calls of the bundle before come back at once.
+#[tokio::test]
+async fn a_bundle_is_fetched_once_for_all_calls_that_go_on_with_it() {
+    let ours = Bundle::load(home()).expect("our own bundle");
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let (come, comes) = watch::channel(false);
+    let (counted, fetched) = (Arc::clone(&fetches), Arc::clone(&ours));
+    let fetch = move |_| -> Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>> {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let (fetched, mut comes) = (Arc::clone(&fetched), comes.clone());
+        Box::pin(async move {
+            comes.wait_for(|come| *come).await.ok()?;
+            Some(fetched)
+        })
+    };
+    let shelf = Shelf::new(ours, Some(Box::new(fetch)));
+    let calls = (0..10).map(|_| tokio::spawn(shelf.clone().fetch("another".to_owned())));
+    let calls: Vec<_> = calls.collect();
+    tokio::task::yield_now().await;
+    come.send(true).expect("somebody waits");
+    for call in calls {
+        assert!(call.await.expect("no panic").is_some());
+    }
+    assert_eq!(fetches.load(Ordering::Relaxed), 1);
 }

@@ -26,7 +26,7 @@ use crate::gateway::wire::service as wire;
 use crate::gateway::wire::service::{First, Offered, Resumed};
 use crate::lookup::Network;
 use crate::session::{ClockSource, Refusal, Reply, Session};
-use crate::token::MAX_AGE_MS;
+use crate::token::{Envelope, MAX_AGE_MS, Sealer};
 
 /// The first message comes at once, or the stream holds room for nothing.
 const FIRST_MESSAGE: Duration = Duration::from_secs(5);
@@ -43,11 +43,19 @@ pub struct Converse<N: Network> {
     span: Span,
     call: Option<Live<N>>,
     /// A call that goes on when the bundle that it began on has come.
-    fetching: Option<(Box<Resumed>, Fetched)>,
+    fetching: Option<(Box<GoesOn>, Fetched)>,
     /// When the last message came.
     heard: Instant,
     silence: Pin<Box<Sleep>>,
     finished: bool,
+}
+
+/// A call that goes on, once its token is found good.
+struct GoesOn {
+    envelope: Envelope,
+    sealer: Sealer,
+    /// [`Resumed::last_event_seq`] and [`Resumed::offset_ms`].
+    resume: (u64, u32),
 }
 
 type Fetched = Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>>;
@@ -99,27 +107,35 @@ impl<N: Network> Converse<N> {
 
     /// The first message makes the call.
     fn begin(&mut self, event: &CallEvent) -> Result<Option<CallTurn>, Refused> {
-        let (live, reply) = match wire::first(event) {
+        match wire::first(event) {
             First::Offered(offered) if event.seq == 1 => {
                 let (live, reply) = self.offered(*offered)?;
-                (live, Some(reply))
+                Ok(self.serve(live, Some(reply)))
             }
-            First::Offered(_) => return Err(Refused::SequenceStartsAtOne),
+            First::Offered(_) => Err(Refused::SequenceStartsAtOne),
             First::Resumed(resumed) => {
-                if let Some(fetch) = self.missing(&resumed) {
-                    self.fetching = Some((resumed.into(), fetch));
+                let call = self.opened(&resumed)?;
+                let shelf = &self.inner.shelf;
+                let bundle = shelf.get(&call.envelope.bundle);
+                if bundle.is_none() {
+                    let fetch = shelf.clone().fetch(call.envelope.bundle.clone());
+                    self.fetching = Some((Box::new(call), Box::pin(fetch)));
                     return Ok(None);
                 }
-                self.resumed(&resumed)?
+                self.goes_on(call, bundle)
             }
-            First::Other => return Err(Refused::FirstMessageNotAnOffer),
-        };
+            First::Other => Err(Refused::FirstMessageNotAnOffer),
+        }
+    }
+
+    /// From now on the stream serves this call.
+    fn serve(&mut self, live: Live<N>, reply: Option<Reply>) -> Option<CallTurn> {
         let call = hashed(&live.offer.call_key);
         self.span = tracing::info_span!("call", call, gateway = &*self.gateway);
         self.span
             .in_scope(|| tracing::debug!(seq = reply.as_ref().map(|of| of.seq), "taken"));
         self.call = Some(live);
-        Ok(reply.map(turn))
+        reply.map(turn)
     }
 
     fn offered(&self, offered: Offered) -> Result<(Live<N>, Reply), Refused> {
@@ -172,7 +188,8 @@ impl<N: Network> Converse<N> {
         ))
     }
 
-    fn resumed(&self, resumed: &Resumed) -> Result<(Live<N>, Option<Reply>), Refused> {
+    /// What a token holds, if it is a good one of that call.
+    fn opened(&self, resumed: &Resumed) -> Result<GoesOn, Refused> {
         let inner = &self.inner;
         let call = resumed.call.as_ref().ok_or(Refused::BadCallId)?;
         let gateway = &self.gateway;
@@ -180,57 +197,63 @@ impl<N: Network> Converse<N> {
         let envelope = keys
             .open(gateway, call, &resumed.token)
             .ok_or(Refused::BadToken)?;
-        let offer = envelope.offer.clone();
         // Under the gateway's clock `began` is not ours to compare with; the call's own time is.
         let age = match inner.shared.clock {
-            ClockSource::Server => clock::now().unix_ms().saturating_sub(offer.began.unix_ms()),
+            ClockSource::Server => {
+                let began = envelope.offer.began.unix_ms();
+                clock::now().unix_ms().saturating_sub(began)
+            }
             ClockSource::Gateway => i64::from(envelope.at.ms()),
         };
         if age > MAX_AGE_MS {
             return Err(Refused::BadToken);
         }
         let sealer = keys.sealer(gateway, call).ok_or(Refused::BadToken)?;
-        let signal = inner
-            .registry
-            .resume(gateway, call, &offer.call_key)
-            .map_err(refused)?;
-        inner.settings.metrics.resumed(gateway);
-        let bundle = inner.shelf.get(&envelope.bundle);
-        let shared = Arc::clone(&inner.shared);
-        let resume = (resumed.last_event_seq, resumed.offset_ms);
-        let (session, reply) = Session::resumed(shared, bundle, envelope, sealer, resume);
-        Ok((
-            Live {
-                session,
-                signal,
-                inner: Arc::clone(inner),
-                gateway: Arc::clone(gateway),
-                offer,
-            },
-            reply,
-        ))
+        Ok(GoesOn {
+            envelope,
+            sealer,
+            resume: (resumed.last_event_seq, resumed.offset_ms),
+        })
     }
 
-    /// The bundle of a call that goes on, if it is not at hand. Whatever else is wrong with the
-    /// token is told by [`Self::resumed`].
-    fn missing(&self, resumed: &Resumed) -> Option<Fetched> {
-        let (inner, call) = (&self.inner, resumed.call.as_ref()?);
-        let envelope = inner.keys().open(&self.gateway, call, &resumed.token)?;
-        let missing = inner.shelf.get(&envelope.bundle).is_none();
-        missing.then(|| -> Fetched { Box::pin(inner.shelf.clone().fetch(envelope.bundle)) })
+    /// Goes on with a call, on the bundle that it began on if that was to be had.
+    fn goes_on(
+        &mut self,
+        call: GoesOn,
+        bundle: Option<Arc<Bundle>>,
+    ) -> Result<Option<CallTurn>, Refused> {
+        let GoesOn {
+            envelope,
+            sealer,
+            resume,
+        } = call;
+        let (inner, gateway) = (&self.inner, &self.gateway);
+        let offer = envelope.offer.clone();
+        let signal = inner
+            .registry
+            .resume(gateway, &offer.call, &offer.call_key)
+            .map_err(refused)?;
+        inner.settings.metrics.resumed(gateway);
+        let shared = Arc::clone(&inner.shared);
+        let (session, reply) = Session::resumed(shared, bundle, envelope, sealer, resume);
+        let live = Live {
+            session,
+            signal,
+            inner: Arc::clone(inner),
+            gateway: Arc::clone(gateway),
+            offer,
+        };
+        Ok(self.serve(live, reply))
     }
 
     /// Goes on with a call whose bundle was fetched, or was not to be had.
     fn fetched(&mut self, cx: &mut Context<'_>) -> Option<Result<Option<CallTurn>, Refused>> {
         let (_, fetch) = self.fetching.as_mut()?;
-        if fetch.as_mut().poll(cx).is_pending() {
+        let Poll::Ready(bundle) = fetch.as_mut().poll(cx) else {
             return None;
-        }
-        let (resumed, _) = self.fetching.take()?;
-        Some(self.resumed(&resumed).map(|(live, reply)| {
-            self.call = Some(live);
-            reply.map(turn)
-        }))
+        };
+        let (call, _) = self.fetching.take()?;
+        Some(self.goes_on(*call, bundle))
     }
 
     /// Whether nothing is to be taken from the gateway yet.
