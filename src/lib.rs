@@ -7,6 +7,7 @@
 //! | room | what it is |
 //! |---|---|
 //! | [`time`] | the two times of a call |
+//! | [`chance`] | chance from a seed |
 //! | [`call`] | the words every room shares |
 //! | [`problem`] | problems of files, with place and hint |
 //! | [`page`] | an HTML page with plots |
@@ -53,6 +54,7 @@ pub mod audio;
 pub mod bundle;
 pub mod call;
 pub mod caller;
+pub mod chance;
 pub mod cli;
 pub mod client;
 pub mod clock;

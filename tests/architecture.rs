@@ -17,6 +17,7 @@ use std::path::PathBuf;
 /// Rooms, lowest first, each with the rooms that it uses: only such as stand before it.
 const ROOMS: &[(&str, &str)] = &[
     ("time", ""),
+    ("chance", ""),
     ("call", ""),
     ("problem", ""),
     ("page", ""),
@@ -40,7 +41,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "traffic",
-        "bundle call caller dialog journal lookup script time",
+        "bundle call caller chance dialog journal lookup script time",
     ),
     (
         "transcript",
@@ -53,7 +54,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "proof",
-        "bundle call dialog flow journal lookup problem prompt script time understanding",
+        "bundle call chance dialog flow journal lookup problem prompt script time understanding",
     ),
     (
         "replay",
@@ -77,15 +78,15 @@ const ROOMS: &[(&str, &str)] = &[
         "gateway",
         "audio bundle call clock dialog lookup metrics prompt session shelf time token",
     ),
-    ("client", "call caller dialog gateway journal time"),
-    ("load", "call caller clock dialog gateway script"),
+    ("client", "call caller chance dialog gateway journal time"),
+    ("load", "call caller chance clock dialog gateway script"),
     (
         "serve",
         "bundle call gateway journal lookup metrics network problem publication records session shelf store tickets token",
     ),
     (
         "cli",
-        "archive audio bundle call caller client clock dialog flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script serve session store tickets time token traffic transcript understanding",
+        "archive audio bundle call caller chance client clock dialog flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script serve session store tickets time token traffic transcript understanding",
     ),
 ];
 
@@ -153,6 +154,7 @@ const FOREIGN_JSON_ROOM: &str = "src/network/";
 const PURE: &[&str] = &[
     "time",
     "call",
+    "chance",
     "problem",
     "lookup",
     "prompt",

@@ -10,7 +10,6 @@
     reason = "the seeds come from whoever runs the long form, and he wants the figures"
 )]
 
-mod dice;
 mod life;
 mod ticket_system;
 mod wire;

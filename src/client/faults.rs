@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use crate::chance::Chance;
+
 /// What goes wrong between the gateway and the service, in thousandths of the events sent. The same
 /// seed gives the same faults. None of them may change a call.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    /// Where the chances begin.
-    pub seed: u64,
+    /// When each of them happens.
+    pub chance: Chance,
     /// An event is sent twice.
     pub duplicate: u16,
     /// An event is sent 60 ms late, and all behind it.
@@ -38,13 +40,9 @@ pub(super) enum Fault {
 }
 
 impl Faults {
-    /// The fault of the next event: splitmix64.
+    /// The fault of the next event.
     pub(super) fn draw(&mut self) -> Fault {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.seed;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let mut chance = u16::try_from((x ^ (x >> 31)) % 1000).unwrap_or(0);
+        let mut chance = u16::try_from(self.chance.below(1_000)).unwrap_or(0);
         let kinds = [
             (self.duplicate, Fault::Duplicate),
             (self.delay, Fault::Delay),

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::call::CallId;
+use crate::chance::Chance;
 use crate::load::call::Call;
 use crate::load::figures::Figures;
 use crate::load::line::{Connection, Stream};
@@ -34,7 +35,7 @@ pub(super) struct Worker {
 
 struct Inner {
     figures: Figures,
-    random: fastrand::Rng,
+    random: Chance,
     /// Calls begun, for their names and connections.
     calls: u64,
 }
@@ -56,7 +57,7 @@ impl Worker {
             streams: AtomicUsize::new(0),
             inner: Mutex::new(Inner {
                 figures: Figures::new().map_err(std::io::Error::other)?,
-                random: fastrand::Rng::with_seed(plan.seed.wrapping_add(u64::from(number))),
+                random: Chance::new(plan.seed, &[u64::from(number)]),
                 calls: 0,
             }),
             plan: Arc::clone(&plan),
@@ -99,7 +100,7 @@ impl Worker {
     async fn arrivals(self: &Arc<Self>, rate: f64, calls: &mut JoinSet<()>) {
         let mut at = Instant::now();
         while self.may_begin() {
-            let chance = 1.0 - self.lock().random.f64();
+            let chance = 1.0 - self.lock().random.share();
             let gap = -chance.ln() * f64::from(self.plan.threads) / rate;
             at += Duration::from_secs_f64(gap);
             tokio::select! {
@@ -125,7 +126,7 @@ impl Worker {
             let mut inner = self.lock();
             inner.calls += 1;
             inner.figures.begun += 1;
-            let which = inner.random.u64(0..self.plan.weight());
+            let which = inner.random.below(self.plan.weight());
             (inner.calls, self.plan.situation(which))
         };
         let id = format!("load-{:x}-{}-{number}", self.plan.seed, self.number);
@@ -179,7 +180,7 @@ impl Worker {
             return Duration::ZERO;
         }
         let spread = f64::from(self.plan.jitter_percent.min(100)) / 100.0;
-        let chance = self.lock().random.f64();
+        let chance = self.lock().random.share();
         self.plan.think.mul_f64(1.0 + spread * (2.0 * chance - 1.0))
     }
 

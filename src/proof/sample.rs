@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::bundle::Bundle;
 use crate::call::{Digit, Locale, Said};
+use crate::chance::Chance;
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Turn};
 use crate::dialog::event::{
@@ -57,29 +58,11 @@ pub struct Stray {
     pub story: Vec<String>,
 }
 
-/// Numbers by chance, the same for the same seed: the generator `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let sides = u64::try_from(sides.max(1)).unwrap_or(1);
-        usize::try_from((mixed ^ (mixed >> 31)) % sides).unwrap_or(0)
-    }
-
-    fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        of.get(self.roll(of.len()))
-    }
-}
-
 /// One random call.
 struct Call<'p> {
     dialog: Dialog,
     inputs: &'p Inputs,
-    dice: Dice,
+    dice: Chance,
     /// Look-ups asked and not answered.
     asked: Vec<LookupKind>,
     ordered: bool,
@@ -100,7 +83,7 @@ pub fn sample(proof: &Proof, calls: u64) -> Option<Stray> {
 }
 
 /// A day and an hour of every kind.
-fn moment(dice: &mut Dice) -> WallTime {
+fn moment(dice: &mut Chance) -> WallTime {
     let day = 24 * 60 * 60 * 1000;
     let days = i64::try_from(dice.roll(40)).unwrap_or(0);
     let hours = i64::try_from(dice.roll(24)).unwrap_or(0);
@@ -113,7 +96,7 @@ fn stray(
     inputs: &Inputs,
     call: u64,
 ) -> Option<Stray> {
-    let mut dice = Dice(call.wrapping_mul(0x2545_f491_4f6c_dd1d));
+    let mut dice = Chance::new(call, &[]);
     let mut offer = offer(moment(&mut dice));
     offer.locale = [None, Some(Locale::Ru), Some(Locale::Kk)][dice.roll(3)];
     if dice.roll(12) == 0 {

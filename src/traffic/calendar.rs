@@ -1,10 +1,10 @@
 //! When calls come: hours of the day, days of the week, a mass outage, hours in which a back end is
 //! in trouble.
 
+use crate::chance::Chance;
 use crate::lookup::LookupKind;
 use crate::time::WallTime;
 use crate::traffic::Wanted;
-use crate::traffic::chance::Chance;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 

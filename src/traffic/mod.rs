@@ -7,7 +7,6 @@
 //! of the grammars.
 
 mod calendar;
-mod chance;
 mod people;
 mod words;
 mod world;
@@ -18,11 +17,11 @@ use jiff::civil::Date;
 
 use crate::bundle::Bundle;
 use crate::call::CallId;
+use crate::chance::Chance;
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::journal::Entry;
 use crate::script::run::played;
 use calendar::Calendar;
-use chance::Chance;
 pub use words::{NoWords, Words};
 
 /// Calls that break off in the middle, as when a machine dies, out of ten thousand.

@@ -3,10 +3,10 @@
 
 use crate::call::{Digit, Locale, Login, Question, Said, Topic};
 use crate::caller::turns::{Does, Turn, When};
+use crate::chance::Chance;
 use crate::dialog::event::Alternative;
 use crate::time::CallTime;
 use crate::traffic::Wanted;
-use crate::traffic::chance::Chance;
 use crate::traffic::words::Words;
 use crate::traffic::world::{Wish, World, other};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::call::{Locale, Question};
-use crate::traffic::chance::Chance;
+use crate::chance::Chance;
 
 /// Letters that only Kazakh has.
 const KAZAKH: &[char] = &['ә', 'ғ', 'қ', 'ң', 'ө', 'ұ', 'ү', 'һ', 'і'];

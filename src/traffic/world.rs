@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::call::{Locale, Login, PhoneNumber, Said, Topic};
+use crate::chance::Chance;
 use crate::dialog::event::TransferResult;
 use crate::lookup::{
     Access, FeeFinding, Finding, Line, LineTestFinding, LookupKind, OpenTicket, OutageFinding,
@@ -11,7 +12,6 @@ use crate::lookup::{
 };
 use crate::script::{Delayed, Situation};
 use crate::traffic::calendar::Moment;
-use crate::traffic::chance::Chance;
 use crate::traffic::people::Caller;
 
 /// What a back end does not answer within; the adapter gives up then.

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dana::call::Login;
+use dana::chance::Chance;
 use dana::lookup::{
     Finding, Lookup, OpenTicket, Oss, OurTicket, Posted, Sought, TicketOrder, TicketResult,
     TicketsFinding,
 };
 use dana::script::Situation;
 use tokio::time::{Instant, sleep, timeout};
-
-use super::dice::Dice;
 
 /// One look-up in so many is slow by up to so long; one in so many fails.
 const SLOW_ONE_IN: usize = 8;
@@ -64,7 +63,7 @@ pub(super) struct BackEnds {
 }
 
 struct State {
-    dice: Dice,
+    dice: Chance,
     /// From now on nothing goes wrong.
     calm: bool,
     /// Requests that nobody was told the end of.
@@ -72,7 +71,7 @@ struct State {
 }
 
 impl BackEnds {
-    pub(super) fn new(situations: Vec<Situation>, mut dice: Dice) -> Self {
+    pub(super) fn new(situations: Vec<Situation>, mut dice: Chance) -> Self {
         let keyless = dice.roll(2) == 0;
         let state = State {
             dice,
@@ -110,7 +109,7 @@ impl BackEnds {
     }
 
     fn up_to(&self, ms: u64) -> Duration {
-        Duration::from_millis(self.state(|state| state.dice.up_to(ms)))
+        Duration::from_millis(self.state(|state| state.dice.below(ms)))
     }
 
     fn situation(&self, lookup: &Lookup) -> Option<&Situation> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dana::bundle::Bundle;
+use dana::chance::Chance;
 use dana::client::{Pipe, Target, pipe};
 use dana::gateway::{Gateway, Settings};
 use dana::journal::recorder::Recorder;
@@ -19,7 +20,6 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_stream::StreamExt;
 
-use super::dice::Dice;
 use super::life::{Life, Mortal};
 use super::ticket_system::BackEnds;
 
@@ -40,7 +40,7 @@ pub(super) struct Cluster {
     store: Arc<Memory>,
     recorder: Recorder,
     replicas: Mutex<Vec<Option<Replica>>>,
-    dice: Mutex<Dice>,
+    dice: Mutex<Chance>,
     /// One connection in so many is cut some time; 0: none.
     cut_one_in: usize,
 }
@@ -51,7 +51,7 @@ impl Cluster {
         bundle: Arc<Bundle>,
         back_ends: Arc<BackEnds>,
         count: usize,
-        dice: Dice,
+        dice: Chance,
         cut_one_in: usize,
     ) -> (Arc<Self>, Target) {
         let cluster = Arc::new(Self {
@@ -165,7 +165,7 @@ impl Cluster {
                 return;
             };
             let cut = self.cut_one_in > 0 && dice.roll(self.cut_one_in) == 0;
-            let cut = cut.then(|| Duration::from_millis(dice.up_to(30_000)));
+            let cut = cut.then(|| Duration::from_millis(dice.below(30_000)));
             (
                 Life::new(replica.alive.subscribe()),
                 replica.pipe.clone(),

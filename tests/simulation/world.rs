@@ -9,6 +9,7 @@ use std::time::Duration;
 use dana::bundle::Bundle;
 use dana::call::{CallId, Login, PhoneNumber};
 use dana::caller::MediaSide;
+use dana::chance::Chance;
 use dana::client::{self, Lengths, Plan, Target};
 use dana::dialog::action::Action;
 use dana::journal::Entry;
@@ -18,7 +19,6 @@ use dana::script::{Script, Situation};
 use dana::store::{IntentState, Store};
 use tokio::task::JoinSet;
 
-use super::dice::Dice;
 use super::ticket_system::{BackEnds, whose};
 use super::wire::Cluster;
 
@@ -50,8 +50,9 @@ static LENGTHS: LazyLock<Arc<Lengths>> = LazyLock::new(|| {
         .build()
         .expect("a runtime");
     let lengths = runtime.block_on(async {
-        let back_ends = Arc::new(BackEnds::new(Vec::new(), Dice::new(0)));
-        let (_cluster, target) = Cluster::new(Arc::clone(&BUNDLE), back_ends, 1, Dice::new(0), 0);
+        let back_ends = Arc::new(BackEnds::new(Vec::new(), Chance::default()));
+        let (_cluster, target) =
+            Cluster::new(Arc::clone(&BUNDLE), back_ends, 1, Chance::default(), 0);
         client::lengths(&target).await
     });
     Arc::new(lengths.expect("our own service"))
@@ -106,7 +107,7 @@ pub(super) fn run(seed: u64, scripts: &[Script]) -> Result<Figures, String> {
 }
 
 async fn play(seed: u64, scripts: &[Script], lengths: Arc<Lengths>) -> Result<Figures, String> {
-    let mut dice = Dice::new(seed);
+    let mut dice = Chance::new(seed, &[]);
     let orders = |script: &&Script| script.expected.contains("ending  ticket_");
     let orders: Vec<&Script> = scripts.iter().filter(orders).collect();
     let all: Vec<&Script> = scripts.iter().collect();
@@ -117,12 +118,15 @@ async fn play(seed: u64, scripts: &[Script], lengths: Arc<Lengths>) -> Result<Fi
     let chosen: Vec<&Script> = chosen.collect();
     let situations = (chosen.iter().zip(0..)).map(|(script, at)| own(&script.situation, at));
     let situations: Vec<Situation> = situations.collect();
-    let back_ends = Arc::new(BackEnds::new(situations.clone(), dice.split()));
+    let back_ends = Arc::new(BackEnds::new(
+        situations.clone(),
+        Chance::new(dice.draw(), &[]),
+    ));
     let (cluster, target) = Cluster::new(
         Arc::clone(&BUNDLE),
         Arc::clone(&back_ends),
         REPLICAS,
-        dice.split(),
+        Chance::new(dice.draw(), &[]),
         CUT_ONE_IN,
     );
     let mut calls = JoinSet::new();
@@ -130,7 +134,7 @@ async fn play(seed: u64, scripts: &[Script], lengths: Arc<Lengths>) -> Result<Fi
         let (target, back_ends) = (target.clone(), Arc::clone(&back_ends));
         let plan = plan(at, script, &situation, &lengths);
         let path = script.source.path.clone();
-        let begins = Duration::from_millis(dice.up_to(20_000));
+        let begins = Duration::from_millis(dice.below(20_000));
         calls.spawn(async move {
             tokio::time::sleep(begins).await;
             call(&target, plan, &back_ends, at)
@@ -146,7 +150,7 @@ async fn play(seed: u64, scripts: &[Script], lengths: Arc<Lengths>) -> Result<Fi
             clock.store().pass_time(TICK);
         }
     });
-    let trouble = tokio::spawn(trouble(Arc::clone(&cluster), dice.split()));
+    let trouble = tokio::spawn(trouble(Arc::clone(&cluster), Chance::new(dice.draw(), &[])));
     while let Some(call) = calls.join_next().await {
         call.map_err(|error| error.to_string())??;
     }
@@ -212,10 +216,10 @@ async fn settled(cluster: &Cluster, back_ends: &BackEnds, records: &[Cdr]) -> Re
 }
 
 /// Replicas die, drain and come again.
-async fn trouble(cluster: Arc<Cluster>, mut dice: Dice) -> (usize, usize) {
+async fn trouble(cluster: Arc<Cluster>, mut dice: Chance) -> (usize, usize) {
     let (mut kills, mut drained) = (0, 0);
     let mut moments: Vec<u64> = (0..dice.roll(FAULTS + 1))
-        .map(|_| dice.up_to(WITHIN_MS))
+        .map(|_| dice.below(WITHIN_MS))
         .collect();
     moments.sort_unstable();
     let mut now = 0;
@@ -230,7 +234,7 @@ async fn trouble(cluster: Arc<Cluster>, mut dice: Dice) -> (usize, usize) {
             cluster.kill(at);
             kills += 1;
         }
-        let (cluster, down) = (Arc::clone(&cluster), dice.up_to(DOWN_MS));
+        let (cluster, down) = (Arc::clone(&cluster), dice.below(DOWN_MS));
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(down)).await;
             cluster.start(at);

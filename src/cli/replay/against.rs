@@ -16,6 +16,7 @@ use crate::archive::{Archive, Recorded};
 use crate::bundle::Bundle;
 use crate::call::{CallId, Locale};
 use crate::caller::MediaSide;
+use crate::chance::Chance;
 use crate::cli::demo;
 use crate::cli::out;
 use crate::cli::out::{Exit, Format};
@@ -225,10 +226,8 @@ fn key_of(entries: &[Entry]) -> &str {
 /// Each call has faults of its own, the same in every run.
 fn faults_of(options: &Options, key: &str) -> Faults {
     let mut faults = options.faults.clone().unwrap_or_default();
-    let hash = key.bytes().fold(options.seed, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    faults.seed = hash;
+    let name: Vec<u64> = key.bytes().map(u64::from).collect();
+    faults.chance = Chance::new(options.seed, &name);
     faults
 }
 
