@@ -11,6 +11,7 @@ use ring::digest::{Context, SHA256};
 
 use crate::audio::library::Library;
 use crate::call::Locale;
+use crate::digest::hex;
 use crate::flow::Flow;
 use crate::flow::load;
 use crate::flow::rules;
@@ -194,13 +195,4 @@ fn hash<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Arc<str> {
     }
     let digest = context.finish();
     hex(digest.as_ref().get(..16).unwrap_or_default()).into()
-}
-
-/// Lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`time`] | the two times of a call |
 //! | [`chance`] | chance from a seed |
+//! | [`digest`] | hashes, and how they are written |
 //! | [`call`] | the words every room shares |
 //! | [`problem`] | problems of files, with place and hint |
 //! | [`page`] | an HTML page with plots |
@@ -59,6 +60,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod dialog;
+pub mod digest;
 pub mod fallback;
 pub mod flow;
 pub mod gateway;

@@ -18,22 +18,26 @@ use std::path::PathBuf;
 const ROOMS: &[(&str, &str)] = &[
     ("time", ""),
     ("chance", ""),
+    ("digest", ""),
     ("call", ""),
     ("problem", ""),
     ("page", ""),
     ("lookup", "call time"),
     ("prompt", "call problem time"),
-    ("audio", "call problem prompt"),
+    ("audio", "call digest problem prompt"),
     ("understanding", "call problem"),
     ("flow", "call lookup problem prompt"),
-    ("bundle", "audio call flow problem prompt understanding"),
+    (
+        "bundle",
+        "audio call digest flow problem prompt understanding",
+    ),
     (
         "dialog",
         "bundle call flow lookup prompt time understanding",
     ),
-    ("journal", "call dialog lookup time"),
-    ("archive", "journal"),
-    ("report", "call dialog journal lookup page time"),
+    ("journal", "call dialog digest lookup time"),
+    ("archive", "digest journal"),
+    ("report", "call dialog digest journal lookup page time"),
     ("caller", "call dialog time"),
     (
         "script",
@@ -50,7 +54,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("retrace", "bundle dialog journal time"),
     (
         "redact",
-        "bundle call dialog journal lookup retrace traffic understanding",
+        "bundle call dialog digest journal lookup retrace traffic understanding",
     ),
     (
         "proof",
@@ -76,17 +80,17 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "gateway",
-        "audio bundle call clock dialog lookup metrics prompt session shelf time token",
+        "audio bundle call clock dialog digest lookup metrics prompt session shelf time token",
     ),
     ("client", "call caller chance dialog gateway journal time"),
     ("load", "call caller chance clock dialog gateway script"),
     (
         "serve",
-        "bundle call gateway journal lookup metrics network problem publication records session shelf store tickets token",
+        "bundle call digest gateway journal lookup metrics network problem publication records session shelf store tickets token",
     ),
     (
         "cli",
-        "archive audio bundle call caller chance client clock dialog flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script serve session store tickets time token traffic transcript understanding",
+        "archive audio bundle call caller chance client clock dialog digest flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script serve session store tickets time token traffic transcript understanding",
     ),
 ];
 

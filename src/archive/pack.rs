@@ -18,11 +18,11 @@
 use std::io;
 use std::io::Write;
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::archive::packed::Record;
 use crate::archive::{BYTES_IN_PART, MAX_CALL};
+use crate::digest::short;
 use crate::journal::Entry;
 use crate::journal::cdr::fold;
 use crate::journal::seal::{Head, Keys, PieceKey};
@@ -192,8 +192,8 @@ impl<W: Write> Packer<W> {
         let calls = u64::try_from(self.directory.len()).unwrap_or(0);
         trailer.extend(calls.to_le_bytes());
         trailer.extend(self.at.to_le_bytes());
-        trailer.extend(checksum(&blocks).to_le_bytes());
-        trailer.extend(checksum(&trailer).to_le_bytes());
+        trailer.extend(short(&blocks).to_le_bytes());
+        trailer.extend(short(&trailer).to_le_bytes());
         self.out.write_all(&trailer)?;
         self.out.flush()?;
         Ok(self.out)
@@ -213,9 +213,9 @@ fn head(ordinal: u32, packet: &Packet) -> io::Result<Vec<u8>> {
     for len in lens {
         head.extend(to_u32(len)?.to_le_bytes());
     }
-    head.extend(checksum(&packet.records).to_le_bytes());
-    head.extend(checksum(&packet.text).to_le_bytes());
-    head.extend(checksum(&head).to_le_bytes());
+    head.extend(short(&packet.records).to_le_bytes());
+    head.extend(short(&packet.text).to_le_bytes());
+    head.extend(short(&head).to_le_bytes());
     Ok(head)
 }
 
@@ -223,14 +223,7 @@ fn to_u32(number: usize) -> io::Result<u32> {
     u32::try_from(number).map_err(|_| io::Error::other("too large for an archive"))
 }
 
-/// The first eight bytes of the SHA-256.
-pub(super) fn checksum(bytes: &[u8]) -> u64 {
-    let digest = digest(&SHA256, bytes);
-    let first = digest.as_ref().first_chunk::<8>();
-    u64::from_le_bytes(*first.unwrap_or(&[0; 8]))
-}
-
 /// What the directory knows a key by.
 pub(super) fn key_hash(key: &str) -> u64 {
-    checksum(key.as_bytes())
+    short(key.as_bytes())
 }

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::pack::{BLOCK_HEAD, DIRECTORY_ROW, FORMAT, MAGIC, TRAILER, checksum, key_hash};
+use crate::archive::pack::{BLOCK_HEAD, DIRECTORY_ROW, FORMAT, MAGIC, TRAILER, key_hash};
 use crate::archive::pack::{FileHead, MAX_BLOCK};
 use crate::archive::{Fault, Place, Recorded, Row, calls};
+use crate::digest::short;
 use crate::journal::cdr::Cdr;
 use crate::journal::reader::Line;
 use crate::journal::seal::{Keys, PieceKey};
@@ -169,7 +170,7 @@ impl Packed {
         self.file.read_exact_at(&mut head, at).ok()?;
         let (body, sum) = head.split_at(BLOCK_HEAD - 8);
         let (magic, body) = body.split_at(4);
-        if magic != b"BLOK" || le(sum) != checksum(&[magic, body].concat()) {
+        if magic != b"BLOK" || le(sum) != short(&[magic, body].concat()) {
             return None;
         }
         let (numbers, sums) = body.split_at(24);
@@ -229,7 +230,7 @@ impl Packed {
         let mut bytes = vec![0; piece.len];
         let read = self.file.read_exact_at(&mut bytes, piece.at);
         read.map_err(|_| "cut off")?;
-        if checksum(&bytes) != piece.checksum {
+        if short(&bytes) != piece.checksum {
             return Err("not as it was written");
         }
         if let Some(key) = &self.key {
@@ -376,7 +377,7 @@ fn read_end(file: &File, size: u64) -> Option<End> {
     let (body, sums) = trailer.split_at(4 + 4 + 8 + 8);
     let (magic, numbers) = body.split_at(4);
     let (blocks_sum, sum) = sums.split_at(8);
-    if magic != b"DEND" || le(sum) != checksum(&[body, blocks_sum].concat()) {
+    if magic != b"DEND" || le(sum) != short(&[body, blocks_sum].concat()) {
         return None;
     }
     let (count, numbers) = numbers.split_at(4);
@@ -388,7 +389,7 @@ fn read_end(file: &File, size: u64) -> Option<End> {
     }
     let mut bytes = vec![0; usize::try_from(count * 8).ok()?];
     file.read_exact_at(&mut bytes, blocks_at).ok()?;
-    if checksum(&bytes) != le(blocks_sum) {
+    if short(&bytes) != le(blocks_sum) {
         return None;
     }
     let blocks = bytes.chunks(8).map(le).collect();

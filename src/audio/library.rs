@@ -8,9 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::audio::manifest::{self, Entry, Manifest, Origin, sha256};
+use crate::audio::manifest::{self, Entry, Manifest, Origin};
 use crate::audio::wav;
 use crate::call::Locale;
+use crate::digest::sha256;
 use crate::problem::{Problem, Problems, Source};
 use crate::prompt::Recorded;
 use crate::prompt::catalog::{Catalog, Clip};

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::call::named;
+use crate::digest::sha256;
 use crate::problem::{Problems, Source};
 use crate::prompt::catalog::Clip;
 
@@ -116,14 +116,4 @@ pub fn write<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
 pub fn is_clip(id: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
     (1..=64).contains(&id.len()) && id.bytes().all(plain)
-}
-
-/// SHA-256, lower-case hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(64);
-    for byte in digest(&SHA256, bytes).as_ref() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

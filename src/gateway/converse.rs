@@ -1,7 +1,6 @@
 //! One `Converse` stream: the response stream reads the events, steps the call and gives the turns.
 //! No task and no channel of its own, so that a gateway that does not read only stops its own call.
 
-use std::fmt::Write;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +8,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::stream::Stream;
-use ring::digest::{SHA256, digest};
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
 use tracing::Span;
@@ -17,6 +15,7 @@ use tracing::Span;
 use crate::bundle::Bundle;
 use crate::clock;
 use crate::dialog::event::Offer;
+use crate::digest::sha256;
 use crate::gateway::Inner;
 use crate::gateway::lag::Lag;
 use crate::gateway::refusal::Refused;
@@ -380,12 +379,8 @@ impl<N: Network> Stream for Converse<N> {
 /// A call's name in logs: the beginning of the SHA-256 of its key. A gateway's id of a call may hold
 /// a number; who has a record finds its lines by this.
 fn hashed(call_key: &str) -> String {
-    let hash = digest(&SHA256, call_key.as_bytes());
-    let mut name = String::with_capacity(16);
-    for byte in hash.as_ref().iter().take(8) {
-        // Writing into a string cannot fail.
-        let _ = write!(name, "{byte:02x}");
-    }
+    let mut name = sha256(call_key.as_bytes());
+    name.truncate(16);
     name
 }
 

@@ -26,6 +26,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::sha256;
 use crate::journal::Header;
 use crate::journal::seal::{Head, Keys, PieceKey};
 use crate::time::WallTime;
@@ -63,12 +64,9 @@ pub fn segment_name(key: &str) -> String {
         }
     }
     if name.len() > MAX_NAME {
-        let hash = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
         name.truncate(MAX_NAME - 65);
         name.push('~');
-        for byte in hash.as_ref() {
-            let _ = write!(name, "{byte:02x}");
-        }
+        name.push_str(&sha256(key.as_bytes()));
     }
     name
 }

@@ -7,7 +7,6 @@
 //! piece.
 
 use std::fmt;
-use std::fmt::Write as _;
 use std::io;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -15,6 +14,8 @@ use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
+
+use crate::digest::hex;
 
 /// The keys of recordings: the first seals, all of them open. Without one, recordings are written
 /// in plain text, and only such can be read.
@@ -75,10 +76,7 @@ impl Keys {
         let Some((id, master)) = self.keys.first() else {
             return Ok(None);
         };
-        let mut salt = String::with_capacity(64);
-        for byte in random()? {
-            let _ = write!(salt, "{byte:02x}");
-        }
+        let salt = hex(&random()?);
         let key = derive(master, &salt);
         let head = Head { key: *id, salt };
         Ok(key.map(|key| (head, key)))

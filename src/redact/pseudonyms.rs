@@ -2,11 +2,10 @@
 //! key. Digits become digits, so that what is spoken of them is as long; a zero stays one, because
 //! a lone zero is a wish.
 
-use std::fmt::Write;
-
 use ring::hmac;
 
 use crate::call::{Login, PhoneNumber, Said};
+use crate::digest::hex;
 
 /// Streets that everybody knows.
 const STREETS: [&str; 6] = [
@@ -35,11 +34,7 @@ impl Pseudonyms {
 
     /// Sixteen hexadecimal digits.
     pub(super) fn name(&self, what: &str, name: &str) -> String {
-        let mut text = String::new();
-        for byte in self.bytes(what, name).iter().take(8) {
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        hex(&self.bytes(what, name)[..8])
     }
 
     /// As long, with other digits; letters and signs stay.

@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::call::{Disposition, PhoneNumber};
+use crate::call::Disposition;
 use crate::dialog::event::{ListenCause, TransferResult};
+use crate::digest::short;
 use crate::journal::cdr::{Cdr, LeftAt, LookupRecord, QuestionRecord, TicketRecord};
 use crate::lookup::TicketResult;
 pub use tables::{Table, tables};
@@ -223,7 +224,8 @@ impl Report {
             let version = self.names.iter().position(|name| *name == cdr.bundle);
             let version = version.and_then(|version| u32::try_from(version).ok());
             let version = version.filter(|_| contained).unwrap_or(NOT_CONTAINED);
-            self.callers.push((hash(number), began, version));
+            self.callers
+                .push((short(number.reveal().as_bytes()), began, version));
         } else if contained {
             figures.outcomes.contained_unknown_number += 1;
         }
@@ -453,12 +455,4 @@ const fn result(ticket: &TicketRecord) -> &'static str {
         Some(TicketResult::Unavailable) => "unavailable",
         None => "none",
     }
-}
-
-/// Sixty-four bits of a SHA-256: two of a million numbers are taken for one in one case of
-/// thirty million.
-fn hash(number: &PhoneNumber) -> u64 {
-    let digest = ring::digest::digest(&ring::digest::SHA256, number.reveal().as_bytes());
-    let first = digest.as_ref().first_chunk::<8>();
-    u64::from_le_bytes(*first.unwrap_or(&[0; 8]))
 }

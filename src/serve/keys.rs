@@ -8,7 +8,6 @@
 //! journal's old key may go when the last recording that it sealed is gone.
 
 use std::fmt;
-use std::fmt::Write as _;
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::OpenOptions;
@@ -21,6 +20,7 @@ use std::path::Path;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 
+use crate::digest::hex;
 use crate::journal::seal::Keys;
 use crate::serve::secret;
 use crate::serve::secret::SecretError;
@@ -106,11 +106,7 @@ fn create(path: &Path) -> io::Result<()> {
     let id = id
         .iter()
         .fold(0u32, |id, byte| (id << 8) | u32::from(*byte));
-    let mut line = format!("{id} ");
-    for byte in secret {
-        let _ = write!(line, "{byte:02x}");
-    }
-    line.push('\n');
+    let line = format!("{id} {}\n", hex(secret));
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())

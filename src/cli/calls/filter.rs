@@ -1,11 +1,10 @@
 //! Which calls: the options that several commands share.
 
-use std::fmt::Write;
-
 use jiff::civil::Date;
 use ring::hmac;
 
 use crate::call::{Disposition, PhoneNumber, Question, TransferReason};
+use crate::digest::hex;
 use crate::journal::cdr::Cdr;
 use crate::time::WallTime;
 
@@ -77,11 +76,7 @@ impl Filter {
 /// What a number is called in lists: the same for every call of it.
 pub fn hash_of(number: &PhoneNumber, names: &hmac::Key) -> String {
     let tag = hmac::sign(names, number.reveal().as_bytes());
-    let mut text = String::new();
-    for byte in tag.as_ref().iter().take(HASH / 2) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex(tag.as_ref().get(..HASH / 2).unwrap_or_default())
 }
 
 /// A day in Kazakhstan, or an instant.

@@ -5,14 +5,13 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ring::digest::{SHA256, digest};
-
 use crate::audio::wav::{LARGEST_CALL, read_call};
 use crate::call::{CallId, Locale, PhoneNumber};
 use crate::cli::calls::filter::moment;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::dialog::event::{Capabilities, EndedBy, Offer};
+use crate::digest::sha256;
 use crate::journal::{Audio, Header};
 use crate::problem::Source;
 use crate::time::WallTime;
@@ -102,10 +101,7 @@ fn header(args: &Args, bytes: &[u8]) -> Header {
         began: args.began,
     };
     let mut header = Header::new(NO_FLOW.to_owned(), 0, 0, offer);
-    let mut sha256 = String::new();
-    for byte in digest(&SHA256, bytes).as_ref() {
-        let _ = write!(sha256, "{byte:02x}");
-    }
+    let sha256 = sha256(bytes);
     let name = args.audio.file_name().unwrap_or_default();
     let file = name.to_string_lossy().into_owned();
     header.audio = Some(Audio { file, sha256 });

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::audio::library;
-use crate::audio::manifest::{self, Entry, Manifest, sha256};
+use crate::audio::manifest::{self, Entry, Manifest};
 use crate::audio::measure::{faults, measure};
 use crate::audio::wav;
 use crate::call::Locale;
 use crate::cli::out::{self, Exit};
+use crate::digest::sha256;
 use crate::problem::{Problems, Source};
 use crate::prompt::catalog::Clip;
 
