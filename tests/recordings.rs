@@ -180,6 +180,48 @@ fn a_redacted_call_holds_nothing_of_a_person_and_goes_the_same_way() {
     );
 }
 
+/// A caller who hangs up while he keys, and a recording that breaks off there.
+#[test]
+fn keys_that_were_no_answer_are_redacted_too() {
+    let key = Keys::new([(1, [1; 32])]).pseudonyms().unwrap();
+    let redactor = Redactor::new(bundle(), words(), key);
+    let keyed = |call: &[Entry]| -> String {
+        let digit = |entry: &Entry| match entry {
+            Entry::Event {
+                event: Event::DtmfReceived { digit, .. },
+                ..
+            } => Some(digit.as_char()),
+            Entry::Event { .. }
+            | Entry::Header(_)
+            | Entry::Action { .. }
+            | Entry::Gap { .. }
+            | Entry::Ended { .. } => None,
+        };
+        call.iter().filter_map(digit).collect()
+    };
+    let answers = |entry: &Entry| {
+        matches!(
+            entry,
+            Entry::Event {
+                event: Event::ListenFinished { .. },
+                ..
+            }
+        )
+    };
+    let mut tried = 0;
+    for call in some_calls() {
+        let asked = |at: usize| call[..at].iter().rposition(answers).unwrap_or(0);
+        let begins = |at: &usize| keyed(&call[asked(*at)..*at]).len() == 4;
+        let Some(at) = (0..call.len()).find(begins) else {
+            continue;
+        };
+        let own = redactor.redact(&call[..at]).unwrap();
+        assert_ne!(keyed(&own[asked(at)..]), keyed(&call[asked(at)..at]));
+        tried += 1;
+    }
+    assert!(tried > 0, "nobody keys in these calls");
+}
+
 #[test]
 fn redaction_calls_the_same_by_the_same_name_and_another_flow_is_refused() {
     let redactor = |key: u8| {

@@ -149,6 +149,8 @@ impl Redactor {
             }
             replaced.push(entry);
         }
+        // What was keyed when the recording broke off.
+        self.keyed(&mut known, &mut replaced, "");
         replaced
     }
 
@@ -163,14 +165,45 @@ impl Redactor {
         else {
             return;
         };
-        let keys = std::mem::take(&mut known.keys);
-        if *cause == ListenCause::Digits {
-            let own = self.digits(digits.reveal(), known);
-            press(replaced, &keys, &own);
-            *digits = Said::new(&own);
-        }
+        let answer = if *cause == ListenCause::Digits {
+            digits.reveal().to_owned()
+        } else {
+            // What they were no answer to, they may have been the beginning of.
+            String::new()
+        };
+        self.keyed(known, replaced, &answer);
+        *digits = Said::new(&self.digits(digits.reveal(), known));
         for alternative in alternatives {
             self.words(alternative, known);
+        }
+    }
+
+    /// The keys of an answer were pressed one by one before it; those before them, or of no answer,
+    /// are as telling.
+    fn keyed(&self, known: &mut Known, replaced: &mut [Entry], answer: &str) {
+        let keys = std::mem::take(&mut known.keys);
+        // A terminator is pressed too and is not among the digits.
+        let pressed = |place: &usize| {
+            let digit = replaced.get(*place).and_then(key)?.as_char();
+            digit.is_ascii_digit().then_some((*place, digit))
+        };
+        let pressed: Vec<(usize, char)> = keys.iter().filter_map(pressed).collect();
+        let own = self.digits(answer, known);
+        let own: Vec<Digit> = own.chars().filter_map(Digit::new).collect();
+        let (before, of_answer) = pressed.split_at(pressed.len().saturating_sub(own.len()));
+        let before: String = before.iter().map(|(_, digit)| *digit).collect();
+        let before = self.digits(&before, known);
+        // Of an answer whose first keys are lost, the last ones.
+        let own = own.into_iter().rev().take(of_answer.len()).rev();
+        let own = before.chars().filter_map(Digit::new).chain(own);
+        for ((place, _), own) in pressed.iter().zip(own) {
+            if let Some(Entry::Event {
+                event: Event::DtmfReceived { digit, .. },
+                ..
+            }) = replaced.get_mut(*place)
+            {
+                *digit = own;
+            }
         }
     }
 
@@ -304,11 +337,9 @@ impl Redactor {
     }
 }
 
-/// The keys of an answer were pressed one by one before it.
-fn press(replaced: &mut [Entry], keys: &[usize], digits: &str) {
-    let own: Vec<Digit> = digits.chars().filter_map(Digit::new).collect();
-    // A terminator is pressed too and is not among the digits.
-    let digit_of = |entry: &Entry| match entry {
+/// The key of an entry.
+const fn key(entry: &Entry) -> Option<Digit> {
+    match entry {
         Entry::Event {
             event: Event::DtmfReceived { digit, .. },
             ..
@@ -318,20 +349,5 @@ fn press(replaced: &mut [Entry], keys: &[usize], digits: &str) {
         | Entry::Action { .. }
         | Entry::Gap { .. }
         | Entry::Ended { .. } => None,
-    };
-    let numeric = |place: &&usize| {
-        let digit = replaced.get(**place).and_then(digit_of);
-        digit.is_some_and(|digit| digit.as_char().is_ascii_digit())
-    };
-    let places: Vec<usize> = keys.iter().filter(numeric).copied().collect();
-    let from = places.len().saturating_sub(own.len());
-    for (place, own) in places.iter().skip(from).zip(own) {
-        if let Some(Entry::Event {
-            event: Event::DtmfReceived { digit, .. },
-            ..
-        }) = replaced.get_mut(*place)
-        {
-            *digit = own;
-        }
     }
 }
