@@ -1,6 +1,5 @@
 //! A bundle: flow, grammars, prompts, audio and limits that belong together, under one content hash.
 
-use std::fmt::Write;
 use std::fs::File;
 use std::io::ErrorKind::InvalidData;
 use std::io::Read;

@@ -139,6 +139,9 @@ fn what_was_packed_is_read_again_plain_or_sealed() {
         }
         assert_eq!(archive.find("nobody"), None);
     }
+    let locked = Archive::open(std::slice::from_ref(&path), Keys::none()).unwrap();
+    let found = locked.find("gw/call-1/7");
+    assert!(matches!(found, Some(Err(_))), "why it is not found is told");
     let (calls, faults) = read(&path, Keys::none());
     assert_eq!(calls, Vec::<Vec<Entry>>::new());
     assert_eq!(
@@ -169,6 +172,29 @@ fn a_flipped_bit_costs_a_block_and_names_its_calls() {
         // A flip in the records or in the directory costs no call.
         assert!(read.len() == 35 || !faults.is_empty(), "byte {at}");
     }
+}
+
+#[test]
+fn records_that_were_damaged_are_none_though_every_call_can_be_read() {
+    let folder = Folder::new();
+    let path = folder.file("a.archive");
+    let calls = some_calls();
+    pack(&path, &calls, &Keys::none());
+    let records = || -> Vec<usize> {
+        let archive = Archive::open(std::slice::from_ref(&path), Keys::none()).unwrap();
+        let parts: Vec<_> = archive.parts().collect();
+        let count = |part| archive.records(part).map_or(0, |records| records.len());
+        parts.iter().map(count).collect()
+    };
+    assert_eq!(records().iter().sum::<usize>(), 35);
+    let whole = fs::read(&path).unwrap();
+    let damaged = (0..whole.len()).step_by(13).any(|at| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        fs::write(&path, bytes).unwrap();
+        read(&path, Keys::none()).0 == calls && records().contains(&0)
+    });
+    assert!(damaged, "no place is in the records alone");
 }
 
 #[test]

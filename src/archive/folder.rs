@@ -143,7 +143,8 @@ impl Iterator for Pieces<'_> {
     fn next(&mut self) -> Option<Inner> {
         let mut piece: Vec<Result<Line, ReadError>> =
             self.next.take().map(Ok).into_iter().collect();
-        let (mut calls, mut bytes) = (piece.len(), 0);
+        // Of the part, and of its last call.
+        let (mut calls, mut bytes, mut call) = (piece.len(), 0, 0);
         let mut last_failed = false;
         for line in self.lines.by_ref() {
             match line {
@@ -154,14 +155,20 @@ impl Iterator for Pieces<'_> {
                         self.next = Some(line);
                         break;
                     }
-                    calls += usize::from(line.begins_call());
+                    if line.begins_call() {
+                        calls += 1;
+                        call = 0;
+                    }
                     piece.push(Ok(line));
                     last_failed = false;
                 }
                 Ok(line) => {
                     bytes += line.text.len();
-                    // Of a file that is none of ours, no more is kept than of one that is.
-                    if bytes < super::MAX_CALL {
+                    // Of a file that is none of ours, no more is kept than of one that is: a line too
+                    // many tells that the call is too long.
+                    let kept = call <= super::MAX_CALL;
+                    call += line.text.len();
+                    if kept {
                         piece.push(Ok(line));
                     }
                     last_failed = false;

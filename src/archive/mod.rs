@@ -217,13 +217,31 @@ impl Archive {
         calls.filter_map(|call| call.map(row).transpose()).collect()
     }
 
+    /// The records of a part's calls where they are kept apart from the calls; of damaged ones none.
+    pub fn records(&self, part: &Part) -> Option<Vec<Cdr>> {
+        match &part.0 {
+            Inner::Block(packed, block) => Some(packed.apart(block)),
+            Inner::Files(_) | Inner::Lines(..) | Inner::Fault(_) => None,
+        }
+    }
+
+    /// What recordings are sealed with here.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     /// One call by its key.
     pub fn find(&self, key: &str) -> Option<Result<Recorded, Fault>> {
+        let mut unreadable = None;
         for path in &self.paths {
-            if let Ok(packed) = Packed::open(path, &self.keys)
-                && let Some(found) = packed.find(key)
-            {
-                return Some(found);
+            match Packed::open(path, &self.keys) {
+                Ok(packed) => {
+                    if let Some(found) = packed.find(key) {
+                        return Some(found);
+                    }
+                }
+                Err(fault) if Packed::is_one(path) => unreadable = Some(fault),
+                Err(_) => {}
             }
         }
         if let Some(group) = folder::find(&self.paths, key) {
@@ -242,7 +260,11 @@ impl Archive {
             found = part;
             if found.is_some() { Err(()) } else { Ok(()) }
         });
-        let mut calls = self.read(&found?).into_iter();
+        // It may be in the file that cannot be read.
+        let Some(part) = found else {
+            return unreadable.map(Err);
+        };
+        let mut calls = self.read(&part).into_iter();
         calls.find(|call| call.as_ref().is_ok_and(|call| call.key() == key))
     }
 }

@@ -243,7 +243,7 @@ impl Packed {
     /// The records of a block.
     pub(super) fn rows(&self, block: &Block) -> Vec<Result<Row, Fault>> {
         let Some(records) = self.records(block) else {
-            let calls = self.text(block, &[]).into_iter();
+            let calls = self.read(block).into_iter();
             return calls
                 .filter_map(|call| call.map(|call| call.row()).transpose())
                 .collect();
@@ -255,12 +255,27 @@ impl Packed {
         records.into_iter().map(row).map(Ok).collect()
     }
 
-    /// The calls of a block.
+    /// The calls of a block; if its text is damaged, those of the records are named as lost.
     pub(super) fn read(&self, block: &Block) -> Vec<Result<Recorded, Fault>> {
-        // Only a block that is damaged needs them, to name what is lost.
-        let damaged = self.piece(block.text).is_err();
-        let records = damaged.then(|| self.records(block)).flatten();
-        self.text(block, &records.unwrap_or_default())
+        let why = match self.piece(block.text) {
+            Ok(text) => return self.split(block, &text, 1),
+            Err(why) => format!("the block at byte {} is {why}", block.at),
+        };
+        let lost = |call| Err(packed_fault(&self.name, call, why.clone()));
+        let records = self.records(block).unwrap_or_default();
+        if records.is_empty() {
+            return vec![lost(None)];
+        }
+        let calls = records.into_iter();
+        calls
+            .map(|record| lost(Some(record.cdr.call_key)))
+            .collect()
+    }
+
+    /// The records of a block as they stand apart from its text.
+    pub(super) fn apart(&self, block: &Block) -> Vec<Cdr> {
+        let records = self.records(block).unwrap_or_default();
+        records.into_iter().map(|record| record.cdr).collect()
     }
 
     fn records(&self, block: &Block) -> Option<Vec<Record>> {
@@ -271,25 +286,6 @@ impl Packed {
         lines
             .map(|line| serde_json::from_slice(line).ok())
             .collect()
-    }
-
-    /// The calls of a block's text; if it is damaged, those of the records are named as lost.
-    fn text(&self, block: &Block, records: &[Record]) -> Vec<Result<Recorded, Fault>> {
-        let text = match self.piece(block.text) {
-            Ok(text) => text,
-            Err(why) => {
-                let why = format!("the block at byte {} is {why}", block.at);
-                let lost = |call| Err(packed_fault(&self.name, call, why.clone()));
-                if records.is_empty() {
-                    return vec![lost(None)];
-                }
-                let calls = records.iter();
-                return calls
-                    .map(|record| lost(Some(record.cdr.call_key.clone())))
-                    .collect();
-            }
-        };
-        self.split(block, &text, 1)
     }
 
     fn split(&self, block: &Block, text: &[u8], first: usize) -> Vec<Result<Recorded, Fault>> {

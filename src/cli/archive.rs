@@ -14,7 +14,8 @@ use jiff::civil::Date;
 use crate::archive::order::{all_cores, in_order};
 use crate::archive::pack::{Packer, Packet, packets};
 use crate::archive::{CALLS_IN_PART, Part};
-use crate::bundle::{Bundle, EXAMPLES};
+use crate::bundle;
+use crate::bundle::Bundle;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::progress::Progress;
@@ -86,7 +87,7 @@ pub fn run(args: &Args) -> Exit {
 
 fn pack(args: &PackArgs) -> Result<Exit, Exit> {
     let archive = args.recordings.open()?;
-    let mut packer = create(&args.output, &args.recordings.keys()?)?;
+    let mut packer = create(&args.output, archive.keys())?;
     let mut faults = Faults::default();
     let mut progress = Progress::new("calls", archive.calls());
     let work = |part: Part| {
@@ -130,11 +131,11 @@ fn make(args: &MakeArgs) -> Result<Exit, Exit> {
     let parts = (0..args.calls.div_ceil(part)).map(|at| at * part..args.calls.min((at + 1) * part));
     let work = |numbers: std::ops::Range<u64>| {
         let calls: Vec<Vec<Entry>> = numbers.map(|number| traffic.call(number)).collect();
-        packets(&calls)
+        (calls.len(), packets(&calls))
     };
     let threads = args.threads.unwrap_or_else(all_cores);
-    let packed = in_order(threads, parts, work, |packets| {
-        progress.add(CALLS_IN_PART);
+    let packed = in_order(threads, parts, work, |(calls, packets)| {
+        progress.add(calls);
         push(&mut packer, packets)
     });
     drop(progress);
@@ -142,16 +143,14 @@ fn make(args: &MakeArgs) -> Result<Exit, Exit> {
     Ok(Exit::Good)
 }
 
+/// The words of callers.
+pub(super) fn examples(bundle: &Path) -> Result<Words, Exit> {
+    let source = bundle::examples(bundle).map_err(|error| out::bad_file(&error))?;
+    Words::read(&source.text).map_err(|error| out::bad_file(&error))
+}
+
 fn traffic(bundle: Arc<Bundle>, args: &MakeArgs) -> Result<Traffic, Exit> {
-    let examples = args.bundle.join(EXAMPLES);
-    let text = std::fs::read_to_string(&examples).map_err(|error| {
-        out::talk(&format!(
-            "error: cannot read `{}`: {error}",
-            examples.display()
-        ));
-        Exit::BadFile
-    })?;
-    let words = Words::read(&text).map_err(|error| out::bad_file(&error))?;
+    let words = examples(&args.bundle)?;
     let wanted = Wanted {
         seed: args.seed,
         calls: args.calls,

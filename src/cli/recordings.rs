@@ -85,19 +85,6 @@ impl Recordings {
         Archive::open(&self.paths, keys).map_err(|fault| out::bad_file(&fault))
     }
 
-    /// The paths that were named.
-    pub fn paths(&self) -> &[PathBuf] {
-        &self.paths
-    }
-
-    /// The keys of recordings.
-    ///
-    /// # Errors
-    /// Told already.
-    pub fn keys(&self) -> Result<Keys, Exit> {
-        self.sealed.keys(&self.paths)
-    }
-
     /// How many threads work.
     pub fn threads(&self) -> NonZeroUsize {
         self.threads.unwrap_or_else(all_cores)

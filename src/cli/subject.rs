@@ -1,5 +1,6 @@
 //! `dana export-subject` and `dana erase-subject`: what is recorded of one number, for him who asks
-//! what is known of him, or to be forgotten.
+//! what is known of him, or to be forgotten. The frozen orders of tickets in the store, which hold the
+//! contact number until `store.keep_days`, are not reached.
 
 use std::io::BufRead;
 use std::path::PathBuf;

@@ -324,7 +324,11 @@ impl Journal {
             let header = Entry::Header(Box::new(self.header.clone()));
             file.append(serde_json::to_vec(&header)?)?;
             file.flush()?;
-            self.unwritten = self.unwritten.saturating_sub(1);
+            // It was counted as lost when it could not be written first.
+            if self.unwritten > 0 {
+                self.unwritten -= 1;
+                self.lost.fetch_sub(1, Ordering::Relaxed);
+            }
         }
         if self.unwritten > 0 {
             let entries = self.unwritten;

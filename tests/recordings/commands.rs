@@ -100,8 +100,10 @@ fn calls_are_chosen_and_one_is_shown_with_its_decisions() {
     assert!(!own.is_empty() && own.iter().all(|call| call["caller"] == caller));
     let day = chosen(&["--from", "2026-01-13", "--to", "2026-01-14"]);
     assert!(
-        day.iter()
-            .all(|call| call["began"].as_str().unwrap().starts_with("2026-01-13"))
+        !day.is_empty()
+            && day
+                .iter()
+                .all(|call| call["began"].as_str().unwrap().starts_with("2026-01-13"))
     );
     assert_eq!(chosen(&["--limit", "3"]).len(), 3);
 

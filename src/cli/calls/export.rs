@@ -1,17 +1,16 @@
 //! `dana calls export`: JSON lines, as journals have them, to standard output.
 
-use std::fs;
 use std::path::PathBuf;
 
 use crate::archive::{Part, Recorded};
-use crate::bundle::{Bundle, EXAMPLES};
+use crate::bundle::Bundle;
+use crate::cli::archive::examples;
 use crate::cli::calls::filter::Filter;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::recordings::Recordings;
 use crate::journal::Entry;
 use crate::redact::Redactor;
-use crate::traffic::Words;
 
 /// Options.
 #[derive(Debug, clap::Args)]
@@ -35,7 +34,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Exit> {
     let archive = args.recordings.open()?;
-    let keys = args.recordings.keys()?;
+    let keys = archive.keys();
     let names = keys.names();
     let redactor = if args.redact {
         let key = keys.pseudonyms().map_err(|error| {
@@ -43,15 +42,16 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
             Exit::Environment
         })?;
         let bundle = Bundle::load(&args.bundle).map_err(|error| out::bad_file(&error))?;
-        let examples = fs::read_to_string(args.bundle.join(EXAMPLES)).unwrap_or_default();
-        let words = Words::read(&examples).map_err(|error| out::bad_file(&error))?;
+        let words = examples(&args.bundle)?;
         Some(Redactor::new(bundle, words, key))
     } else {
         None
     };
     let made = |call: Recorded| -> Option<Result<Vec<u8>, String>> {
-        let asked = args.call.as_ref().is_none_or(|key| call.key() == key);
-        let row = call.row().filter(|_| asked)?;
+        if args.call.as_ref().is_some_and(|key| call.key() != key) {
+            return None;
+        }
+        let row = call.row()?;
         if !args.filter.takes(&row.cdr, &names) {
             return None;
         }

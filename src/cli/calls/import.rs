@@ -1,6 +1,5 @@
 //! `dana calls import`: a call that was recorded as sound, with a transcript, becomes a recording.
 
-use std::fmt::Write;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -46,7 +46,7 @@ struct Listed<'c> {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Exit> {
     let archive = args.recordings.open()?;
-    let names = args.recordings.keys()?.names();
+    let names = archive.keys().names();
     let mut left = args.limit.unwrap_or(usize::MAX);
     let line = |row: Row| -> Option<String> {
         let taken = args.filter.takes(&row.cdr, &names);

@@ -5,6 +5,7 @@ use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::recordings::Recordings;
 use crate::journal::Entry;
+use crate::journal::cdr::Cdr;
 
 /// Options.
 #[derive(Debug, clap::Args)]
@@ -29,12 +30,17 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
     let mut counts = Counts::default();
     // A packed file has its records twice: apart, and in the calls.
     let read = |part: &Part| -> Vec<Result<(Recorded, bool), Fault>> {
-        let rows: Vec<_> = archive.rows(part).into_iter().flatten().collect();
+        let records = archive.records(part);
+        let right = |call: &Recorded| {
+            let own = call.row().map(|row| row.cdr);
+            let has = |records: &Vec<Cdr>| own.is_some_and(|own| records.contains(&own));
+            records.as_ref().is_none_or(has)
+        };
         let calls = archive.read(part).into_iter();
         calls
             .map(|call| {
                 call.map(|call| {
-                    let right = call.row().is_some_and(|row| rows.contains(&row));
+                    let right = right(&call);
                     (call, right)
                 })
             })
