@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -122,12 +123,16 @@ pub fn take(
     Err(PublicationError::Unfit(why))
 }
 
+/// Two tasks of one process never write one draft.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
+
 /// The folder appears whole or not at all.
 fn unpack(blob: &[u8], folder: &Path) -> Result<(), PublicationError> {
     let unfit = |why: &str| PublicationError::Unfit(format!("a published bundle: {why}"));
     let files: BTreeMap<String, Vec<u8>> =
         postcard::from_bytes(blob).map_err(|_| unfit("no bundle of files"))?;
-    let draft = folder.with_extension(format!("{}.draft", std::process::id()));
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = folder.with_extension(format!("{}.{number}.draft", std::process::id()));
     let make = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
     for (name, content) in &files {
         let name = Path::new(name);

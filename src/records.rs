@@ -93,13 +93,14 @@ impl Spool {
         if state.bytes.saturating_add(length) > MAX_SPOOL {
             return Err(io::Error::other("the spool is full"));
         }
-        let mut file = match state.open.take() {
-            Some(file) => file,
-            None => OpenOptions::new()
-                .create_new(true)
-                .append(true)
-                .mode(0o600)
-                .open(self.folder.join(format!("{:012}.jsonl", state.next)))?,
+        let mut file = if let Some(file) = state.open.take() {
+            file
+        } else {
+            let path = self.folder.join(format!("{:012}.jsonl", state.next));
+            // Whatever becomes of this file, the next one is another.
+            state.next += 1;
+            let mut new = OpenOptions::new();
+            new.create_new(true).append(true).mode(0o600).open(path)?
         };
         file.write_all(&line)?;
         state.open = Some(file);
@@ -109,10 +110,7 @@ impl Spool {
 
     /// The files that are not written to any more, oldest first.
     fn closed(&self) -> io::Result<Vec<PathBuf>> {
-        let mut state = self.lock();
-        if state.open.take().is_some() {
-            state.next += 1;
-        }
+        self.lock().open = None;
         Ok(segments(&self.folder)?
             .into_iter()
             .map(|(_, path)| path)

@@ -13,7 +13,8 @@ use crate::bundle::Bundle;
 /// Bundles kept beside the newest: calls last an hour at most, and nobody publishes more often.
 const KEPT: usize = 4;
 
-type Fetched = Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>>;
+/// A bundle that comes, or is not to be had.
+pub type Fetched = Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>>;
 type Fetch = Box<dyn Fn(String) -> Fetched + Send + Sync>;
 
 /// The bundles at hand. Cheap to clone; clones are one shelf.

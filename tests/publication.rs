@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dana::bundle::Bundle;
 use dana::publication::{PublicationError, follow, load, pack, previous};
-use dana::shelf::Shelf;
+use dana::shelf::{Fetched, Shelf};
 use dana::store::Store;
 use dana::store::memory::Memory;
 use serde_json::Value;
@@ -168,7 +167,7 @@ async fn a_bundle_is_fetched_once_for_all_calls_that_go_on_with_it() {
     let fetches = Arc::new(AtomicUsize::new(0));
     let (come, comes) = watch::channel(false);
     let (counted, fetched) = (Arc::clone(&fetches), Arc::clone(&ours));
-    let fetch = move |_| -> Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>> {
+    let fetch = move |_| -> Fetched {
         counted.fetch_add(1, Ordering::Relaxed);
         let (fetched, mut comes) = (Arc::clone(&fetched), comes.clone());
         Box::pin(async move {

@@ -78,6 +78,20 @@ async fn records_wait_on_disk_while_the_store_is_away_and_a_restart_forgets_none
 }
 
 #[tokio::test]
+async fn a_file_that_could_not_be_written_costs_its_record_and_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = Spool::open(folder.path()).expect("a spool");
+    let in_the_way = folder.path().join("000000000000.jsonl");
+    fs::write(&in_the_way, b"").expect("it is written");
+    spool.push(&ended("c-1", 1_000));
+    spool.push(&ended("c-2", 2_000));
+    let store = Memory::default();
+    ship(&spool, &store).await.expect("it is taken");
+    assert_eq!(stored(&store, &ended("c-1", 1_000)).await, None);
+    assert!(stored(&store, &ended("c-2", 2_000)).await.is_some());
+}
+
+#[tokio::test]
 async fn a_call_that_never_came_back_is_closed_when_no_token_of_it_opens_any_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let spool = Spool::open(folder.path()).expect("a spool");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::call::Login;
 use crate::clock;
+use crate::store::ms;
 use crate::store::{
     Answer, CallRow, Confirmed, Intent, IntentState, Order, Publication, Recorded, Settled, Store,
 };
@@ -57,10 +58,6 @@ impl Memory {
         intent.read_at = now;
         Some(intent.clone())
     }
-}
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 fn is_unsettled(intent: &Intent) -> bool {

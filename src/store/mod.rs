@@ -216,6 +216,11 @@ pub enum StoreError {
 
 type Answer<T> = Result<T, StoreError>;
 
+/// As the store counts time.
+pub(crate) fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
 /// A store. Every answer comes within a few seconds.
 pub trait Store: Send + Sync + 'static {
     /// Records an order, leased to the caller for `lease`. Durable when it returns.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::lookup::{Finding, Lookup, Oss, Posted, Sought, TicketsFinding};
+use crate::store::ms;
 use crate::store::{Confirmed, Intent, IntentState, Settled, Store, StoreError};
 use crate::tickets::order::pause;
 use crate::tickets::owner::alarm;
@@ -122,13 +123,18 @@ impl<S: Store, O: Oss> Inner<S, O> {
         }
         match verdict {
             Verdict::Found(ids) => {
+                // What an operator owns stays his.
+                let owner = if held.state == IntentState::HandedOver {
+                    IntentState::HandedOver
+                } else {
+                    IntentState::Unknown
+                };
                 for id in &ids {
                     let confirmed = self.store.confirm(key, id).await?;
                     alarm(key, confirmed);
                     if confirmed == Confirmed::Foreign {
                         let note = "the ticket system names another order's ticket";
-                        self.put(held, IntentState::Unknown, LAST_PAUSE, note)
-                            .await?;
+                        self.put(held, owner, LAST_PAUSE, note).await?;
                     }
                 }
             }
@@ -233,10 +239,6 @@ impl<S: Store, O: Oss> Inner<S, O> {
             .settle(&held.order.key, held.epoch, settled)
             .await
     }
-}
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 /// Doubled with each look that led nowhere.

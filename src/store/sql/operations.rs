@@ -8,6 +8,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyPool, Row};
 
 use crate::call::Login;
+use crate::store::ms;
 use crate::store::sql::statements::{
     BUNDLE, BUSY, CALL, CONFIRM, DUE, FORGET_CALLS, FORGET_INTENTS, HOLD, INTENT, INTENTS,
     KEEP_BUNDLE, LEASE, PASS, PUBLICATIONS, PUBLISH, PUT_CALL, RECORD, SEND, SETTLE, UNCLOSED,
@@ -23,10 +24,6 @@ fn is_unique(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-}
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 /// `,pending,sending,`: a set of states as one text, for `LIKE`.
