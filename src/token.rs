@@ -1,6 +1,8 @@
 //! The resume token: the dialog's state, sealed, held by the gateway. Whoever has the key goes on
 //! with the call; nobody else can read it, make it, or use it for another call. Never logged.
 
+use std::fmt;
+
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -76,12 +78,18 @@ impl Envelope {
 }
 
 /// A master key with its id.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MasterKey {
     /// Goes into every token, so that keys can be changed.
     pub id: u32,
     /// 32 random bytes.
     pub secret: [u8; 32],
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.id)
+    }
 }
 
 /// The keys of all replicas: the first seals, all open.

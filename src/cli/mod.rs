@@ -36,6 +36,7 @@ pub mod train;
 pub mod understand;
 pub mod weight;
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -102,6 +103,15 @@ enum Command {
     Mock(mock::Args),
     /// Print the effective configuration, each setting with what it is.
     Config(config::Args),
+}
+
+/// Runs what has to wait for somebody.
+fn in_runtime<T, E: Display>(work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
+    runtime.block_on(work).map_err(|error| error.to_string())
 }
 
 /// Runs the command that the process was called with.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::bundle::Bundle;
+use crate::cli::in_runtime;
 use crate::cli::out;
 use crate::cli::out::{Exit, Format};
 use crate::cli::prove;
@@ -51,10 +52,10 @@ pub fn run(args: &Args) -> Exit {
         out::talk("error: a rule does not hold: not published");
         return Exit::Found;
     }
-    let published = in_runtime(async {
+    let published = in_runtime::<_, PublicationError>(async {
         let files = publication::pack(&args.bundle)?;
         // As every replica will: what cannot be taken there is not published.
-        publication::take(Some(&files), &config.state.join("bundles"), &bundle.hash)?;
+        publication::take(Some(&files), &config.bundles(), &bundle.hash)?;
         let store = desk::store(&config).await?;
         let published = store.publish(&bundle.hash, &files).await?;
         store.close().await;
@@ -63,19 +64,8 @@ pub fn run(args: &Args) -> Exit {
     tell(published, args.format)
 }
 
-/// Runs what the store is needed for.
-pub(super) fn in_runtime<T>(
-    work: impl Future<Output = Result<T, PublicationError>>,
-) -> Result<T, PublicationError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| PublicationError::Unfit(error.to_string()))?;
-    runtime.block_on(work)
-}
-
 /// Says what new calls are on from now on.
-pub(super) fn tell(published: Result<Publication, PublicationError>, format: Format) -> Exit {
+pub(super) fn tell(published: Result<Publication, String>, format: Format) -> Exit {
     match published {
         Ok(Publication { seq, hash, at }) => {
             let at = WallTime::from_unix_ms(at).to_rfc3339();

@@ -31,7 +31,7 @@ pub fn run(args: &Args) -> Exit {
 
 fn report(args: &Args) -> Result<Exit, Exit> {
     let archive = args.recordings.open()?;
-    let names = args.recordings.keys()?.names();
+    let names = archive.keys().names();
     let mut report = Report::default();
     let read = |part: &Part| archive.rows(part);
     let taken = |row: Row| Some(row.cdr).filter(|cdr| args.filter.takes(cdr, &names));

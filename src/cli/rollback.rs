@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::in_runtime;
 use crate::cli::out;
 use crate::cli::out::{Exit, Format};
 use crate::cli::publish;
@@ -29,13 +30,13 @@ pub fn run(args: &Args) -> Exit {
         Ok(config) => config,
         Err(error) => return out::bad_file(&error),
     };
-    let published = publish::in_runtime(async {
+    let published = in_runtime::<_, PublicationError>(async {
         let store = desk::store(&config).await?;
         let previous = publication::previous(&store).await?.ok_or_else(|| {
             PublicationError::Unfit("no other bundle was published before".to_owned())
         })?;
         // It has to load here as it will there.
-        let cache = config.state.join("bundles");
+        let cache = config.bundles();
         publication::load(&store, cache, previous.hash.clone()).await?;
         let published = store.publish(&previous.hash, &[]).await?;
         store.close().await;

@@ -81,7 +81,7 @@ fn get(at: SocketAddr, path: &str) -> std::io::Result<String> {
 /// What is told.
 #[derive(Debug, Default, Serialize)]
 struct Status {
-    /// `ready`, `draining`, `starting`.
+    /// `ready`, `draining`.
     state: String,
     version: String,
     bundle: String,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::cli::in_runtime;
 use crate::cli::out;
 use crate::cli::out::{Exit, Format};
 use crate::lookup::Oss;
@@ -60,14 +61,7 @@ pub fn run(args: &Args) -> Exit {
         Ok(config) => config,
         Err(error) => return out::bad_file(&error),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let done = match runtime {
-        Ok(runtime) => runtime.block_on(command(args, &config)),
-        Err(error) => Err(format!("cannot start a runtime: {error}")),
-    };
-    done.unwrap_or_else(|error| {
+    in_runtime(command(args, &config)).unwrap_or_else(|error| {
         out::talk(&format!("error: {error}"));
         Exit::Environment
     })

@@ -11,6 +11,7 @@ use crate::cli::out::Exit;
 use crate::cli::recordings::{Recordings, Sealed};
 use crate::dialog::trail::Passed;
 use crate::proof::{Target, targets as targets_of};
+use crate::report::percent;
 use crate::retrace::{does_the_same, retrace};
 
 /// What recorded calls did in this flow.
@@ -88,7 +89,7 @@ pub fn weigh(
     for target in rows {
         out::data(&format!(
             "{:>7} of calls take {target}, {}",
-            share(calls(target), known),
+            percent(calls(target), known),
             match tests(target) {
                 0 => "0 tests do".to_owned(),
                 1 => "1 test does".to_owned(),
@@ -97,10 +98,4 @@ pub fn weigh(
         ));
     }
     Ok(exit)
-}
-
-/// `4.1 %`.
-pub fn share(part: u64, of: u64) -> String {
-    let tenths = (part * 1000 + of / 2) / of.max(1);
-    format!("{}.{} %", tenths / 10, tenths % 10)
 }

@@ -25,6 +25,7 @@ use crate::gateway::wire::service as wire;
 use crate::gateway::wire::service::{First, Offered, Resumed};
 use crate::lookup::Network;
 use crate::session::{ClockSource, Refusal, Reply, Session};
+use crate::shelf::Fetched;
 use crate::token::{Envelope, MAX_AGE_MS, Sealer};
 
 /// The first message comes at once, or the stream holds room for nothing.
@@ -56,8 +57,6 @@ struct GoesOn {
     /// [`Resumed::last_event_seq`] and [`Resumed::offset_ms`].
     resume: (u64, u32),
 }
-
-type Fetched = Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>>;
 
 /// The call, once it is known.
 struct Live<N: Network> {

@@ -18,7 +18,7 @@ use crate::dialog::event::{ListenCause, TransferResult};
 use crate::digest::short;
 use crate::journal::cdr::{Cdr, LeftAt, LookupRecord, QuestionRecord, TicketRecord};
 use crate::lookup::TicketResult;
-pub use tables::{Table, tables};
+pub use tables::{Table, percent, tables};
 
 /// Whoever calls again within this was not helped.
 const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;

@@ -49,7 +49,7 @@ pub fn tables(figures: &Figures) -> Vec<Table> {
 }
 
 /// `12.3 %`.
-fn percent(part: u64, of: u64) -> String {
+pub fn percent(part: u64, of: u64) -> String {
     let tenths = (part * 1000 + of / 2) / of.max(1);
     format!("{}.{} %", tenths / 10, tenths % 10)
 }

@@ -250,6 +250,11 @@ impl Config {
         self.store.0.clone().unwrap_or_else(own)
     }
 
+    /// Where published bundles are unpacked.
+    pub fn bundles(&self) -> PathBuf {
+        self.state.join("bundles")
+    }
+
     /// The file of the keys that seal journals.
     pub fn journal_keys(&self) -> PathBuf {
         self.journal_keys

@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::network::TmForum;
 use crate::serve::config::Config;
 use crate::serve::keys;
-use crate::serve::keys::{Key, KeyError};
+use crate::serve::keys::KeyError;
 use crate::serve::secret;
 use crate::serve::secret::SecretError;
 use crate::token::{MasterKey, TokenKeys};
@@ -56,7 +56,7 @@ const TOKEN_IN_CLEAR: &str =
 /// The credentials in use, and where they are from.
 pub(super) struct Credentials {
     certificates: Option<(CertificateFiles, Watched<Pem>)>,
-    keys: (PathBuf, Watched<Vec<Key>>),
+    keys: (PathBuf, Watched<Vec<MasterKey>>),
     token: Option<(PathBuf, Watched<String>)>,
 }
 
@@ -113,14 +113,6 @@ fn token(path: &Path) -> Result<String, CredentialError> {
     plain
         .then(|| token.to_owned())
         .ok_or(CredentialError::Token)
-}
-
-fn token_keys(keys: &[Key]) -> Option<TokenKeys> {
-    let keys = keys.iter().map(|key| MasterKey {
-        id: key.id,
-        secret: key.secret,
-    });
-    TokenKeys::new(keys.collect())
 }
 
 /// What a file held when it was last good.
@@ -187,7 +179,7 @@ impl Credentials {
         }
         let path = config.token_keys();
         let used = keys::load_or_create(&path)?;
-        let keys = token_keys(&used).ok_or(CredentialError::Missing("no token key"))?;
+        let keys = TokenKeys::new(used.clone()).ok_or(CredentialError::Missing("no token key"))?;
         let shown = show_token(config, network)?;
         let back_ends = shown.map(|(path, used)| (path, Watched::new("back end token", used)));
         let credentials = Self {
@@ -212,7 +204,9 @@ impl Credentials {
         let (path, watched) = &mut self.keys;
         let found = keys::load(path).map_err(CredentialError::from);
         watched.look(found, metrics, |keys| {
-            gateway.replace_keys(token_keys(keys).ok_or(CredentialError::Missing("no token key"))?);
+            gateway.replace_keys(
+                TokenKeys::new(keys.clone()).ok_or(CredentialError::Missing("no token key"))?,
+            );
             Ok(())
         });
         if let Some((path, watched)) = &mut self.token {

@@ -1,10 +1,8 @@
 //! The store and the ticket desk, from the configuration: for the service and for the commands that
 //! look after it.
 
-use std::future::Future;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +18,7 @@ use crate::serve::ServeError;
 use crate::serve::config::Config;
 use crate::serve::credentials;
 use crate::serve::credentials::CredentialError;
-use crate::shelf::Shelf;
+use crate::shelf::{Fetched, Shelf};
 use crate::store::StoreError;
 use crate::store::sql::Sql;
 use crate::tickets;
@@ -52,7 +50,7 @@ pub async fn store(config: &Config) -> Result<Sql, StoreError> {
 pub(super) async fn shelf(bundle: Arc<Bundle>, store: &Sql, cache: &Path) -> Shelf {
     let home = Handle::current();
     let (to_fetch, fetched) = (store.clone(), cache.to_owned());
-    let fetch = move |hash: String| -> Pin<Box<dyn Future<Output = Option<Arc<Bundle>>> + Send>> {
+    let fetch = move |hash: String| -> Fetched {
         let (store, cache) = (to_fetch.clone(), fetched.clone());
         let fetch = home.spawn(async move { publication::load(&store, cache, hash).await });
         Box::pin(async move {

@@ -91,11 +91,11 @@ impl Root {
 
     /// Whether nobody between can read what is sent there.
     pub fn is_private(&self) -> bool {
-        let Some((_, rest)) = self.0.split_once("http://") else {
+        let Some(rest) = self.0.strip_prefix("http://") else {
             return true;
         };
-        let host = rest.rsplit('@').next().unwrap_or(rest);
-        let host = host.split('/').next().unwrap_or(host);
+        let host = rest.split('/').next().unwrap_or(rest);
+        let host = host.rsplit('@').next().unwrap_or(host);
         let address = host.parse::<SocketAddr>();
         address.is_ok_and(|at| at.ip().is_loopback()) || host.starts_with("localhost:")
     }
@@ -127,6 +127,31 @@ impl Form for Root {
         {
             Some((scheme, Some((_, host)))) => format!("{scheme}://***@{host}"),
             Some((_, None)) | None => self.0.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_is_what_nobody_between_can_read() {
+        let is_private = |url: &str| Root::read(url).map(|root| root.is_private());
+        for url in [
+            "https://tickets.example",
+            "http://127.0.0.1:8621",
+            "http://user:word@127.0.0.1:8621/root",
+            "http://localhost:8621",
+        ] {
+            assert_eq!(is_private(url), Some(true), "{url}");
+        }
+        for url in [
+            "http://tickets.example",
+            "http://tickets.example/@127.0.0.1:80",
+            "http://127.0.0.1:80@tickets.example",
+        ] {
+            assert_eq!(is_private(url), Some(false), "{url}");
         }
     }
 }

@@ -2,12 +2,12 @@
 //! made at the first start, so that a service that starts again goes on with its calls. Never shows
 //! a key.
 //!
-//! One key a line, `<id> <64 hex digits>`; the first seals, all of them open, and the file is read
-//! again when it changes. To rotate the keys of several replicas: add a new line at the end, of all
-//! of them; then move it to the top, of all of them; an hour later take the old one away. A
-//! journal's old key may go when the last recording that it sealed is gone.
+//! One key a line, `<id> <64 hex digits>`; the first seals, all of them open. The file of tokens'
+//! keys is read again when it changes. To rotate those of several replicas: add a new line at the
+//! end, of all of them; then move it to the top, of all of them; an hour later take the old one away.
+//! The file of journals' keys is read at the start; an old key may go when the last recording that it
+//! sealed is gone.
 
-use std::fmt;
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::OpenOptions;
@@ -24,21 +24,7 @@ use crate::digest::hex;
 use crate::journal::seal::Keys;
 use crate::serve::secret;
 use crate::serve::secret::SecretError;
-
-/// A master key and its name in tokens.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key {
-    /// Its name, unique in the file.
-    pub id: u32,
-    /// The key.
-    pub secret: [u8; 32],
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({})", self.id)
-    }
-}
+use crate::token::MasterKey;
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +51,7 @@ pub enum KeyError {
 }
 
 /// The keys in the file, at least one; a file that is not there is made, with one random key.
-pub fn load_or_create(path: &Path) -> Result<Vec<Key>, KeyError> {
+pub fn load_or_create(path: &Path) -> Result<Vec<MasterKey>, KeyError> {
     if !path.exists() {
         create(path).map_err(|source| KeyError::Unusable {
             path: path.display().to_string(),
@@ -76,10 +62,10 @@ pub fn load_or_create(path: &Path) -> Result<Vec<Key>, KeyError> {
 }
 
 /// The keys in the file, at least one.
-pub fn load(path: &Path) -> Result<Vec<Key>, KeyError> {
+pub fn load(path: &Path) -> Result<Vec<MasterKey>, KeyError> {
     let text = secret::read(path)?;
     let text = String::from_utf8_lossy(&text);
-    let mut keys: Vec<Key> = Vec::new();
+    let mut keys: Vec<MasterKey> = Vec::new();
     let bad = |line| KeyError::Bad {
         path: path.display().to_string(),
         line,
@@ -133,11 +119,11 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 /// The keys of recordings.
-pub fn of_recordings(keys: Vec<Key>) -> Keys {
+pub fn of_recordings(keys: Vec<MasterKey>) -> Keys {
     Keys::new(keys.into_iter().map(|key| (key.id, key.secret)))
 }
 
-fn parse(line: &str) -> Option<Key> {
+fn parse(line: &str) -> Option<MasterKey> {
     let (id, hex) = line.split_once(' ')?;
     let digit = |byte: &u8| {
         char::from(*byte)
@@ -153,7 +139,7 @@ fn parse(line: &str) -> Option<Key> {
     let (pairs, rest) = digits.as_chunks::<2>();
     let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
     let secret = bytes.try_into().ok().filter(|_| rest.is_empty())?;
-    Some(Key {
+    Some(MasterKey {
         id: id.parse().ok()?,
         secret,
     })

@@ -13,15 +13,16 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::bundle::{Bundle, BundleError};
+use crate::digest::hex;
 use crate::gateway;
 use crate::gateway::Gateway;
 use crate::gateway::tls::Tls;
@@ -99,6 +100,8 @@ pub struct Service {
     /// Where published bundles are unpacked.
     cache: PathBuf,
     /// How long the store keeps what has ended.
+    /// Who we are among the replicas of a store.
+    holder: String,
     keep: Duration,
     network: Arc<TmForum>,
     credentials: Credentials,
@@ -121,38 +124,44 @@ fn warn_of_voice(bundle: &Bundle) {
     }
 }
 
+/// Where records wait for the store, and who writes the journals and hands them in.
+fn records_of(config: &Config) -> Result<(Arc<Spool>, Recorder), ServeError> {
+    let folder = config.journal();
+    let retention = Retention {
+        days: u32::from(config.keep_days),
+        bytes: u64::from(config.keep_mb.get()) * 1_000_000,
+    };
+    let sealing = keys::load_or_create(&config.journal_keys())
+        .map(keys::of_recordings)
+        .map_err(CredentialError::from)?;
+    let unwritable = |folder: &Path| {
+        let what = format!("cannot write to the folder `{}`", folder.display());
+        move |source| ServeError::Io { what, source }
+    };
+    let spool = config.state.join("spool");
+    let spool = Arc::new(Spool::open(&spool).map_err(unwritable(&spool))?);
+    let spooled = Arc::clone(&spool);
+    let tell = Box::new(move |record: &Cdr| spooled.push(record));
+    let recorder = Recorder::to_folder_telling(folder, sealing, retention, tell)
+        .map_err(unwritable(folder))?;
+    Ok((spool, recorder))
+}
+
 impl Service {
     /// Puts it together from its configuration.
     pub fn new(config: &Config) -> Result<Self, ServeError> {
         let bundle = Bundle::load(&config.bundle)?;
-        warn_of_voice(&bundle);
         let io = |what: String| move |source| ServeError::Io { what, source };
-        let folder = config.journal();
-        let retention = Retention {
-            days: u32::from(config.keep_days),
-            bytes: u64::from(config.keep_mb.get()) * 1_000_000,
-        };
-        let sealing = keys::load_or_create(&config.journal_keys())
-            .map(keys::of_recordings)
-            .map_err(CredentialError::from)?;
-        let unwritable = |folder: &Path| {
-            let folder = folder.display();
-            io(format!("cannot write to the journal's folder `{folder}`"))
-        };
-        let spool = config.state.join("spool");
-        let spool = Arc::new(Spool::open(&spool).map_err(unwritable(&spool))?);
-        let spooled = Arc::clone(&spool);
-        let tell = Box::new(move |record: &Cdr| spooled.push(record));
-        let recorder = Recorder::to_folder_telling(folder, sealing, retention, tell)
-            .map_err(unwritable(folder))?;
+        let (spool, recorder) = records_of(config)?;
         let metrics = Metrics::default();
         let network = Arc::new(TmForum::new(desk::back_ends(config, &metrics)?)?);
         let (credentials, made) = Credentials::load(config, &network)?;
         let home = runtime().map_err(io("cannot start a runtime".to_owned()))?;
         let home = Arc::new(home);
         let store = home.block_on(desk::store(config))?;
-        let cache = config.state.join("bundles");
+        let cache = config.bundles();
         let shelf = home.block_on(desk::shelf(bundle, &store, &cache));
+        warn_of_voice(&shelf.newest());
         let oss = TmForum::clone(&network);
         let settings = desk::settings(config, &metrics);
         let desk = Desk::new(store, oss, settings, home.handle().clone());
@@ -184,6 +193,7 @@ impl Service {
             spool,
             shelf,
             cache,
+            holder: hex(&random()?),
             keep: Duration::from_hours(24) * config.store_days.get(),
             network,
             credentials,
@@ -212,7 +222,6 @@ impl Service {
             gateway: self.gateway.clone(),
             metrics: self.metrics.clone(),
             recorder: self.recorder.clone(),
-            listening: AtomicBool::new(false),
         });
         let listener = self.home.block_on(TcpListener::bind(self.status));
         let listener = listener.map_err(io(&format!("cannot listen at {}", self.status)))?;
@@ -236,9 +245,8 @@ impl Service {
             });
         }
         drop(working);
-        about.listening.store(true, Ordering::Release);
         ready(listen, status);
-        self.home.spawn(self.chores(listen, &stop));
+        self.home.spawn(self.chores(&stop));
         // The runtime is driven while the service drains: the store goes on answering.
         let home = Arc::clone(&self.home);
         home.block_on(async {
@@ -261,14 +269,10 @@ impl Service {
     }
 
     /// All that is no call: tickets that wait, call records, published bundles; until the drain.
-    fn chores(
-        &self,
-        listen: SocketAddr,
-        stop: &watch::Sender<()>,
-    ) -> impl Future<Output = ()> + use<> {
+    fn chores(&self, stop: &watch::Sender<()>) -> impl Future<Output = ()> + use<> {
         let (desk, shelf, cache) = (self.desk.clone(), self.shelf.clone(), self.cache.clone());
         let (spool, keep) = (Arc::clone(&self.spool), self.keep);
-        let holder = format!("{}:{listen}", std::process::id());
+        let holder = self.holder.clone();
         let stopped = stop.subscribe();
         let stopped = move || {
             let mut stopped = stopped.clone();
@@ -328,6 +332,17 @@ fn serve<N: Network>(
     if let Err(error) = runtime.block_on(gateway.serve(listener, shutdown)) {
         tracing::error!(%error, "a worker ended");
     }
+}
+
+/// Eight random bytes: replicas may have one process id and one address each in a box of its own.
+fn random() -> Result<[u8; 8], ServeError> {
+    let mut random = [0; 8];
+    let filled = SystemRandom::new().fill(&mut random);
+    filled.map_err(|_| ServeError::Io {
+        what: "cannot name this replica".to_owned(),
+        source: io::Error::other("no random numbers"),
+    })?;
+    Ok(random)
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -2,7 +2,6 @@
 //! and knows nothing of a caller.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -23,8 +22,6 @@ pub(super) struct Status<N> {
     pub(super) gateway: Gateway<N>,
     pub(super) metrics: Metrics,
     pub(super) recorder: Recorder,
-    /// Gateways can dial in.
-    pub(super) listening: AtomicBool,
 }
 
 type At<N> = State<Arc<Status<N>>>;
@@ -57,10 +54,8 @@ impl<N: Network> Status<N> {
     fn ready(&self) -> (StatusCode, &'static str) {
         if self.gateway.is_draining() {
             (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-        } else if self.listening.load(Ordering::Acquire) {
-            (StatusCode::OK, "ready\n")
         } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+            (StatusCode::OK, "ready\n")
         }
     }
 }

@@ -84,7 +84,7 @@ fn the_check_measures_all_and_says_what_is_wrong() {
         .nth(1)
         .and_then(|rest| rest.get(..64))
         .expect("a hash");
-    let text = text.replace(hash, &dana::audio::manifest::sha256(&quiet));
+    let text = text.replace(hash, &dana::digest::sha256(&quiet));
     fs::write(&manifest, text).expect("a manifest");
     fs::write(&path, quiet).expect("a clip");
     let home = folder.path().display().to_string();

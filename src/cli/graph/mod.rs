@@ -14,9 +14,10 @@ use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::recordings::Sealed;
 use crate::cli::test::run_all;
-use crate::cli::weight::{Traffic, share};
+use crate::cli::weight::Traffic;
 use crate::flow::{Body, Flow, Said, Step, StepId};
 use crate::proof::Target;
+use crate::report::percent;
 
 /// Options of `dana graph`.
 #[derive(Debug, clap::Args)]
@@ -130,7 +131,7 @@ impl Way {
     fn count(&self) -> Option<String> {
         Some(match self.taken? {
             (calls, None) => calls.to_string(),
-            (calls, Some(of)) => share(calls.min(of), of),
+            (calls, Some(of)) => percent(calls.min(of), of),
         })
     }
 

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use crate::call::Question;
 use crate::cli::graph::{Graph, Way, does};
 use crate::flow::{Body, StepId};
+use crate::page::escape;
 
 const MARGIN: usize = 24;
 /// Width of a box, and of the way to the next column, which holds the outcomes.
@@ -368,9 +369,4 @@ fn wrap(text: &str) -> Vec<String> {
         }
     }
     lines
-}
-
-fn escape(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
-    text.replace('>', "&gt;").replace('"', "&quot;")
 }

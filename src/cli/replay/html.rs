@@ -1,10 +1,11 @@
 //! The report of a replay as a page that a supervisor can mail. It names calls by their keys; no
 //! number, login or word of a caller is in it.
 
-use crate::cli::replay::print::{moved, rows, share, thousands};
+use crate::cli::replay::print::{moved, rows, thousands};
 use crate::page::Page;
 use crate::replay::report::{Group, Key, Kind, Report};
 use crate::replay::verdict::Candidate;
+use crate::report::percent;
 
 /// Groups of a verdict that are shown; the rest are counted.
 const GROUPS: usize = 60;
@@ -19,7 +20,7 @@ pub(super) fn html(report: &Report, candidate: &Candidate) -> String {
         thousands(report.same),
         thousands(report.different),
         thousands(report.cannot_know),
-        share(report.cannot_know, report.calls())
+        percent(report.cannot_know, report.calls())
     ));
     page.remark(&format!(
         "Recorded on bundle {}; candidate {}. An answer only counts where the caller was asked the same question after the same facts; in {} calls the question was in other words.",
@@ -51,7 +52,7 @@ fn means(page: &mut Page, report: &Report) {
     page.remark(&format!(
         "Over the {} calls that are known; the {} that are not may change every figure.",
         thousands(report.known()),
-        share(report.cannot_know, report.calls())
+        percent(report.cannot_know, report.calls())
     ));
     let figures = rows(&report.figures.recorded, &report.figures.now);
     let changes: Vec<Vec<String>> = figures

@@ -9,6 +9,7 @@ use crate::cli::out;
 use crate::replay::again::Repeats;
 use crate::replay::report::{Figures, Group, Key, Kind, Report};
 use crate::replay::verdict::Candidate;
+use crate::report::percent;
 
 /// Groups of one step that are printed; the rest are counted. JSON has them all.
 const GROUPS: usize = 8;
@@ -98,7 +99,7 @@ pub(super) fn report(report: &Report, candidate: &Candidate) {
     out::data(&format!(
         "{:>9}  cannot be known, {}",
         thousands(report.cannot_know),
-        share(report.cannot_know, report.calls())
+        percent(report.cannot_know, report.calls())
     ));
     if report.reworded > 0 {
         out::data(&format!(
@@ -125,7 +126,7 @@ fn figures(report: &Report) {
     out::data(&format!(
         "\nWhat it means, over the {} calls that are known ({} are not)",
         thousands(report.known()),
-        share(report.cannot_know, report.calls())
+        percent(report.cannot_know, report.calls())
     ));
     out::data(&format!(
         "{:<34} {:>12} {:>12} {:>10}",
@@ -282,10 +283,4 @@ pub(super) fn thousands(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// `1.3 %`.
-pub(super) fn share(part: u64, all: u64) -> String {
-    let permille = part.saturating_mul(1000).checked_div(all).unwrap_or(0);
-    format!("{}.{} %", permille / 10, permille % 10)
 }
