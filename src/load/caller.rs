@@ -18,8 +18,10 @@ pub struct Caller {
     situation: Arc<Situation>,
     /// A bit for each answer that was given.
     given: u64,
-    /// He hangs up, or has: the call ends otherwise than it would have.
+    /// He hung up: the call ends otherwise than it would have.
     left: bool,
+    /// The call's end is reported, or is going to be: nothing comes after it.
+    over: bool,
     events: VecDeque<Event>,
     outcome: Option<Disposition>,
 }
@@ -31,6 +33,7 @@ impl Caller {
             situation,
             given: 0,
             left: false,
+            over: false,
             events: VecDeque::new(),
             outcome: None,
         }
@@ -48,12 +51,12 @@ impl Caller {
 
     /// `Answer`.
     pub fn answer(&mut self) {
-        self.events.push_back(Event::Answered);
+        self.report(Event::Answered);
     }
 
     /// `Play`.
     pub fn play(&mut self, playback: u32) {
-        self.events.push_back(Event::PlaybackFinished {
+        self.report(Event::PlaybackFinished {
             playback,
             cause: PlaybackCause::Completed,
             played_ms: 0,
@@ -85,7 +88,7 @@ impl Caller {
         let mut locale = None;
         let cause = match self.answer_to(question) {
             Some(Does::Says(heard, spoken)) => {
-                self.events.push_back(Event::SpeechStarted);
+                self.report(Event::SpeechStarted);
                 (alternatives, locale) = (heard, spoken);
                 ListenCause::Speech
             }
@@ -93,7 +96,7 @@ impl Caller {
                 for digit in keys {
                     let duration_ms = KEY_MS;
                     let pressed = Event::DtmfReceived { digit, duration_ms };
-                    self.events.push_back(pressed);
+                    self.report(pressed);
                     digits.extend(Some(digit.as_char()).filter(|key| *key != '#'));
                 }
                 ListenCause::Digits
@@ -102,7 +105,7 @@ impl Caller {
             Some(Does::Unheard) => ListenCause::Failed,
             Some(Does::KeepsSilent) | None => ListenCause::NoInput,
         };
-        self.events.push_back(Event::ListenFinished {
+        self.report(Event::ListenFinished {
             listen,
             cause,
             digits: Said::new(&digits),
@@ -114,11 +117,10 @@ impl Caller {
     /// `Transfer`: it rings, and ends as his situation says.
     pub fn transfer(&mut self, transfer: u32, queue: Queue) {
         let sip_code = 180;
-        self.events
-            .push_back(Event::TransferProgress { transfer, sip_code });
+        self.report(Event::TransferProgress { transfer, sip_code });
         let result = self.situation.transfer;
         let sip_code = 0;
-        self.events.push_back(Event::TransferFinished {
+        self.report(Event::TransferFinished {
             transfer,
             result,
             sip_code,
@@ -140,7 +142,7 @@ impl Caller {
 
     /// He hangs up before anything else happens.
     pub fn leave(&mut self) {
-        if !self.left {
+        if !self.over {
             self.left = true;
             self.events.clear();
             self.end(EndedBy::Caller);
@@ -166,10 +168,17 @@ impl Caller {
     }
 
     fn end(&mut self, by: EndedBy) {
-        self.events.push_back(Event::CallEnded {
+        self.report(Event::CallEnded {
             by,
             sip_code: 0,
             q850_cause: 16,
         });
+        self.over = true;
+    }
+
+    fn report(&mut self, event: Event) {
+        if !self.over {
+            self.events.push_back(event);
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use dana::call::Disposition;
+use dana::dialog::event::{EndedBy, Event};
 use dana::load;
+use dana::load::caller::Caller;
 use dana::load::{Pattern, Plan, Process, Report, Situation};
 use dana::problem::Source;
 use dana::script::parse;
@@ -39,6 +41,26 @@ fn plan(replica: &Replica, situation: Arc<Situation>, calls: u64) -> Plan {
         mix: vec![(1, situation)],
         process: None,
     }
+}
+
+/// A turn that was on its way when he hung up changes nothing.
+#[test]
+fn a_caller_hangs_up_once() {
+    let mut caller = Caller::new(situation(CABLE, Disposition::TicketCreated));
+    caller.play(1);
+    caller.leave();
+    caller.hang_up(Some(Disposition::EndedNoInput));
+    caller.play(2);
+    let ended = caller.next_event();
+    let by_himself = matches!(
+        ended,
+        Some(Event::CallEnded {
+            by: EndedBy::Caller,
+            ..
+        })
+    );
+    assert!(by_himself, "{ended:?}");
+    assert_eq!(caller.next_event(), None);
 }
 
 async fn run(plan: Plan) -> Report {
