@@ -158,6 +158,14 @@ impl Mind {
         }
     }
 
+    /// Brings [`context`](Self::context) up to date.
+    pub fn tell_context(&self, context: &mut TransferContext) {
+        match self {
+            Self::Dialog(dialog) => dialog.tell_context(context),
+            Self::Fallback(fallback) => context.clone_from(&fallback.context),
+        }
+    }
+
     /// The state for the resume token; none without a dialog: who resumes from that falls back.
     pub fn state(&self) -> Vec<u8> {
         match self {

@@ -396,7 +396,7 @@ impl<N: Network> Session<N> {
         if self.mind.is_over() {
             return Vec::new();
         }
-        self.envelope.context = self.mind.context();
+        self.mind.tell_context(&mut self.envelope.context);
         self.envelope.state = self.mind.state();
         self.sealer.seal(&self.envelope).unwrap_or_default()
     }

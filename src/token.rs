@@ -28,8 +28,9 @@ const KEY_ID_LEN: usize = 4;
 const RANDOM_LEN: usize = 9;
 /// Tokens of a stream; a call has 360,000 events at most.
 const MAX_TOKENS: u32 = 1 << (8 * (NONCE_LEN - RANDOM_LEN));
-/// A token of a usual call.
-const USUAL: usize = 768;
+/// What is in plain text, and what proves the rest.
+const HEAD_LEN: usize = KEY_ID_LEN + NONCE_LEN;
+const TAG_LEN: usize = 16;
 
 /// What a token holds: an envelope that every build can read, and the dialog's state, which only
 /// the same bundle and form can.
@@ -155,19 +156,20 @@ impl Sealer {
     /// Seals; `None` when it would be longer than [`MAX_TOKEN`].
     pub fn seal(&mut self, envelope: &Envelope) -> Option<Vec<u8>> {
         let nonce = self.nonce()?;
-        let mut token = Vec::with_capacity(USUAL);
+        let mut room = [0; MAX_TOKEN - HEAD_LEN - TAG_LEN];
+        let plain = postcard::to_slice(envelope, &mut room).ok()?;
+        let mut token = Vec::with_capacity(HEAD_LEN + plain.len() + TAG_LEN);
         token.extend_from_slice(&self.id.to_be_bytes());
         token.extend_from_slice(&nonce);
-        let mut token = postcard::to_extend(envelope, token).ok()?;
-        let plain = token.get_mut(KEY_ID_LEN + NONCE_LEN..)?;
         let nonce = Nonce::assume_unique_for_key(nonce);
         let aad = Aad::from(&self.bound);
         let tag = self
             .key
             .seal_in_place_separate_tag(nonce, aad, plain)
             .ok()?;
+        token.extend_from_slice(plain);
         token.extend_from_slice(tag.as_ref());
-        (token.len() <= MAX_TOKEN).then_some(token)
+        Some(token)
     }
 
     /// One that was never used with this key.

@@ -36,8 +36,8 @@ use crate::time::CallTime;
 
 /// Form of [`Dialog::to_bytes`]. A new form is written one release after it can be read.
 const STATE_VERSION: u8 = 2;
-/// Bytes of a usual call's state.
-const USUAL_STATE: usize = 384;
+/// Longest state, in bytes; a usual one has some 400. A resume token has no room for more.
+const MAX_STATE: usize = 4_096;
 
 /// One call's conversation.
 #[derive(Clone, Debug)]
@@ -241,6 +241,11 @@ impl Dialog {
         self.transfer_context()
     }
 
+    /// Brings [`context`](Self::context) up to date.
+    pub fn tell_context(&self, context: &mut TransferContext) {
+        self.tell(context);
+    }
+
     /// The language of the call; `None` while it is not known.
     pub fn locale(&self) -> Option<Locale> {
         self.core.locale
@@ -260,7 +265,9 @@ impl Dialog {
     /// could not be written, which `from_bytes` refuses.
     pub fn to_bytes(&self) -> Vec<u8> {
         let state = (STATE_VERSION, &self.core, &self.ledger);
-        postcard::to_extend(&state, Vec::with_capacity(USUAL_STATE)).unwrap_or_default()
+        let mut room = [0; MAX_STATE];
+        let written = postcard::to_slice(&state, &mut room);
+        written.map_or_else(|_| Vec::new(), |bytes| bytes.to_vec())
     }
 
     /// The call that `bytes` of the same bundle hold; `None` if they are not of this build's form.

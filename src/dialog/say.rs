@@ -213,23 +213,53 @@ impl Dialog {
     }
 
     pub(super) fn transfer_context(&self) -> TransferContext {
-        let ledger = &self.ledger;
-        let pair = |name: &str, value: &str| -> Arc<str> { format!("{name}={value}").into() };
-        TransferContext {
-            locale: self.core.locale,
-            login: ledger.line().map(|line| line.login.clone()),
-            login_claimed: ledger.login_claimed.clone(),
-            topic: ledger.topic,
-            findings: (ledger.classes.iter())
-                .map(|(kind, class)| pair(kind.as_str(), class.as_str()))
-                .collect(),
-            ticket_key: ledger.ticket_state.map(|_| self.ticket_key()),
-            ticket_state: ledger.ticket_state,
-            asked_and_answered: (ledger.answers.iter())
-                .map(|(question, answer)| pair(question.as_str(), answer.as_str()))
-                .collect(),
-        }
+        let mut context = TransferContext::default();
+        self.tell(&mut context);
+        context
     }
+
+    /// Brings up to date what an operator would be told; what has not changed is not made anew.
+    pub(super) fn tell(&self, context: &mut TransferContext) {
+        let ledger = &self.ledger;
+        context.locale = self.core.locale;
+        let login = ledger.line().map(|line| &line.login);
+        if context.login.as_ref() != login {
+            context.login = login.cloned();
+        }
+        if context.login_claimed != ledger.login_claimed {
+            context.login_claimed.clone_from(&ledger.login_claimed);
+        }
+        context.topic = ledger.topic;
+        let classes = ledger.classes.iter();
+        let classes = classes.map(|(kind, class)| (kind.as_str(), class.as_str()));
+        tell_pairs(&mut context.findings, classes);
+        if context.ticket_state != ledger.ticket_state {
+            context.ticket_key = ledger.ticket_state.map(|_| self.ticket_key());
+            context.ticket_state = ledger.ticket_state;
+        }
+        let answers = ledger.answers.iter();
+        let answers = answers.map(|(question, answer)| (question.as_str(), answer.as_str()));
+        tell_pairs(&mut context.asked_and_answered, answers);
+    }
+}
+
+/// `name=value` of each pair.
+fn tell_pairs<'a>(told: &mut Vec<Arc<str>>, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
+    let mut count = 0;
+    for (name, value) in pairs {
+        let is = |text: &str| {
+            let rest = text.strip_prefix(name);
+            rest.and_then(|rest| rest.strip_prefix('=')) == Some(value)
+        };
+        let pair = || Arc::from(format!("{name}={value}"));
+        match told.get_mut(count) {
+            Some(text) if is(text) => {}
+            Some(text) => *text = pair(),
+            None => told.push(pair()),
+        }
+        count += 1;
+    }
+    told.truncate(count);
 }
 
 /// One playback or listen may fail by accident; three are a broken media side.
