@@ -12,7 +12,7 @@ use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::network::mock::Mock;
 use crate::serve::config::{Config, LogFormat, LogLevel};
-use crate::serve::{Service, Signal};
+use crate::serve::{Service, Signal, raise_open_files};
 
 /// Options of `dana serve`.
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,9 @@ pub fn run(args: &Args) -> Exit {
             "error: cannot serve the mocked back ends: {error}"
         ));
         return Exit::Environment;
+    }
+    if let Err(error) = raise_open_files() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let service = match Service::new(&config) {
         Ok(service) => service,

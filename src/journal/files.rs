@@ -34,6 +34,10 @@ use crate::time::WallTime;
 /// Longest call key that names a file as it is; file systems end at 255 bytes.
 const MAX_NAME: usize = 200;
 
+/// Lines beyond that are written before more is appended: sealed together, they are one line for
+/// whoever reads them.
+const MAX_WRITE: usize = 1 << 18;
+
 /// The file of one segment of a call.
 pub(super) fn segment(folder: &Path, header: &Header, resume: u32) -> PathBuf {
     let name = segment_name(&header.offer.call_key);
@@ -88,18 +92,21 @@ pub(super) struct SealedHead {
 pub(super) struct LineFile {
     file: File,
     len: u64,
-    /// Lines that are not written yet.
+    /// Lines that are not written yet, not sealed.
     lines: Vec<u8>,
     piece: Option<Piece>,
 }
 
-/// What seals the lines of this opening.
+/// Room for the lines of a usual turn.
+const USUAL: usize = 2_048;
+
+/// What seals this opening: the lines of one writing together, as one line.
 #[derive(Debug)]
 struct Piece {
     key: PieceKey,
     /// To be written before the first line.
     head: Option<Head>,
-    /// Number of the next line.
+    /// Number of the next sealed line.
     next: u64,
 }
 
@@ -145,15 +152,16 @@ impl LineFile {
         self.len.saturating_add(lines)
     }
 
-    /// Appends one line to the file at `path`, if that is still this one; an erasure puts another
+    /// Appends lines to the file at `path`, if that is still this one; an erasure puts another
     /// in its place.
-    pub(super) fn append_at(&mut self, path: &Path, line: &[u8]) -> io::Result<bool> {
+    pub(super) fn append_at(&mut self, path: &Path, lines: &[u8]) -> io::Result<bool> {
         // Where a file system has no locks, nothing is erased meanwhile either.
         let locked = self.file.lock().is_ok();
         let own = self.file.metadata()?.ino();
         let is_still = fs::metadata(path).is_ok_and(|there| there.ino() == own);
         let done = if is_still {
-            self.append(line.to_vec()).and_then(|()| self.flush())
+            self.lines.extend_from_slice(lines);
+            self.flush()
         } else {
             Ok(())
         };
@@ -170,40 +178,67 @@ impl LineFile {
     }
 
     /// Appends one line, to be written by [`flush`](Self::flush).
-    pub(super) fn append(&mut self, mut line: Vec<u8>) -> io::Result<()> {
-        if let Some(piece) = &mut self.piece {
-            line = piece.seal(line)?;
+    pub(super) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
+        if self.lines.len() >= MAX_WRITE {
+            self.flush()?;
         }
-        self.lines.extend_from_slice(&line);
+        self.lines.reserve(USUAL);
+        let before = self.lines.len();
+        let done = serde_json::to_writer(&mut self.lines, line);
+        if done.is_ok() {
+            self.lines.push(b'\n');
+        } else {
+            self.lines.truncate(before);
+        }
+        Ok(done?)
+    }
+
+    /// The same, of a line as it was read.
+    pub(super) fn append_line(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.lines.len() >= MAX_WRITE {
+            self.flush()?;
+        }
+        self.lines.extend_from_slice(line);
         self.lines.push(b'\n');
         Ok(())
     }
 
     /// Writes what was appended in one write, or nothing of it.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        let written = self.file.write_all(&self.lines);
+        // Nothing is kept for the next: there are more files than turns at a time.
+        let mut lines = std::mem::take(&mut self.lines);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if let Some(piece) = &mut self.piece {
+            lines = piece.seal(lines)?;
+        }
+        let written = self.file.write_all(&lines);
         match written {
-            Ok(()) => self.len = self.len(),
+            Ok(()) => self.len += u64::try_from(lines.len()).unwrap_or(u64::MAX),
             Err(_) => self.file.set_len(self.len)?,
         }
-        self.lines.clear();
         written
     }
 }
 
 impl Piece {
-    fn seal(&mut self, mut line: Vec<u8>) -> io::Result<Vec<u8>> {
-        let mut text = match self.head.take() {
-            Some(sealed) => {
-                let mut head = serde_json::to_string(&SealedHead { sealed })?;
-                head.push('\n');
-                head
-            }
-            None => String::new(),
-        };
-        self.key.seal(self.next, &mut line)?;
+    fn seal(&mut self, mut lines: Vec<u8>) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        if let Some(sealed) = self.head.take() {
+            serde_json::to_writer(&mut text, &SealedHead { sealed })?;
+            text.push(b'\n');
+        }
+        // The end of the sealed line is that of its last.
+        lines.pop();
+        self.key.seal(self.next, &mut lines)?;
         self.next += 1;
-        STANDARD_NO_PAD.encode_string(&line, &mut text);
-        Ok(text.into_bytes())
+        let (from, most) = (text.len(), lines.len() / 3 * 4 + 4);
+        text.resize(from + most, 0);
+        let room = text.get_mut(from..).unwrap_or_default();
+        let written = STANDARD_NO_PAD.encode_slice(&lines, room);
+        text.truncate(from + written.map_err(io::Error::other)?);
+        text.push(b'\n');
+        Ok(text)
     }
 }

@@ -106,7 +106,7 @@ pub fn read<'k>(
 /// One line of a file of journals, opened if it was sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its number, from 1.
+    /// Its number in the file, from 1; lines that were sealed together have one.
     pub number: usize,
     /// Its text, without the end.
     pub text: Vec<u8>,
@@ -185,6 +185,8 @@ pub struct Lines<'k> {
     keys: &'k Keys,
     number: usize,
     piece: Piece,
+    /// What was sealed together and is not given yet, the last first.
+    opened: Vec<Line>,
 }
 
 /// What the lines at hand belong to.
@@ -211,6 +213,7 @@ impl<'k> Lines<'k> {
             keys,
             number: 0,
             piece: Piece::Plain,
+            opened: Vec::new(),
         }
     }
 
@@ -291,6 +294,9 @@ impl Iterator for Lines<'_> {
             return Some(Err(failed));
         }
         loop {
+            if let Some(line) = self.opened.pop() {
+                return Some(Ok(line));
+            }
             let (text, torn) = match self.raw()? {
                 Ok(read) => read,
                 Err(error) => return Some(Err(error)),
@@ -307,9 +313,14 @@ impl Iterator for Lines<'_> {
                 Piece::Plain => return Some(Ok(Line { number, text, torn })),
                 Piece::Closed => {}
                 Piece::Sealed(key, next) => match unseal(key, *next, &text) {
-                    Some(text) => {
+                    Some(lines) => {
                         *next += 1;
-                        return Some(Ok(Line { number, text, torn }));
+                        let lines = lines.split(|byte| *byte == b'\n').rev();
+                        self.opened.extend(lines.map(|text| Line {
+                            number,
+                            text: text.to_vec(),
+                            torn,
+                        }));
                     }
                     None if torn => return None,
                     None => {

@@ -1,5 +1,5 @@
-//! Journals at rest: AES-256-GCM, each line (or block of an archive) by itself, so that a file is
-//! whole up to the last line that was written whole. Never shows a key.
+//! Journals at rest: AES-256-GCM, what is written at once (or a block of an archive) by itself, as
+//! one line, so that a file is whole up to the last line that was written whole. Never shows a key.
 //!
 //! A sealed piece of a file begins with a head in plain text that names the key and a random salt;
 //! from both comes a key that seals this piece alone, and the number of a line is its nonce: lines

@@ -82,7 +82,9 @@ fn erase_records(
             fs::remove_file(&draft)?;
         }
         let mut anew = LineFile::open(&draft, keys)?;
-        kept.into_iter().try_for_each(|line| anew.append(line))?;
+        for line in kept {
+            anew.append_line(&line)?;
+        }
         anew.sync()?;
         fs::rename(&draft, file)?;
         erased.records += own;

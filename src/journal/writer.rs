@@ -15,6 +15,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use tracing::{info, warn};
 
 use crate::journal::Entry;
@@ -31,9 +32,10 @@ use crate::journal::recorder::Tell;
 use crate::journal::seal::Keys;
 use crate::time::WallTime;
 
-/// Files kept open; the least recently written is closed for the next. Half of the usual limit of
-/// 1,024 a process: the other half is for connections.
-const MAX_OPEN: usize = 512;
+/// Most files kept open, whatever the process may have.
+const MAX_OPEN: u64 = 1 << 16;
+/// Files kept open where the process does not know its limit.
+const USUAL_OPEN: u64 = 512;
 
 /// Longest segment of a call, in bytes; what comes after it is counted as lost. A talkative hour has
 /// less than 2 MB: this is a gateway that never stops sending.
@@ -44,7 +46,7 @@ const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 
 /// How long lines gather before they are written. One write then takes many of them, and a busy
 /// service wakes this thread so often and no more: each wake-up costs more than a line.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Most messages between two writings: what is in memory alone.
 const MOST: usize = 4_096;
@@ -70,11 +72,13 @@ pub(super) fn start(
 ) -> io::Result<()> {
     let mut writer = Writer {
         place,
+        most_open: most_open(),
         calls: BTreeMap::new(),
         open: BTreeMap::new(),
         clock: 0,
         unflushed: BTreeSet::new(),
         records: None,
+        closed: BTreeMap::new(),
         pruned: None,
     };
     let run = move || {
@@ -107,9 +111,19 @@ pub(super) fn start(
     thread.spawn(run).map(drop)
 }
 
+/// Files kept open; the least recently written is closed for the next, and opened again for its
+/// next turn, which costs more than the turn. Half of what the process may have: the other half is
+/// for connections.
+fn most_open() -> usize {
+    let may = getrlimit(Resource::Nofile).current;
+    let half = may.map_or(USUAL_OPEN, |may| may / 2);
+    usize::try_from(half.min(MAX_OPEN)).unwrap_or(usize::MAX)
+}
+
 struct Writer {
     place: Place,
-    calls: BTreeMap<u64, Journal>,
+    most_open: usize,
+    calls: BTreeMap<u64, Box<Journal>>,
     /// Last use → call, of the journals whose file is open.
     open: BTreeMap<u64, u64>,
     /// Counts uses.
@@ -118,6 +132,8 @@ struct Writer {
     unflushed: BTreeSet<u64>,
     /// Today's call records.
     records: Option<(PathBuf, LineFile)>,
+    /// Call records that are not written yet, by their files.
+    closed: BTreeMap<PathBuf, Vec<u8>>,
     /// When old recordings were last looked for: an offer's time, as this thread reads no clock.
     pruned: Option<WallTime>,
 }
@@ -151,41 +167,39 @@ impl Writer {
                     unwritten: 0,
                     lost: Arc::clone(&self.place.lost),
                 };
-                self.calls.insert(call, journal);
+                self.calls.insert(call, Box::new(journal));
                 let began = header.offer.began;
                 let entry = Entry::Header(header);
-                self.write(call, &entry);
+                self.write(call, std::slice::from_ref(&entry));
                 // Should nothing more ever come of it, somebody knows that there was a call.
                 if let Some(begun) = cdr::fold(&[entry]) {
                     (self.place.tell)(&begun);
                 }
                 self.prune(began);
             }
-            Message::Entries(call, entries) => {
-                for entry in &entries {
-                    self.write(call, entry);
-                }
-            }
+            Message::Entries(call, entries) => self.write(call, &entries),
             Message::Close(call) => self.close(call),
         }
     }
 
-    fn write(&mut self, call: u64, entry: &Entry) {
+    fn write(&mut self, call: u64, entries: &[Entry]) {
         let Some(journal) = self.calls.get_mut(&call) else {
             return;
         };
         self.open.remove(&journal.used);
         self.clock += 1;
         journal.used = self.clock;
-        if let Err(error) = journal.write(entry, &self.place.keys) {
-            journal.failed(&error, 1);
+        for entry in entries {
+            if let Err(error) = journal.write(entry, &self.place.keys) {
+                journal.failed(&error, 1);
+            }
+            journal.fold.push(entry);
         }
         self.unflushed.insert(call);
-        journal.fold.push(entry);
         if journal.file.is_some() {
             self.open.insert(self.clock, call);
         }
-        if self.open.len() > MAX_OPEN
+        if self.open.len() > self.most_open
             && let Some((_, oldest)) = self.open.pop_first()
             && let Some(journal) = self.calls.get_mut(&oldest)
         {
@@ -199,6 +213,12 @@ impl Writer {
         for call in std::mem::take(&mut self.unflushed) {
             if let Some(journal) = self.calls.get_mut(&call) {
                 journal.flush();
+            }
+        }
+        for (path, records) in std::mem::take(&mut self.closed) {
+            if let Err(error) = self.append_records(&path, &records) {
+                let path = path.display();
+                warn!(%path, %error, "call records cannot be written; their journals hold the calls");
             }
         }
     }
@@ -231,20 +251,19 @@ impl Writer {
         let path = files::records(&self.place.folder, header.offer.began);
         let Some(record) = record else { return };
         (self.place.tell)(&record);
-        if let Err(error) = self.append_record(&path, &record) {
-            let path = path.display();
-            warn!(%path, %error, "a call record cannot be written; its journal holds the call");
-        }
+        let records = self.closed.entry(path).or_default();
+        // It holds nothing that JSON does not.
+        let _ = serde_json::to_writer(&mut *records, &record);
+        records.push(b'\n');
     }
 
-    fn append_record(&mut self, path: &Path, record: &cdr::Cdr) -> io::Result<()> {
-        let line = serde_json::to_vec(record)?;
+    fn append_records(&mut self, path: &Path, records: &[u8]) -> io::Result<()> {
         loop {
             let mut file = match self.records.take() {
                 Some((open, file)) if open == path => file,
                 Some(_) | None => LineFile::open(path, &self.place.keys)?,
             };
-            if file.append_at(path, &line)? {
+            if file.append_at(path, records)? {
                 self.records = Some((path.to_owned(), file));
                 return Ok(());
             }
@@ -273,7 +292,7 @@ impl Writer {
     /// Ends the journals whose calls ended while the queue was full. Only on an empty queue: so
     /// nothing of theirs is still under way.
     fn sweep(&mut self) {
-        let ended = |journal: &Journal| journal.ending.closed.load(Ordering::Acquire);
+        let ended = |journal: &Box<Journal>| journal.ending.closed.load(Ordering::Acquire);
         let calls: Vec<u64> = self
             .calls
             .iter()
@@ -281,10 +300,10 @@ impl Writer {
             .map(|(c, _)| *c)
             .collect();
         for call in calls {
-            let lost = |journal: &Journal| journal.ending.lost.load(Ordering::Relaxed);
+            let lost = |journal: &Box<Journal>| journal.ending.lost.load(Ordering::Relaxed);
             let entries = self.calls.get(&call).map_or(0, lost);
             if entries > 0 {
-                self.write(call, &Entry::Gap { entries });
+                self.write(call, &[Entry::Gap { entries }]);
             }
             self.close(call);
         }
@@ -322,7 +341,7 @@ impl Journal {
         }
         if file.len() == 0 && !matches!(entry, Entry::Header(_)) {
             let header = Entry::Header(Box::new(self.header.clone()));
-            file.append(serde_json::to_vec(&header)?)?;
+            file.append(&header)?;
             file.flush()?;
             // It was counted as lost when it could not be written first.
             if self.unwritten > 0 {
@@ -332,12 +351,12 @@ impl Journal {
         }
         if self.unwritten > 0 {
             let entries = self.unwritten;
-            file.append(serde_json::to_vec(&Entry::Gap { entries })?)?;
+            file.append(&Entry::Gap { entries })?;
             file.flush()?;
             self.fold.push(&Entry::Gap { entries });
             self.unwritten = 0;
         }
-        file.append(serde_json::to_vec(entry)?)?;
+        file.append(entry)?;
         self.file = Some(file);
         self.unflushed += 1;
         Ok(())

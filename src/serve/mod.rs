@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -52,6 +53,17 @@ const FLUSH: Duration = Duration::from_secs(2);
 
 /// How often files of certificates, keys and tokens are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Raises the limit of open files to what the process may have: a connection and a recording need
+/// one each, and the usual limit of 1,024 is from another time.
+///
+/// # Errors
+/// The system refuses.
+pub fn raise_open_files() -> io::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
+}
 
 /// What the service is told while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -128,6 +128,7 @@ pub(crate) fn serve(arguments: &[String]) {
     let kind = kind.expect("a kind");
     let cores: Vec<usize> = cores.split(',').flat_map(str::parse).collect();
     pin(&cores);
+    dana::serve::raise_open_files().expect("files");
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
     // Where orders are made; nobody makes one in a surge of outages.
