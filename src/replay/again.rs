@@ -8,9 +8,8 @@ use serde_json::Value;
 
 use crate::bundle::Bundle;
 use crate::dialog::action::Action;
-use crate::dialog::event::Event;
 use crate::journal::Entry;
-use crate::replay::follow::{By, Followed, Parted, action, follow};
+use crate::replay::follow::{By, Followed, Parted, action, as_told, follow};
 use crate::time::CallTime;
 
 /// Most fields of one difference that are told.
@@ -53,50 +52,16 @@ pub fn again(bundle: &Arc<Bundle>, entries: &[Entry]) -> Option<Again> {
     if header.resume > 0 {
         return Some(Again::Headless);
     }
-    let mut followed = follow(bundle, header, entries);
-    let mut without = None;
-    while let Followed::Parted(parted) = &followed
-        && let Some(shorter) = without_untold(without.as_deref().unwrap_or(entries), parted)
-    {
-        followed = follow(bundle, header, &shorter);
-        without = Some(shorter);
-    }
-    let entries = without.as_deref().unwrap_or(entries);
-    Some(match followed {
+    let told = as_told(bundle, header, entries);
+    Some(match follow(bundle, header, &told) {
         Followed::ToTheEnd => Again::Identical,
         Followed::NoEnd | Followed::Gap => Again::AsFarAsItGoes,
         Followed::Parted(parted) => Again::Differs(Difference {
             at: parted.at,
             step: Arc::clone(&bundle.flow.step(parted.step).name),
-            fields: fields(entries, &parted),
+            fields: fields(&told, &parted),
         }),
     })
-}
-
-/// A call goes on after a reconnect from the newest turn that its gateway knows. What came after
-/// that, and from no gateway, never happened; how much that is, only the way on tells.
-fn without_untold(entries: &[Entry], parted: &Parted) -> Option<Vec<Entry>> {
-    let resumed = entries.get(..parted.index)?.iter().rposition(|entry| {
-        matches!(
-            entry,
-            Entry::Event {
-                event: Event::Resumed,
-                ..
-            }
-        )
-    })?;
-    let header = entries
-        .get(..resumed)?
-        .iter()
-        .rposition(|entry| matches!(entry, Entry::Header(_)))?;
-    let last = entries
-        .get(..header)?
-        .iter()
-        .rposition(|entry| matches!(entry, Entry::Event { .. }))?;
-    let untold = matches!(entries.get(last), Some(Entry::Event { seq: None, .. }));
-    let mut shorter = entries.to_vec();
-    shorter.drain(last..header);
-    untold.then_some(shorter)
 }
 
 fn fields(entries: &[Entry], parted: &Parted) -> Vec<String> {

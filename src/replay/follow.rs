@@ -1,6 +1,7 @@
 //! Follows a recording with the engine of today: the recorded events at their recorded times, the
 //! actions computed anew. Stops where they part.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::bundle::Bundle;
@@ -183,4 +184,48 @@ pub(super) fn action(entry: &Entry) -> Option<&Action> {
     } else {
         None
     }
+}
+
+/// What happened as far as the call went on from it, on the bundle that was recorded. A call goes on
+/// after a reconnect from the newest turn that its gateway knows. What came after that, and from no
+/// gateway, never happened; how much that is, only the way on tells.
+pub(super) fn as_told<'e>(
+    bundle: &Arc<Bundle>,
+    header: &Header,
+    entries: &'e [Entry],
+) -> Cow<'e, [Entry]> {
+    let is_header = |entry: &Entry| matches!(entry, Entry::Header(_));
+    let resumed = entries.iter().skip(1).any(is_header);
+    let mut told = Cow::Borrowed(entries);
+    while resumed
+        && let Followed::Parted(parted) = follow(bundle, header, &told)
+        && let Some(shorter) = without_untold(&told, &parted)
+    {
+        told = Cow::Owned(shorter);
+    }
+    told
+}
+
+fn without_untold(entries: &[Entry], parted: &Parted) -> Option<Vec<Entry>> {
+    let resumed = entries.get(..parted.index)?.iter().rposition(|entry| {
+        matches!(
+            entry,
+            Entry::Event {
+                event: Event::Resumed,
+                ..
+            }
+        )
+    })?;
+    let header = entries
+        .get(..resumed)?
+        .iter()
+        .rposition(|entry| matches!(entry, Entry::Header(_)))?;
+    let last = entries
+        .get(..header)?
+        .iter()
+        .rposition(|entry| matches!(entry, Entry::Event { .. }))?;
+    let untold = matches!(entries.get(last), Some(Entry::Event { seq: None, .. }));
+    let mut shorter = entries.to_vec();
+    shorter.drain(last..header);
+    untold.then_some(shorter)
 }

@@ -1,5 +1,6 @@
 //! The verdict on one call: how it ended, how it would end now, and where the two part.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::journal::Entry;
 use crate::journal::cdr::{Cdr, fold};
 use crate::lookup::TicketResult;
 use crate::replay::candidate::{Held, hold};
-use crate::replay::follow::{Followed, Parted, follow};
+use crate::replay::follow::{Followed, Parted, as_told, follow};
 use crate::replay::testimony::testimony;
 use crate::replay::told::{Course, Fact, Facts, Item};
 use crate::replay::unknown::{Stimulus, Unknown, Why};
@@ -143,8 +144,14 @@ pub fn compare(candidate: &Candidate, entries: &[Entry]) -> Option<Compared> {
         let verdict = Verdict::CannotKnow(unknown);
         return Some(compared(verdict, step(candidate.bundle.flow.start)));
     }
-    Some(match follow(&candidate.bundle, header, entries) {
-        Followed::Parted(parted) => apart(candidate, entries, record, *parted),
+    let is_recorded = |bundle: &&Arc<Bundle>| *bundle.hash == header.bundle;
+    let mut bundles = candidate.recorded.iter().chain([&candidate.bundle]);
+    let entries = match bundles.find(is_recorded) {
+        Some(bundle) => as_told(bundle, header, entries),
+        None => Cow::Borrowed(entries),
+    };
+    Some(match follow(&candidate.bundle, header, &entries) {
+        Followed::Parted(parted) => apart(candidate, &entries, record, *parted),
         Followed::ToTheEnd | Followed::NoEnd | Followed::Gap => {
             let verdict = Verdict::Same { another_way: false };
             compared(verdict, step(candidate.bundle.flow.start))

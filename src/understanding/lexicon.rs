@@ -15,7 +15,7 @@ use crate::understanding::words::{Keyed, Words, key, sound};
 pub(super) type Symbol = u16;
 
 /// How a word of a phrase is to be compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Shape {
     /// `=слово`: this word and no other form of it.
     Whole,
@@ -28,7 +28,7 @@ pub(super) enum Shape {
 }
 
 /// A word of a phrase, folded.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pattern {
     pub(super) text: String,
     pub(super) shape: Shape,

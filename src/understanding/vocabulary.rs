@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
+
 use crate::call::Locale;
 use crate::problem::did_you_mean;
 use crate::understanding::lexicon::{FEWEST_ROOT, Lexicon, Pattern, Shape, Symbol};
@@ -42,7 +44,7 @@ struct List {
 #[derive(Debug, Default)]
 pub(super) struct Vocabulary {
     pub(super) lexicon: Lexicon,
-    symbols: BTreeMap<Pattern, Symbol>,
+    symbols: HashMap<Pattern, Symbol>,
     lists: BTreeMap<String, List>,
     /// How many symbols there are.
     count: usize,
@@ -152,13 +154,15 @@ impl Vocabulary {
             let name = written
                 .strip_prefix('{')
                 .and_then(|rest| rest.strip_suffix('}'));
-            let ways = match name {
-                Some(name) => self.ways(name)?,
-                None => vec![vec![
-                    self.word(locale, written).ok_or_else(|| no_word(written))?,
-                ]],
+            let Some(name) = name else {
+                let word = self.word(locale, written);
+                let word = word.ok_or_else(|| no_word(written))?;
+                spellings
+                    .iter_mut()
+                    .for_each(|way: &mut Spelling| way.push(word));
+                continue;
             };
-            spellings = product(&spellings, &ways)?;
+            spellings = product(&spellings, &self.ways(name)?)?;
         }
         Ok(spellings)
     }
