@@ -50,11 +50,6 @@ impl Page {
         let _ = writeln!(self.body, "<p class=\"soft\">{}</p>", escape(text));
     }
 
-    /// Lines as they are: a conversation.
-    pub fn lines(&mut self, text: &str) {
-        let _ = writeln!(self.body, "<pre>{}</pre>", escape(text));
-    }
-
     /// A table: the first column is of names, the others of figures.
     pub fn table(&mut self, heads: &[&str], rows: &[Vec<String>]) {
         let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| {

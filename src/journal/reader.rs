@@ -217,11 +217,6 @@ impl<'k> Lines<'k> {
         }
     }
 
-    /// The file's name.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
     /// The next line as it stands in the file; a longer one is read to its end and told.
     fn raw(&mut self) -> Option<Result<(Vec<u8>, bool), ReadError>> {
         let input = self.input.as_mut()?;

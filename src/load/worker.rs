@@ -113,12 +113,13 @@ impl Worker {
     }
 
     fn may_begin(&self) -> bool {
-        let limit = self.plan.calls;
-        let room = || {
-            let begun = self.signals.begun.fetch_add(1, Ordering::Relaxed);
-            limit.is_none_or(|limit| begun < limit)
-        };
-        !self.is_over() && room()
+        let limit = self.plan.calls.unwrap_or(u64::MAX);
+        let one_more = |begun: u64| (begun < limit).then_some(begun + 1);
+        let begun = &self.signals.begun;
+        !self.is_over()
+            && begun
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+                .is_ok()
     }
 
     async fn call(self: Arc<Self>, at: Instant) {

@@ -107,7 +107,7 @@ fn x14_secrets_are_never_shown() {
             service.ended();
             said += &service.log();
         }
-        let mut config = command(folder.path(), &settings);
+        let config = command(folder.path(), &settings);
         let mut shown = Command::new(config.get_program());
         shown
             .arg("config")
@@ -119,6 +119,5 @@ fn x14_secrets_are_never_shown() {
             assert!(!said.contains(key), "a token key is shown");
         }
         assert!(!said.contains("c4n4ry"), "{said}");
-        config.args(["--help"]);
     }
 }

@@ -1,5 +1,5 @@
 //! Replicas of a service that can be killed, drained and started again, and the wire to them, which
-//! can be cut and can stall. All in this process, on virtual time.
+//! can be cut. All in this process, on virtual time.
 
 use std::io;
 use std::sync::{Arc, Mutex};

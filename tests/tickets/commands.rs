@@ -16,12 +16,6 @@ async fn service() -> (tempfile::TempDir, Arc<Mock>, String) {
     let store = Sql::open(&url).await.expect("a store");
     let desk = Desk::new(store.clone(), client(&root), settings(), Handle::current());
     create(&desk, 101).await;
-    mock.break_for(
-        &number(102),
-        Api::CreateTicket,
-        Fault::CreatesThenTimesOut,
-        1,
-    );
     mock.break_for(&number(103), Api::CreateTicket, Fault::Status(400), 1);
     create(&desk, 103).await;
     mock.break_for(&number(108), Api::CreateTicket, Fault::Status(500), 1);
@@ -102,11 +96,9 @@ async fn orders_are_listed_shown_parked_and_reconciled_and_nobody_is_shown() {
         String::from_utf8_lossy(&same.stderr)
     );
     // A ticket that only the ticket system knows: a backup of the store was restored.
-    let (elsewhere, root) = (desk().await.0, Arc::clone(&mock));
-    drop(elsewhere);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(Arc::clone(&root).serve(listener, std::future::pending()));
+    tokio::spawn(Arc::clone(&mock).serve(listener, std::future::pending()));
     create(&desk_at(&at, settings()), 110).await;
     let differs = ask(&config, &["reconcile"]).await;
     assert_eq!(differs.status.code(), Some(1));
