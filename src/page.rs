@@ -178,7 +178,6 @@ mod tests {
         page.heading(evil);
         page.paragraph(evil);
         page.remark(evil);
-        page.lines(evil);
         page.table(&[evil], &[vec![evil.to_owned()]]);
         page.bars(evil, &[(evil.to_owned(), 3)]);
         page.columns(evil, &[(evil.to_owned(), 3), (String::new(), 0)]);

@@ -1,8 +1,8 @@
 //! The whole service under seeds: replicas that are killed, drained and started again, connections
 //! that break, back ends that are slow, silent, or do and do not say so; on virtual time. A seed gives
 //! the same callers and the same faults at the same moments; only what falls into one millisecond
-//! with a fault comes in the order that HTTP/2 takes it. `DANA_SEEDS=10000 cargo test --release
-//! simulation` is the long form, `DANA_SEED=77` plays one seed again.
+//! with a fault comes in the order that HTTP/2 takes it. `DANA_SEEDS=10000` is the long form,
+//! `DANA_SEED=77` plays one seed again.
 
 #![expect(
     clippy::disallowed_methods,

@@ -292,7 +292,7 @@ impl Writer {
     /// Ends the journals whose calls ended while the queue was full. Only on an empty queue: so
     /// nothing of theirs is still under way.
     fn sweep(&mut self) {
-        let ended = |journal: &Box<Journal>| journal.ending.closed.load(Ordering::Acquire);
+        let ended = |journal: &Journal| journal.ending.closed.load(Ordering::Acquire);
         let calls: Vec<u64> = self
             .calls
             .iter()
@@ -300,8 +300,8 @@ impl Writer {
             .map(|(c, _)| *c)
             .collect();
         for call in calls {
-            let lost = |journal: &Box<Journal>| journal.ending.lost.load(Ordering::Relaxed);
-            let entries = self.calls.get(&call).map_or(0, lost);
+            let lost = |journal: &Journal| journal.ending.lost.load(Ordering::Relaxed);
+            let entries = self.calls.get(&call).map_or(0, |journal| lost(journal));
             if entries > 0 {
                 self.write(call, &[Entry::Gap { entries }]);
             }

@@ -157,9 +157,9 @@ impl Vocabulary {
             let Some(name) = name else {
                 let word = self.word(locale, written);
                 let word = word.ok_or_else(|| no_word(written))?;
-                spellings
-                    .iter_mut()
-                    .for_each(|way: &mut Spelling| way.push(word));
+                for way in &mut spellings {
+                    Spelling::push(way, word);
+                }
                 continue;
             };
             spellings = product(&spellings, &self.ways(name)?)?;

@@ -30,6 +30,9 @@ use dana::replay::verdict::{Candidate, compare};
 use dana::replay::what_if::what_if;
 use dana::traffic::{Traffic, Wanted, Words};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 5;
 
 fn make(bundle: &Arc<Bundle>, home: &Path, file: &Path, calls: u64) {

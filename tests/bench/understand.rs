@@ -22,6 +22,9 @@ use dana::call::{Locale, Question};
 use dana::problem::Source;
 use dana::understanding::Grammars;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 50;
 
 struct Utterance {

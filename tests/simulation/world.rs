@@ -81,7 +81,12 @@ impl Figures {
 
     /// Whether enough went wrong to say something.
     pub(super) const fn is_telling(&self) -> bool {
-        self.calls > 0 && (self.calls < 100 || (self.resumes > 20 && self.tickets > 5))
+        let all = self.kills > 20
+            && self.drains > 20
+            && self.resumes > 20
+            && self.tickets > 20
+            && self.doubtful > 5;
+        self.calls > 0 && (self.calls < 100 || all)
     }
 }
 

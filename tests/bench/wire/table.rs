@@ -18,8 +18,6 @@ const SERVER: usize = 0;
 const CLIENT: usize = 1;
 /// Calls at once, and over how many connections.
 const LEVELS: [(u32, u32); 5] = [(16, 4), (64, 4), (256, 4), (2_000, 8), (20_000, 80)];
-/// Calls a second of the open loop.
-const RATE: f64 = 2_000.0;
 /// Calls at once of the growth curves, each with an event every three seconds.
 const GROWTH: [u32; 5] = [1_000, 2_500, 5_000, 10_000, 20_000];
 /// Calls on one connection of the growth curves.
@@ -29,6 +27,8 @@ const A_CONNECTION: u32 = 250;
 pub(crate) struct Run {
     rounds: usize,
     seconds: f64,
+    /// Calls a second of the open loop.
+    rate: f64,
 }
 
 /// The tables by their names.
@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &[String]) {
     let run = Run {
         rounds: whole(number("rounds=", 7.0)),
         seconds: number("seconds=", 3.0),
+        rate: number("rate=", 2_000.0),
     };
     let asked = |name: &str| arguments.iter().any(|a| a == name);
     let all = !TABLES.iter().any(|(name, _)| asked(name));
@@ -185,8 +186,9 @@ fn ratios(run: &Run) {
 }
 
 fn latency(run: &Run) {
+    let rate = run.rate;
     println!(
-        "From event to turn at {RATE:.0} calls a second (open loop, by chance, 16 connections, an \
+        "From event to turn at {rate:.0} calls a second (open loop, by chance, 16 connections, an \
          event every 20 ms ± 50 % in each call, from the moment it was due), medians of {} \
          rounds:\n",
         run.rounds
@@ -200,7 +202,7 @@ fn latency(run: &Run) {
         let mut p99 = Vec::new();
         for (running, times) in services.iter().zip(&mut times) {
             let report = measure(Plan {
-                pattern: Pattern::Open { rate: RATE },
+                pattern: Pattern::Open { rate },
                 think: Duration::from_millis(20),
                 ..plan(running, 0, 16, run.seconds * 2.0)
             });
@@ -256,14 +258,6 @@ fn growth(_: &Run) {
             );
         }
     }
-    let running = Running::start(Kind::Dana, 1, &[SERVER]);
-    let report = measure(Plan {
-        think: Duration::from_hours(1),
-        ..sparse(&running, 20_000)
-    });
-    let usage = report.service.expect("a process");
-    let each = float(usage.memory - usage.idle_memory) / float(report.at_once);
-    println!("\nAn idle call of 20,000: **{:.1} KiB**", each / 1024.0);
 }
 
 fn runtimes(run: &Run) {
