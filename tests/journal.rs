@@ -280,6 +280,33 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
+/// A service that drains ends all its calls at once: their records are still read.
+#[test]
+fn thousands_of_calls_that_end_at_once_leave_their_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = Recorder::to_folder(folder.path(), keys(), Retention::FOR_EVER).unwrap();
+    let mut running = Vec::new();
+    for number in 0..6_000 {
+        let mut header = header(0);
+        header.offer.call_key = format!("gw/call-{number}/7");
+        let mut call = recorder.begin(header);
+        write(&mut call, &whole_call());
+        call.commit();
+        running.push(call);
+        if number % 200 == 0 {
+            assert!(recorder.flush(DEADLINE));
+        }
+    }
+    assert!(recorder.flush(DEADLINE));
+    drop(running);
+    assert!(recorder.flush(DEADLINE));
+    let records = folder.path().join("cdr/2026-01-11.jsonl");
+    let read = reader::Lines::open(&records, &keys())
+        .filter_map(Result::ok)
+        .count();
+    assert_eq!((read, recorder.lost()), (6_000, 0));
+}
+
 #[test]
 fn a_folder_holds_each_segment_and_each_record() {
     let folder = tempfile::tempdir().unwrap();

@@ -34,9 +34,9 @@ use crate::time::WallTime;
 /// Longest call key that names a file as it is; file systems end at 255 bytes.
 const MAX_NAME: usize = 200;
 
-/// Lines beyond that are written before more is appended: sealed together, they are one line for
-/// whoever reads them.
-const MAX_WRITE: usize = 1 << 18;
+/// Lines of so many bytes are to be written before more is appended: sealed together, they are one
+/// line for whoever reads them, and no longer one is read than [`MAX_LINE`](super::reader::MAX_LINE).
+pub(super) const MAX_WRITE: usize = 1 << 18;
 
 /// The file of one segment of a call.
 pub(super) fn segment(folder: &Path, header: &Header, resume: u32) -> PathBuf {
@@ -179,9 +179,6 @@ impl LineFile {
 
     /// Appends one line, to be written by [`flush`](Self::flush).
     pub(super) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
-        if self.lines.len() >= MAX_WRITE {
-            self.flush()?;
-        }
         self.lines.reserve(USUAL);
         let before = self.lines.len();
         let done = serde_json::to_writer(&mut self.lines, line);
@@ -194,13 +191,14 @@ impl LineFile {
     }
 
     /// The same, of a line as it was read.
-    pub(super) fn append_line(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.lines.len() >= MAX_WRITE {
-            self.flush()?;
-        }
+    pub(super) fn append_line(&mut self, line: &[u8]) {
         self.lines.extend_from_slice(line);
         self.lines.push(b'\n');
-        Ok(())
+    }
+
+    /// Whether what was appended is to be written before more is.
+    pub(super) const fn is_full(&self) -> bool {
+        self.lines.len() >= MAX_WRITE
     }
 
     /// Writes what was appended in one write, or nothing of it.

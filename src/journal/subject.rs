@@ -83,7 +83,10 @@ fn erase_records(
         }
         let mut anew = LineFile::open(&draft, keys)?;
         for line in kept {
-            anew.append_line(&line)?;
+            anew.append_line(&line);
+            if anew.is_full() {
+                anew.flush()?;
+            }
         }
         anew.sync()?;
         fs::rename(&draft, file)?;

@@ -24,7 +24,7 @@ use crate::journal::Retention;
 use crate::journal::cdr;
 use crate::journal::cdr::Fold;
 use crate::journal::files;
-use crate::journal::files::LineFile;
+use crate::journal::files::{LineFile, MAX_WRITE};
 use crate::journal::reader;
 use crate::journal::recorder::Ending;
 use crate::journal::recorder::Message;
@@ -34,8 +34,6 @@ use crate::time::WallTime;
 
 /// Most files kept open, whatever the process may have.
 const MAX_OPEN: u64 = 1 << 16;
-/// Files kept open where the process does not know its limit.
-const USUAL_OPEN: u64 = 512;
 
 /// Longest segment of a call, in bytes; what comes after it is counted as lost. A talkative hour has
 /// less than 2 MB: this is a gateway that never stops sending.
@@ -115,9 +113,9 @@ pub(super) fn start(
 /// next turn, which costs more than the turn. Half of what the process may have: the other half is
 /// for connections.
 fn most_open() -> usize {
-    let may = getrlimit(Resource::Nofile).current;
-    let half = may.map_or(USUAL_OPEN, |may| may / 2);
-    usize::try_from(half.min(MAX_OPEN)).unwrap_or(usize::MAX)
+    let half = getrlimit(Resource::Nofile).current.map(|may| may / 2);
+    let most = half.map_or(MAX_OPEN, |half| half.min(MAX_OPEN));
+    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 struct Writer {
@@ -193,6 +191,9 @@ impl Writer {
             if let Err(error) = journal.write(entry, &self.place.keys) {
                 journal.failed(&error, 1);
             }
+            if journal.file.as_ref().is_some_and(LineFile::is_full) {
+                journal.flush();
+            }
             journal.fold.push(entry);
         }
         self.unflushed.insert(call);
@@ -215,6 +216,10 @@ impl Writer {
                 journal.flush();
             }
         }
+        self.flush_records();
+    }
+
+    fn flush_records(&mut self) {
         for (path, records) in std::mem::take(&mut self.closed) {
             if let Err(error) = self.append_records(&path, &records) {
                 let path = path.display();
@@ -255,6 +260,10 @@ impl Writer {
         // It holds nothing that JSON does not.
         let _ = serde_json::to_writer(&mut *records, &record);
         records.push(b'\n');
+        // A service that drains ends thousands of calls at once.
+        if records.len() >= MAX_WRITE {
+            self.flush_records();
+        }
     }
 
     fn append_records(&mut self, path: &Path, records: &[u8]) -> io::Result<()> {
