@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use action::{Action, TransferContext, Turn};
+use action::{Action, Turn};
 use event::{ActionFailure, EndedBy, Event, ListenCause, Offer, PlaybackCause, TransferResult};
 use state::{Core, Facts, Ledger, Phase, Slot, Ticket};
 
@@ -234,16 +234,6 @@ impl Dialog {
     /// Whether the call is over: no event will do anything any more.
     pub fn is_over(&self) -> bool {
         self.core.phase == Phase::Ended
-    }
-
-    /// What an operator would be told now.
-    pub fn context(&self) -> TransferContext {
-        self.transfer_context()
-    }
-
-    /// Brings [`context`](Self::context) up to date.
-    pub fn tell_context(&self, context: &mut TransferContext) {
-        self.tell(context);
     }
 
     /// The language of the call; `None` while it is not known.

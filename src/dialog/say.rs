@@ -212,14 +212,15 @@ impl Dialog {
         }
     }
 
-    pub(super) fn transfer_context(&self) -> TransferContext {
+    /// What an operator would be told now.
+    pub fn context(&self) -> TransferContext {
         let mut context = TransferContext::default();
-        self.tell(&mut context);
+        self.tell_context(&mut context);
         context
     }
 
-    /// Brings up to date what an operator would be told; what has not changed is not made anew.
-    pub(super) fn tell(&self, context: &mut TransferContext) {
+    /// Brings [`context`](Self::context) up to date; what has not changed is not made anew.
+    pub fn tell_context(&self, context: &mut TransferContext) {
         let ledger = &self.ledger;
         context.locale = self.core.locale;
         let login = ledger.line().map(|line| &line.login);

@@ -151,7 +151,7 @@ impl Dialog {
             queue,
             reason,
             ring_timeout_ms: self.bundle.flow.limits.ring_timeout_ms,
-            context: Box::new(self.transfer_context()),
+            context: Box::new(self.context()),
         }));
         None
     }
