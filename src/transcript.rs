@@ -265,7 +265,7 @@ impl Making {
             question,
             after_playback,
             locale: Some(locale),
-            phrases: Vec::new(),
+            phrases: Arc::default(),
             max_digits: 32,
             terminator: None,
             inter_digit_ms: 3_000,

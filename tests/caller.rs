@@ -31,7 +31,7 @@ fn listen(id: u32, type_ahead: TypeAhead) -> Action {
         question: Question::Open,
         after_playback: 1,
         locale: None,
-        phrases: Vec::new(),
+        phrases: std::sync::Arc::default(),
         max_digits: 1,
         terminator: None,
         inter_digit_ms: 3_000,

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
 mod kept;
+mod known;
 mod record;
 
 use std::fs;
@@ -121,7 +122,7 @@ fn listen(id: u32, question: Question) -> Action {
         question,
         after_playback: id - 1,
         locale: Some(Locale::Ru),
-        phrases: Vec::new(),
+        phrases: std::sync::Arc::default(),
         max_digits: 1,
         terminator: None,
         inter_digit_ms: 3_000,

@@ -6,14 +6,23 @@ use std::sync::Arc;
 use crate::archive::{Fault, MAX_CALL, Place, Recorded};
 use crate::journal::Entry;
 use crate::journal::cdr::join;
+use crate::journal::known::Known;
 use crate::journal::reader::{Line, ReadError};
 
 /// A line and the file that it stands in.
 pub(super) type Placed = (Arc<str>, Result<Line, ReadError>);
 
 /// The calls in these lines, in order.
-pub(super) fn split(lines: impl IntoIterator<Item = Placed>) -> Vec<Result<Recorded, Fault>> {
-    let mut split = Split::default();
+pub(super) fn split(
+    known: &mut Known,
+    lines: impl IntoIterator<Item = Placed>,
+) -> Vec<Result<Recorded, Fault>> {
+    let mut split = Split {
+        known,
+        calls: Vec::new(),
+        call: None,
+        lost: false,
+    };
     for (path, line) in lines {
         split.take(&path, line);
     }
@@ -21,8 +30,8 @@ pub(super) fn split(lines: impl IntoIterator<Item = Placed>) -> Vec<Result<Recor
     split.calls
 }
 
-#[derive(Default)]
-struct Split {
+struct Split<'k> {
+    known: &'k mut Known,
     calls: Vec<Result<Recorded, Fault>>,
     call: Option<Call>,
     /// What comes until the next header belongs to nothing that can be read.
@@ -37,7 +46,7 @@ struct Call {
     segments: Vec<Vec<Entry>>,
 }
 
-impl Split {
+impl Split<'_> {
     fn take(&mut self, path: &Arc<str>, line: Result<Line, ReadError>) {
         let line = match line {
             Ok(line) => line,
@@ -46,7 +55,7 @@ impl Split {
         if self.lost && !line.is_header() {
             return;
         }
-        match line.entry(path) {
+        match self.known.entry(path, &line) {
             // The writer died over its last line.
             Err(_) if line.torn => {}
             // A line of another call, or of none, is no fault of the call before it.

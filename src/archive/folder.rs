@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::archive::packed::Packed;
 use crate::archive::{BYTES_IN_PART, CALLS_IN_PART, Fault, Inner, Recorded, calls};
+use crate::journal::known::Known;
 use crate::journal::reader::{Line, Lines, ReadError};
 use crate::journal::seal::Keys;
 use crate::journal::segment_name;
@@ -187,12 +188,12 @@ impl Iterator for Pieces<'_> {
 }
 
 /// The calls of files that belong together.
-pub(super) fn read(group: &Group, keys: &Keys) -> Vec<Result<Recorded, Fault>> {
+pub(super) fn read(known: &mut Known, group: &Group, keys: &Keys) -> Vec<Result<Recorded, Fault>> {
     let lines = group.iter().flat_map(|path| {
         let name: Arc<str> = path.display().to_string().into();
         Lines::open(path, keys).map(move |line| (Arc::clone(&name), line))
     });
-    calls::split(lines)
+    calls::split(known, lines)
 }
 
 /// The files of a call in the folders of services.

@@ -17,10 +17,11 @@ mod packed;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::journal::Entry;
 use crate::journal::cdr::{Cdr, fold};
+use crate::journal::known::Known;
 use crate::journal::reader::{Line, ReadError};
 use crate::journal::seal::Keys;
 use folder::Group;
@@ -159,6 +160,8 @@ enum Inner {
 pub struct Archive {
     paths: Vec<PathBuf>,
     keys: Keys,
+    /// What the threads that read know, when they do not.
+    known: Mutex<Vec<Known>>,
 }
 
 impl Archive {
@@ -174,6 +177,7 @@ impl Archive {
         Ok(Self {
             paths: paths.to_vec(),
             keys,
+            known: Mutex::default(),
         })
     }
 
@@ -193,24 +197,33 @@ impl Archive {
 
     /// The calls of a part.
     pub fn read(&self, part: &Part) -> Vec<Result<Recorded, Fault>> {
-        match &part.0 {
-            Inner::Block(packed, block) => packed.read(block),
+        self.knowing(|known| match &part.0 {
+            Inner::Block(packed, block) => packed.read(known, block),
             Inner::Files(groups) => groups
                 .iter()
-                .flat_map(|group| folder::read(group, &self.keys))
+                .flat_map(|group| folder::read(known, group, &self.keys))
                 .collect(),
             Inner::Lines(path, lines) => {
                 let placed = |line: &Result<Line, ReadError>| (Arc::clone(path), line.clone());
-                calls::split(lines.iter().map(placed))
+                calls::split(known, lines.iter().map(placed))
             }
             Inner::Fault(fault) => vec![Err(fault.clone())],
-        }
+        })
+    }
+
+    /// Reads with what another thread, or this one, has read before.
+    fn knowing<T>(&self, read: impl FnOnce(&mut Known) -> T) -> T {
+        let idle = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = idle().pop().unwrap_or_default();
+        let read = read(&mut known);
+        idle().push(known);
+        read
     }
 
     /// The records of a part's calls. A packed file has them apart from the calls.
     pub fn rows(&self, part: &Part) -> Vec<Result<Row, Fault>> {
         if let Inner::Block(packed, block) = &part.0 {
-            return packed.rows(block);
+            return self.knowing(|known| packed.rows(known, block));
         }
         let row = |call: Recorded| call.row();
         let calls = self.read(part).into_iter();
@@ -245,7 +258,9 @@ impl Archive {
             }
         }
         if let Some(group) = folder::find(&self.paths, key) {
-            let mut calls = folder::read(&group, &self.keys).into_iter();
+            let mut calls = self
+                .knowing(|known| folder::read(known, &group, &self.keys))
+                .into_iter();
             return calls.find(|call| call.as_ref().map_or(true, |call| call.key() == key));
         }
         let mut found = None;

@@ -16,6 +16,7 @@ use crate::archive::pack::{FileHead, MAX_BLOCK};
 use crate::archive::{Fault, Place, Recorded, Row, calls};
 use crate::digest::short;
 use crate::journal::cdr::Cdr;
+use crate::journal::known::Known;
 use crate::journal::reader::Line;
 use crate::journal::seal::{Keys, PieceKey};
 
@@ -241,9 +242,9 @@ impl Packed {
     }
 
     /// The records of a block.
-    pub(super) fn rows(&self, block: &Block) -> Vec<Result<Row, Fault>> {
+    pub(super) fn rows(&self, known: &mut Known, block: &Block) -> Vec<Result<Row, Fault>> {
         let Some(records) = self.records(block) else {
-            let calls = self.read(block).into_iter();
+            let calls = self.read(known, block).into_iter();
             return calls
                 .filter_map(|call| call.map(|call| call.row()).transpose())
                 .collect();
@@ -256,9 +257,9 @@ impl Packed {
     }
 
     /// The calls of a block; if its text is damaged, those of the records are named as lost.
-    pub(super) fn read(&self, block: &Block) -> Vec<Result<Recorded, Fault>> {
+    pub(super) fn read(&self, known: &mut Known, block: &Block) -> Vec<Result<Recorded, Fault>> {
         let why = match self.piece(block.text) {
-            Ok(text) => return self.split(block, &text, 1),
+            Ok(text) => return self.split(known, block, &text, 1),
             Err(why) => format!("the block at byte {} is {why}", block.at),
         };
         let lost = |call| Err(packed_fault(&self.name, call, why.clone()));
@@ -288,18 +289,26 @@ impl Packed {
             .collect()
     }
 
-    fn split(&self, block: &Block, text: &[u8], first: usize) -> Vec<Result<Recorded, Fault>> {
-        let lines = text.split(|byte| *byte == b'\n').zip(first..);
+    fn split(
+        &self,
+        known: &mut Known,
+        block: &Block,
+        text: &[u8],
+        first: usize,
+    ) -> Vec<Result<Recorded, Fault>> {
+        let lines = BufRead::split(text, b'\n')
+            .map_while(Result::ok)
+            .zip(first..);
         let lines = lines.filter(|(line, _)| !line.is_empty());
         let lines = lines.map(|(text, number)| {
             let line = Line {
                 number,
-                text: text.to_vec(),
+                text,
                 torn: false,
             };
             (Arc::clone(&self.name), Ok(line))
         });
-        let mut calls = calls::split(lines);
+        let mut calls = calls::split(known, lines);
         for call in calls.iter_mut().flatten() {
             call.place.block = Some(block.at);
         }
@@ -340,7 +349,10 @@ impl Packed {
             return match self.piece(block.text) {
                 Ok(text) => {
                     let text = text.get(record.at..record.at.checked_add(record.len)?)?;
-                    self.split(&block, text, record.line).into_iter().next()
+                    let known = &mut Known::default();
+                    self.split(known, &block, text, record.line)
+                        .into_iter()
+                        .next()
                 }
                 Err(why) => {
                     let why = format!("the block at byte {at} is {why}");

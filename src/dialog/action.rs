@@ -89,7 +89,7 @@ pub struct Listen {
     /// Expected language; `None` while it is not known.
     pub locale: Option<Locale>,
     /// Hints for the recogniser, at most 32.
-    pub phrases: Vec<Arc<str>>,
+    pub phrases: Arc<[Arc<str>]>,
     /// Most keys that are collected.
     pub max_digits: u32,
     /// The key that ends the collection.

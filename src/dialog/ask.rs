@@ -15,9 +15,6 @@ use crate::lookup::{Line, LookupKind};
 use crate::prompt::PromptId;
 use crate::understanding::Place;
 
-/// Hints that a recogniser can make use of.
-const MAX_PHRASES: usize = 32;
-
 impl Dialog {
     /// Asks: the step's prompts and the listen, in one turn.
     pub(super) fn ask(&mut self, step: &Step, ask: &Ask) -> Result<(), Broken> {
@@ -48,8 +45,6 @@ impl Dialog {
         let id = self.next_id();
         let limits = &self.bundle.flow.limits;
         let grammars = &self.bundle.grammars;
-        let mut phrases = grammars.phrases(self.core.locale, ask.question);
-        phrases.truncate(MAX_PHRASES);
         let keyed = asks_digits(ask.question) || ask.question == Question::Language;
         let login = ask.question == Question::AskLogin;
         self.core.phase = Phase::Asking;
@@ -59,7 +54,7 @@ impl Dialog {
             question: ask.question,
             after_playback,
             locale: self.core.locale,
-            phrases,
+            phrases: grammars.phrases(self.core.locale, ask.question),
             max_digits: if login {
                 u32::try_from(MAX_LOGIN_DIGITS).unwrap_or(1)
             } else {

@@ -42,7 +42,11 @@ impl Dialog {
                 kind == LookupKind::LineTest && self.core.outage.class() != Some(Outcome::None);
             let slot = self.core.slot(kind);
             let idle = matches!(slot, Slot::Idle | Slot::Skipped);
-            if let Some(lookup) = self.look_up(kind).filter(|_| live && idle && !blocked) {
+            if live
+                && idle
+                && !blocked
+                && let Some(lookup) = self.look_up(kind)
+            {
                 let late = slot == Slot::Skipped;
                 *self.core.slot_mut(kind) = if late { Slot::Late } else { Slot::Running };
                 self.actions.push(Action::LookUp(lookup));
@@ -102,6 +106,8 @@ impl Dialog {
                 let lines = subscriber.lines.len();
                 let addresses = subscriber.lines.iter_mut().map(|line| line.address.take());
                 let place = |address: Option<Said>| {
+                    // The only line is not told apart from another.
+                    let address = address.filter(|_| lines > 1);
                     let text = address.as_ref().map_or("", Said::reveal);
                     self.bundle.grammars.place(text)
                 };

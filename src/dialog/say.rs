@@ -90,9 +90,8 @@ impl Dialog {
         let catalog = &self.bundle.catalog;
         let nth = self.ledger.times_said.get(&prompt).copied().unwrap_or(0);
         if !catalog.slots(prompt).contains(&Slot::LineKey) {
-            let said = catalog.segments(prompt, locale, nth, values);
-            segments.extend(said.ok_or(Broken)?);
-            return Ok(());
+            let said = catalog.say(prompt, locale, nth, values, segments);
+            return said.ok_or(Broken);
         }
         let subscriber = self.ledger.subscriber.iter();
         let lines = subscriber.flat_map(|subscriber| &subscriber.lines);
@@ -105,8 +104,8 @@ impl Dialog {
                 line: Some((key, digits)),
                 ..values.clone()
             };
-            let said = catalog.segments(prompt, locale, nth, &values);
-            segments.extend(said.ok_or(Broken)?);
+            let said = catalog.say(prompt, locale, nth, &values, segments);
+            said.ok_or(Broken)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 pub mod cdr;
 mod files;
+pub mod known;
 pub mod reader;
 pub mod recorder;
 mod retention;

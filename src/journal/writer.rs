@@ -15,6 +15,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use rustix::process::{Resource, getrlimit};
 use tracing::{info, warn};
 
@@ -71,10 +72,9 @@ pub(super) fn start(
     let mut writer = Writer {
         place,
         most_open: most_open(),
-        calls: BTreeMap::new(),
-        open: BTreeMap::new(),
-        clock: 0,
-        unflushed: BTreeSet::new(),
+        calls: HashMap::new(),
+        open: BTreeSet::new(),
+        unflushed: Vec::new(),
         records: None,
         closed: BTreeMap::new(),
         pruned: None,
@@ -87,6 +87,8 @@ pub(super) fn start(
                     writer.take(message);
                     let mut taken = 1;
                     for message in receiver.try_iter().take(MOST) {
+                        // On a core that they share, calls come first.
+                        thread::yield_now();
                         writer.take(message);
                         taken += 1;
                     }
@@ -109,9 +111,9 @@ pub(super) fn start(
     thread.spawn(run).map(drop)
 }
 
-/// Files kept open; the least recently written is closed for the next, and opened again for its
-/// next turn, which costs more than the turn. Half of what the process may have: the other half is
-/// for connections.
+/// Files kept open; that of the oldest call is closed for the next, and opened again for its next
+/// turn, which costs more than the turn. Half of what the process may have: the other half is for
+/// connections.
 fn most_open() -> usize {
     let half = getrlimit(Resource::Nofile).current.map(|may| may / 2);
     let most = half.map_or(MAX_OPEN, |half| half.min(MAX_OPEN));
@@ -121,13 +123,11 @@ fn most_open() -> usize {
 struct Writer {
     place: Place,
     most_open: usize,
-    calls: BTreeMap<u64, Box<Journal>>,
-    /// Last use → call, of the journals whose file is open.
-    open: BTreeMap<u64, u64>,
-    /// Counts uses.
-    clock: u64,
+    calls: HashMap<u64, Box<Journal>>,
+    /// Calls whose file is open.
+    open: BTreeSet<u64>,
     /// Calls with lines that are not written yet.
-    unflushed: BTreeSet<u64>,
+    unflushed: Vec<u64>,
     /// Today's call records.
     records: Option<(PathBuf, LineFile)>,
     /// Call records that are not written yet, by their files.
@@ -142,7 +142,6 @@ struct Journal {
     fold: Fold,
     ending: Arc<Ending>,
     file: Option<LineFile>,
-    used: u64,
     /// Lines that are not written yet.
     unflushed: u64,
     /// Lines that could not be written since the last that could.
@@ -160,7 +159,6 @@ impl Writer {
                     fold: Fold::default(),
                     ending,
                     file: None,
-                    used: 0,
                     unflushed: 0,
                     unwritten: 0,
                     lost: Arc::clone(&self.place.lost),
@@ -184,9 +182,10 @@ impl Writer {
         let Some(journal) = self.calls.get_mut(&call) else {
             return;
         };
-        self.open.remove(&journal.used);
-        self.clock += 1;
-        journal.used = self.clock;
+        if journal.unflushed == 0 {
+            self.unflushed.push(call);
+        }
+        let was_open = journal.file.is_some();
         for entry in entries {
             if let Err(error) = journal.write(entry, &self.place.keys) {
                 journal.failed(&error, 1);
@@ -196,14 +195,23 @@ impl Writer {
             }
             journal.fold.push(entry);
         }
-        self.unflushed.insert(call);
-        if journal.file.is_some() {
-            self.open.insert(self.clock, call);
+        match (was_open, journal.file.is_some()) {
+            (false, true) => self.opened(call),
+            (true, false) => drop(self.open.remove(&call)),
+            (true, true) | (false, false) => {}
         }
-        if self.open.len() > self.most_open
-            && let Some((_, oldest)) = self.open.pop_first()
+    }
+
+    fn opened(&mut self, call: u64) {
+        self.open.insert(call);
+        if self.open.len() <= self.most_open {
+            return;
+        }
+        let oldest = self.open.iter().copied().find(|open| *open != call);
+        if let Some(oldest) = oldest
             && let Some(journal) = self.calls.get_mut(&oldest)
         {
+            self.open.remove(&oldest);
             journal.flush();
             journal.file = None;
         }
@@ -211,7 +219,8 @@ impl Writer {
 
     /// Writes what has gathered.
     fn flush(&mut self) {
-        for call in std::mem::take(&mut self.unflushed) {
+        for call in self.unflushed.drain(..) {
+            thread::yield_now();
             if let Some(journal) = self.calls.get_mut(&call) {
                 journal.flush();
             }
@@ -232,8 +241,7 @@ impl Writer {
         let Some(mut journal) = self.calls.remove(&call) else {
             return;
         };
-        self.open.remove(&journal.used);
-        self.unflushed.remove(&call);
+        self.open.remove(&call);
         journal.flush();
         if journal.unwritten > 0 {
             let entries = journal.unwritten;
@@ -302,13 +310,9 @@ impl Writer {
     /// nothing of theirs is still under way.
     fn sweep(&mut self) {
         let ended = |journal: &Journal| journal.ending.closed.load(Ordering::Acquire);
-        let calls: Vec<u64> = self
-            .calls
-            .iter()
-            .filter(|(_, j)| ended(j))
-            .map(|(c, _)| *c)
-            .collect();
-        for call in calls {
+        let all = self.calls.iter();
+        let over = all.filter_map(|(call, journal)| ended(journal).then_some(*call));
+        for call in over.collect::<BTreeSet<_>>() {
             let lost = |journal: &Journal| journal.ending.lost.load(Ordering::Relaxed);
             let entries = self.calls.get(&call).map_or(0, |journal| lost(journal));
             if entries > 0 {

@@ -37,6 +37,8 @@ struct Speech {
 struct Take {
     raw: Arc<str>,
     parts: Vec<Part>,
+    /// What says it, where that needs no value.
+    fixed: Option<Vec<Segment>>,
 }
 
 /// What one audio file says.
@@ -105,6 +107,7 @@ impl Catalog {
             catalog.slots = prompts.values().map(Draft::slots).collect();
             let mut speech = speech(locale, source, drafts);
             speech.pronounce = drafts.pronounce.clone();
+            speech.fix();
             catalog.speech.push(speech);
         }
         problems.or_ok(catalog)
@@ -143,26 +146,31 @@ impl Catalog {
         takes.flatten().any(|takes| takes.len() > 1)
     }
 
-    /// What says the prompt the `nth` time in a call (from 0): clips and pauses, ready to be
+    /// Adds what says the prompt the `nth` time in a call (from 0): clips and pauses, ready to be
     /// played. `None` when a value for a slot is missing or cannot be said.
-    pub fn segments(
+    pub fn say(
         &self,
         id: PromptId,
         locale: Locale,
         nth: u8,
         values: &Values,
-    ) -> Option<Vec<Segment>> {
-        let takes = self.speech(locale)?.takes.get(usize::from(id.0))?;
+        segments: &mut Vec<Segment>,
+    ) -> Option<()> {
+        let speech = self.speech(locale)?;
+        let takes = speech.takes.get(usize::from(id.0))?;
         let take = takes.get(usize::from(nth).checked_rem(takes.len())?)?;
-        let mut segments = Vec::with_capacity(take.parts.len());
+        if let Some(fixed) = &take.fixed {
+            segments.extend_from_slice(fixed);
+            return Some(());
+        }
         for part in &take.parts {
             match part {
-                Part::Clip(id) => segments.push(self.segment(locale, id)?),
-                Part::Slot(slot) => self.fill(locale, &slot.value(values)?, &mut segments)?,
-                Part::Mark(mark, silence_ms) => punctuate(mark, *silence_ms, &mut segments),
+                Part::Clip(id) => segments.push(segment(&speech.clips, id)?),
+                Part::Slot(slot) => self.fill(locale, &slot.value(values)?, segments)?,
+                Part::Mark(mark, silence_ms) => punctuate(mark, *silence_ms, segments),
             }
         }
-        Some(segments)
+        Some(())
     }
 
     /// Adds what says a value.
@@ -172,25 +180,14 @@ impl Catalog {
         value: &spoken::Value,
         segments: &mut Vec<Segment>,
     ) -> Option<()> {
+        let clips = &self.speech(locale)?.clips;
         for piece in spoken::pieces(locale, value) {
-            segments.push(self.segment(locale, &piece.unit.id())?);
+            segments.push(segment(clips, &piece.unit.id())?);
             if let (true, Part::Mark(mark, silence_ms)) = (piece.comma, text::COMMA) {
                 punctuate(mark, silence_ms, segments);
             }
         }
         Some(())
-    }
-
-    /// One clip as a segment. Three clones of an `Arc` when it has audio.
-    fn segment(&self, locale: Locale, id: &str) -> Option<Segment> {
-        let clip = self.clip(locale, id)?;
-        let sha256 = clip.recorded.as_ref().map(|recorded| &recorded.sha256);
-        Some(Segment {
-            prompt: Arc::clone(&clip.id),
-            sha256: Arc::clone(sha256.unwrap_or(&self.silence)),
-            text: Arc::clone(&clip.text),
-            duration_ms: clip.duration_ms(),
-        })
     }
 
     /// The text of a prompt as it stands in its file; the first one, where it has several.
@@ -232,12 +229,47 @@ impl Catalog {
                 clip.recorded = Some(recorded);
             }
         }
+        speech.fix();
     }
 
     fn speech(&self, locale: Locale) -> Option<&Speech> {
         let at = Locale::ALL.iter().position(|known| *known == locale)?;
         self.speech.get(at)
     }
+}
+
+impl Speech {
+    /// Makes ready what needs no value, with the clips as they are now.
+    fn fix(&mut self) {
+        for take in self.takes.iter_mut().flatten() {
+            take.fixed = fixed(&self.clips, &take.parts);
+        }
+    }
+}
+
+/// What says these parts; `None` if that needs a value.
+fn fixed(clips: &BTreeMap<Arc<str>, Clip>, parts: &[Part]) -> Option<Vec<Segment>> {
+    let mut segments = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Part::Clip(id) => segments.push(segment(clips, id)?),
+            Part::Slot(_) => return None,
+            Part::Mark(mark, silence_ms) => punctuate(mark, *silence_ms, &mut segments),
+        }
+    }
+    Some(segments)
+}
+
+/// One clip as a segment.
+fn segment(clips: &BTreeMap<Arc<str>, Clip>, id: &str) -> Option<Segment> {
+    let clip = clips.get(id)?;
+    let sha256 = clip.recorded.as_ref().map(|recorded| &recorded.sha256);
+    Some(Segment {
+        prompt: Arc::clone(&clip.id),
+        sha256: sha256.cloned().unwrap_or_default(),
+        text: Arc::clone(&clip.text),
+        duration_ms: clip.duration_ms(),
+    })
 }
 
 /// Puts a mark behind what was said last, and the pause that it stands for.
@@ -281,6 +313,7 @@ fn speech(locale: Locale, source: &Arc<Source>, drafts: &Drafts) -> Speech {
             takes.push(Take {
                 raw: raw.as_str().into(),
                 parts,
+                fixed: None,
             });
         }
         speech.takes.push(takes);

@@ -99,9 +99,9 @@ impl Segment {
     /// A pause.
     pub fn silence(duration_ms: u32) -> Self {
         Self {
-            prompt: "".into(),
-            sha256: "".into(),
-            text: "".into(),
+            prompt: Arc::default(),
+            sha256: Arc::default(),
+            text: Arc::default(),
             duration_ms,
         }
     }

@@ -12,7 +12,7 @@ use crate::replay::caller::RecordedCaller;
 use crate::replay::testimony::{Testimony, testimony};
 use crate::replay::told::{Course, Facts, Item};
 use crate::replay::unknown::Unknown;
-use crate::replay::verdict::Candidate;
+use crate::replay::verdict::{Candidate, whole};
 use crate::time::CallTime;
 
 /// A recorded call, ready to be made again.
@@ -25,13 +25,17 @@ pub struct Stage {
 
 impl Stage {
     /// Of a whole call, segments joined.
-    pub fn new(candidate: &Candidate, entries: &[Entry]) -> Self {
+    ///
+    /// # Errors
+    /// It cannot be told from begin to end, and so not be made again.
+    pub fn new(candidate: &Candidate, entries: &[Entry]) -> Result<Self, Unknown> {
+        whole(entries)?;
         let facts = candidate.facts();
-        Self {
+        Ok(Self {
             testimony: Arc::new(testimony(&facts, entries)),
             facts,
             unknown: Arc::default(),
-        }
+        })
     }
 
     /// Its caller. Where the recording has no answer he hangs up, and [`Self::unknown`] tells why.

@@ -160,7 +160,7 @@ pub fn compare(candidate: &Candidate, entries: &[Entry]) -> Option<Compared> {
 }
 
 /// A recording that can be told from begin to end; else why not.
-fn whole(entries: &[Entry]) -> Result<(), Unknown> {
+pub(super) fn whole(entries: &[Entry]) -> Result<(), Unknown> {
     let stimulus = Stimulus::Call;
     let at = CallTime::ZERO;
     let gap = |entry: &Entry| matches!(entry, Entry::Gap { .. });

@@ -43,9 +43,12 @@ pub(super) struct Grammar {
     pub(super) lexicon: Lexicon,
     pub(super) phrases: Phrases,
     pub(super) numbers: Numbers,
-    /// Hints for a recogniser, by question.
-    pub(super) hints: BTreeMap<(Locale, Question), Vec<Arc<str>>>,
+    /// Hints for a recogniser, by question; without a locale those of all.
+    pub(super) hints: BTreeMap<(Option<Locale>, Question), Arc<[Arc<str>]>>,
 }
+
+/// Hints that a recogniser can make use of.
+const MAX_HINTS: usize = 32;
 
 /// Reads all files; what `[words]` of one names, the others may use.
 pub(super) fn read(files: &[File]) -> Result<Grammar, Problems> {
@@ -424,9 +427,26 @@ impl Reader {
             lexicon: vocabulary.lexicon,
             phrases: phrases.packed(),
             numbers,
-            hints,
+            hints: hints_of(&hints),
         })
     }
+}
+
+fn hints_of(
+    hints: &BTreeMap<(Locale, Question), Vec<Arc<str>>>,
+) -> BTreeMap<(Option<Locale>, Question), Arc<[Arc<str>]>> {
+    let mut all: BTreeMap<_, Vec<Arc<str>>> = BTreeMap::new();
+    for ((locale, question), texts) in hints {
+        for locale in [Some(*locale), None] {
+            all.entry((locale, *question))
+                .or_default()
+                .extend(texts.iter().cloned());
+        }
+    }
+    let first = |texts: Vec<Arc<str>>| texts.into_iter().take(MAX_HINTS).collect();
+    all.into_iter()
+        .map(|(key, texts)| (key, first(texts)))
+        .collect()
 }
 
 /// What a question may have of its own.

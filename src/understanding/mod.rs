@@ -122,9 +122,6 @@ pub struct Grammars {
     model: Option<Model>,
 }
 
-/// Hints that a recogniser can make use of.
-const MAX_HINTS: usize = 32;
-
 /// An utterance, taken apart.
 struct Heard<'g> {
     words: Words,
@@ -272,12 +269,9 @@ impl Grammars {
     }
 
     /// Hints for a recogniser at this question: at most 32 phrases.
-    pub fn phrases(&self, locale: Option<Locale>, question: Question) -> Vec<Arc<str>> {
-        let locales = Locale::ALL
-            .iter()
-            .filter(|of| locale.is_none_or(|locale| locale == **of));
-        let hints = locales.filter_map(|of| self.grammar.hints.get(&(*of, question)));
-        hints.flatten().take(MAX_HINTS).cloned().collect()
+    pub fn phrases(&self, locale: Option<Locale>, question: Question) -> Arc<[Arc<str>]> {
+        let hints = self.grammar.hints.get(&(locale, question));
+        hints.cloned().unwrap_or_default()
     }
 }
 

@@ -153,7 +153,7 @@ fn actions() -> impl Strategy<Value = Action> {
                 question,
                 after_playback,
                 locale: None,
-                phrases,
+                phrases: phrases.into(),
                 max_digits,
                 terminator: Digit::new('#'),
                 inter_digit_ms,

@@ -253,3 +253,31 @@ fn calls_are_made_again_through_the_service_whatever_happens_on_the_way() {
         );
     }
 }
+
+/// One that was not recorded from begin to end is not made again, and the others are.
+#[test]
+fn a_call_without_its_beginning_or_its_end_cannot_be_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = archive(folder.path());
+    let (_, whole) = RECORDINGS
+        .iter()
+        .find(|(name, _)| name == "outage_kk.call")
+        .expect("a recording");
+    let mut headless = keyed("headless", whole);
+    if let Some(Entry::Header(header)) = headless.first_mut() {
+        header.resume = 1;
+    }
+    write(&archive.join("headless.1.jsonl"), &headless);
+    let endless = keyed("endless", &whole[..whole.len() - 2]);
+    write(&archive.join("endless.0.jsonl"), &endless);
+    let replay = dana(&["replay", &text(&archive), "--against", "own"], "");
+    let expected = "\
+endless  cannot know: the call is recorded without its end
+headless  cannot know: the call is recorded without its beginning
+6 calls through own: 4 the same, 0 different, 2 cannot be known, 0 broken
+";
+    assert_eq!(
+        (out(&replay).as_str(), replay.status.code()),
+        (expected, Some(0))
+    );
+}

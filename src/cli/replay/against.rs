@@ -33,6 +33,7 @@ use crate::journal::recorder::Recorder;
 use crate::lookup::{Attempt, Finding, Lookup, Network, TicketOrder, TicketResult};
 use crate::replay::stage::Stage;
 use crate::replay::told::Item;
+use crate::replay::unknown::Unknown;
 use crate::replay::verdict::Candidate;
 use crate::session::{ClockSource, Shared};
 
@@ -131,10 +132,7 @@ impl Made {
                         self.same += 1;
                         return;
                     }
-                    (Some(unknown), false) => {
-                        self.unknown += 1;
-                        format!("{key}  cannot know: {unknown}")
-                    }
+                    (Some(unknown), false) => return self.cannot_know(key, &unknown),
                     (None, false) => {
                         self.different += 1;
                         format!("{key}  {}", first(&recorded, &now))
@@ -142,6 +140,15 @@ impl Made {
                 }
             }
         };
+        self.tell(line);
+    }
+
+    fn cannot_know(&mut self, key: &str, unknown: &Unknown) {
+        self.unknown += 1;
+        self.tell(format!("{key}  cannot know: {unknown}"));
+    }
+
+    fn tell(&mut self, line: String) {
         if self.told.len() < TOLD {
             self.told.push(line);
         }
@@ -191,14 +198,17 @@ pub(super) fn against(args: &Args, service: &str) -> Result<Exit, Exit> {
     let mut made = Made::default();
     let read = if service == OWN {
         let candidate = Candidate::new(Arc::clone(&bundle), None);
+        let lengths = lengths_of(&bundle);
         let work = |sum: &mut Made, entries: &[Entry]| {
-            let stage = Stage::new(&candidate, entries);
-            let faults = faults_of(&args.through, key_of(entries));
-            sum.count(
-                key_of(entries),
-                &stage,
-                own(&bundle, entries, &stage, faults),
-            );
+            let key = key_of(entries);
+            match Stage::new(&candidate, entries) {
+                Ok(stage) => {
+                    let faults = faults_of(&args.through, key);
+                    let made = own(&bundle, entries, &stage, Arc::clone(&lengths), faults);
+                    sum.count(key, &stage, made);
+                }
+                Err(unknown) => sum.cannot_know(key, &unknown),
+            }
         };
         over(args, &archive, work, Made::default, |sum| made.add(sum)).exit()
     } else {
@@ -250,6 +260,7 @@ fn own(
     bundle: &Arc<Bundle>,
     entries: &[Entry],
     stage: &Stage,
+    lengths: Arc<Lengths>,
     faults: Faults,
 ) -> Result<Vec<Entry>, String> {
     let runtime = Builder::new_current_thread()
@@ -266,7 +277,7 @@ fn own(
         let (pipe, connections) = client::pipe();
         tokio::spawn(service.serve_on(connections, std::future::pending()));
         let target = Target::Pipe(pipe);
-        let plan = plan(entries, "replay", 1, lengths_of(bundle))?;
+        let plan = plan(entries, "replay", 1, lengths)?;
         let made = client::make_as(&target, plan, stage.caller(), faults, |_| {}).await;
         made.map_err(|error| error.to_string())
     })
@@ -344,10 +355,10 @@ fn elsewhere(
                 progress.add(calls.len());
                 for call in calls {
                     match call {
-                        Ok(call) => {
-                            let stage = Stage::new(&candidate, &call.entries);
-                            desk.begin(call, stage, made).await?;
-                        }
+                        Ok(call) => match Stage::new(&candidate, &call.entries) {
+                            Ok(stage) => desk.begin(call, stage, made).await?,
+                            Err(unknown) => made.cannot_know(call.key(), &unknown),
+                        },
                         Err(fault) => unread.tell(&fault),
                     }
                 }
