@@ -2,28 +2,26 @@
 //! time or faster, and resumes its calls when the service is lost. Never looks behind the contract.
 
 mod faults;
+pub mod target;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
-use std::fmt;
-use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
-use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Uri};
+use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
-use tower::service_fn;
 
 use crate::call::{CallId, Locale, PhoneNumber};
 use crate::caller::turns::{ScriptedCaller, Turn};
 use crate::caller::{Caller, MediaSide};
 pub use crate::client::faults::Faults;
 use crate::client::faults::{DELAY, Fault, OUTLIVES};
+pub use crate::client::target::{Target, pipe};
 use crate::dialog::action::Action;
 use crate::dialog::event::{Capabilities, Event, Offer};
 use crate::gateway::wire::gateway as wire;
@@ -32,8 +30,8 @@ use crate::gateway::wire::pb::{CallEvent, CallTurn, ListPromptsRequest};
 use crate::journal::{Entry, Header};
 use crate::time::{CallTime, WallTime};
 
-/// How long a lost service is dialled again before the call is given up.
-const REDIAL: Duration = Duration::from_secs(10);
+/// How long the contract has a gateway dial a lost service again.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Pause between two dials.
 const REDIAL_EVERY: Duration = Duration::from_millis(200);
 /// A sign of life in the silence.
@@ -42,8 +40,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 const QUEUE: usize = 512;
 /// How long the service may take to finish the stream after the call.
 const FINISH: Duration = Duration::from_secs(5);
-/// Bytes on the way in a pipe: some hundred turns.
-const PIPE: usize = 64 * 1024;
 
 /// A call to be made.
 #[derive(Clone, Debug)]
@@ -64,33 +60,8 @@ pub struct Plan {
     pub at: WallTime,
     /// How long the clips are, as [`lengths`] lists them; estimated by their texts without it.
     pub lengths: Arc<Lengths>,
-}
-
-/// Where a service is.
-#[derive(Clone, Debug)]
-pub enum Target {
-    /// At a URL, `http://host:port`.
-    At(String),
-    /// In this process, without a port: on virtual time nothing is left to the machine.
-    Pipe(Pipe),
-}
-
-/// Connections to a service of this process; dropped, it is not to be reached any more.
-pub type Pipe = mpsc::Sender<io::Result<DuplexStream>>;
-
-/// A pipe, and the connections for [`Gateway::serve_on`](crate::gateway::Gateway::serve_on).
-pub fn pipe() -> (Pipe, ReceiverStream<io::Result<DuplexStream>>) {
-    let (pipe, connections) = mpsc::channel(1);
-    (pipe, ReceiverStream::new(connections))
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::At(url) => f.write_str(url),
-            Self::Pipe(_) => f.write_str("the service of this process"),
-        }
-    }
+    /// How long a lost service is dialled again before the call is given up: [`PATIENCE`].
+    pub patience: Duration,
 }
 
 /// How long clips are in milliseconds, by their hash.
@@ -98,10 +69,8 @@ pub type Lengths = BTreeMap<String, u32>;
 
 /// Asks a service at `target` how long its clips are, as a gateway that fetches them would know.
 pub async fn lengths(target: &Target) -> Result<Lengths, CallFailure> {
-    let unreachable = || CallFailure::Unreachable {
-        target: target.to_string(),
-    };
-    let channel = channel(target).await.ok_or_else(unreachable)?;
+    let unreachable = || CallFailure::Unreachable(target.to_string());
+    let channel = target.channel().await.ok_or_else(unreachable)?;
     let mut client = CallGatewayClient::new(channel);
     let mut lengths = Lengths::new();
     let mut request = ListPromptsRequest::default();
@@ -122,11 +91,8 @@ pub async fn lengths(target: &Target) -> Result<Lengths, CallFailure> {
 #[derive(Debug, thiserror::Error)]
 pub enum CallFailure {
     /// Nobody answers there.
-    #[error("cannot reach {target} for {} s", REDIAL.as_secs())]
-    Unreachable {
-        /// The address.
-        target: String,
-    },
+    #[error("nobody answers at {0}")]
+    Unreachable(String),
     /// The service refused the stream.
     #[error("the service refused the call: {0}")]
     Refused(Box<Status>),
@@ -155,11 +121,15 @@ pub async fn make_as(
 ) -> Result<Vec<Entry>, CallFailure> {
     let header = Entry::Header(Box::new(header(&plan)));
     tell(&header);
+    let from = plan.from.as_ref();
     let mut gateway = Gateway {
         target,
+        patience: plan.patience,
         began: Instant::now(),
         speed: plan.speed.max(1),
         lengths: Arc::clone(&plan.lengths),
+        offer: wire::pb_offer(&plan.call, from, plan.locale, plan.at),
+        call: plan.call,
         caller,
         faults,
         held: None,
@@ -170,10 +140,8 @@ pub async fn make_as(
         entries: vec![header],
         resumes: 0,
     };
-    let from = plan.from.as_ref();
-    let offer = wire::pb_offer(&plan.call, from, plan.locale, plan.at);
-    let taken_by = Instant::now() + REDIAL;
-    let mut line = gateway.dial(vec![offer.clone()]).await?;
+    let taken_by = Instant::now() + gateway.patience;
+    let mut line = gateway.dial(&mut tell).await?;
     loop {
         match gateway.serve(&mut line, &mut tell).await {
             Ok(()) => return Ok(gateway.entries),
@@ -183,7 +151,8 @@ pub async fn make_as(
                     && !gateway.token.is_empty()
                     && gateway.resumes < MAX_RESUMES =>
             {
-                line = match gateway.resume(&plan.call).await {
+                gateway.resumes += 1;
+                line = match gateway.dial(&mut tell).await {
                     // The service has taken the end already: the call is closed.
                     Err(CallFailure::Refused(_)) if gateway.caller.has_ended() => {
                         return Ok(gateway.entries);
@@ -196,8 +165,8 @@ pub async fn make_as(
             }
             // A turn that never came never happened: the offer is made again.
             Err(status) if is_lost(&status) && Instant::now() < taken_by => {
-                tokio::time::sleep(REDIAL_EVERY).await;
-                line = gateway.dial(vec![offer.clone()]).await?;
+                sleep(REDIAL_EVERY).await;
+                line = gateway.dial(&mut tell).await?;
             }
             Err(status) => return Err(CallFailure::Refused(Box::new(status))),
         }
@@ -236,9 +205,12 @@ struct Line {
 
 struct Gateway<'t> {
     target: &'t Target,
+    patience: Duration,
     began: Instant,
     speed: u32,
     lengths: Arc<Lengths>,
+    offer: CallEvent,
+    call: CallId,
     caller: Box<dyn Caller>,
     faults: Faults,
     /// An event that waits for the next one.
@@ -263,33 +235,77 @@ impl Gateway<'_> {
         self.began + Duration::from_millis(u64::from(at.ms())) / self.speed
     }
 
-    async fn dial(&self, first: Vec<CallEvent>) -> Result<Line, CallFailure> {
-        let give_up = Instant::now() + REDIAL;
+    /// Dials until a stream is open. Meanwhile what plays goes on, and the caller with it.
+    async fn dial(&mut self, tell: &mut impl FnMut(&Entry)) -> Result<Line, CallFailure> {
+        let target = self.target;
+        let give_up = Instant::now() + self.patience;
+        (self.held, self.lost_at) = (None, None);
         loop {
-            let line = open(self.target, &first).await;
+            let line = match self.meanwhile(target.channel(), tell).await {
+                Some(channel) => self.open(channel, tell).await,
+                None => Err(Status::unavailable("nobody answers")),
+            };
             match line {
                 Ok(line) => return Ok(line),
-                Err(Some(status)) if !is_lost(&status) => {
+                Err(status) if !is_lost(&status) => {
                     return Err(CallFailure::Refused(Box::new(status)));
                 }
-                Err(_) if Instant::now() < give_up => tokio::time::sleep(REDIAL_EVERY).await,
-                Err(_) => {
-                    let target = self.target.to_string();
-                    return Err(CallFailure::Unreachable { target });
+                Err(_) if Instant::now() < give_up => {
+                    self.meanwhile(sleep(REDIAL_EVERY), tell).await;
                 }
+                Err(_) => return Err(CallFailure::Unreachable(target.to_string())),
             }
         }
     }
 
-    /// The newest token, then what it does not hold.
-    async fn resume(&mut self, call: &CallId) -> Result<Line, CallFailure> {
+    /// Opens a stream: with the offer or, once there was a turn, with the newest token and what it
+    /// does not hold.
+    async fn open(
+        &mut self,
+        channel: Channel,
+        tell: &mut impl FnMut(&Entry),
+    ) -> Result<Line, Status> {
         let last = self.kept.back().map_or(0, |(seq, _)| *seq);
-        let resumed = wire::pb_resume(call, self.token.clone(), last, self.now().ms());
-        let again = self.kept.iter().map(|(_, event)| event.clone());
-        let first = [resumed].into_iter().chain(again).collect();
-        self.resumes += 1;
-        (self.held, self.lost_at) = (None, None);
-        self.dial(first).await
+        let (events, receiver) = mpsc::channel(QUEUE);
+        let begins = if self.token.is_empty() {
+            self.offer.clone()
+        } else {
+            // A service goes by its own clock, which runs as fast as life.
+            let ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
+            wire::pb_resume(&self.call, self.token.clone(), last, ms)
+        };
+        let full = |_| Status::internal("more events are kept than a call has");
+        events.try_send(begins).map_err(full)?;
+        for (_, event) in &self.kept {
+            events.try_send(event.clone()).map_err(full)?;
+        }
+        let mut client = CallGatewayClient::new(channel);
+        let turns = client.converse(ReceiverStream::new(receiver));
+        let turns = self.meanwhile(turns, tell).await?.into_inner();
+        for (_, event) in self.kept.iter().filter(|(seq, _)| *seq > last) {
+            // A stream that is gone shows at the next turn.
+            let _ = events.send(event.clone()).await;
+        }
+        Ok(Line { events, turns })
+    }
+
+    /// Does what is waited for; what happens meanwhile is kept.
+    async fn meanwhile<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        tell: &mut impl FnMut(&Entry),
+    ) -> T {
+        let mut work = pin!(work);
+        loop {
+            let next = self.caller.next().map(|at| self.moment(at));
+            let wake = next.unwrap_or_else(|| Instant::now() + KEEP_ALIVE);
+            tokio::select! {
+                // On virtual time a call is the same every time.
+                biased;
+                done = &mut work => return done,
+                () = sleep_until(wake) => drop(self.happen(tell)),
+            }
+        }
     }
 
     /// Until the call is over, or the stream.
@@ -310,7 +326,7 @@ impl Gateway<'_> {
                     Some(turn) => self.take(turn, tell),
                     None => return Err(Status::unavailable("the stream ended before the call")),
                 },
-                () = tokio::time::sleep_until(wake) => {
+                () = sleep_until(wake) => {
                     if gone.is_some_and(|gone| gone <= Instant::now()) {
                         return Err(Status::unavailable("the stream was lost on purpose"));
                     }
@@ -330,23 +346,26 @@ impl Gateway<'_> {
     /// Sends what has happened by now.
     async fn go_on(&mut self, line: &Line, tell: &mut impl FnMut(&Entry)) -> Result<(), Status> {
         let mut broken = Ok(());
-        let at = self.now();
-        for event in self.caller.advance(at) {
-            self.seq += 1;
-            self.note(
-                Entry::Event {
-                    at,
-                    seq: Some(self.seq),
-                    event: event.clone(),
-                },
-                tell,
-            );
-            if let Some(message) = wire::pb_event(self.seq, at.ms(), &event) {
-                self.kept.push_back((self.seq, message.clone()));
-                broken = broken.and(self.send(line, message).await);
-            }
+        for message in self.happen(tell) {
+            broken = broken.and(self.send(line, message).await);
         }
         broken
+    }
+
+    /// What has happened by now: noted, and kept until a token holds it.
+    fn happen(&mut self, tell: &mut impl FnMut(&Entry)) -> Vec<CallEvent> {
+        let at = self.now();
+        let mut messages = Vec::new();
+        for event in self.caller.advance(at) {
+            self.seq += 1;
+            let seq = Some(self.seq);
+            if let Some(message) = wire::pb_event(self.seq, at.ms(), &event) {
+                self.kept.push_back((self.seq, message.clone()));
+                messages.push(message);
+            }
+            self.note(Entry::Event { at, seq, event }, tell);
+        }
+        messages
     }
 
     /// Sends an event, with whatever goes wrong on the way. A stream that is gone shows at the next
@@ -370,7 +389,7 @@ impl Gateway<'_> {
             Fault::None | Fault::Delay | Fault::Reorder | Fault::Reconnect => Some(message),
         };
         if fault == Fault::Delay {
-            tokio::time::sleep(DELAY).await;
+            sleep(DELAY).await;
         }
         for message in first.into_iter().chain(self.held.take()) {
             let _ = line.events.send(message).await;
@@ -424,42 +443,6 @@ impl Gateway<'_> {
             .await
             .unwrap_or_else(|_| Err(Status::unavailable("the stream did not finish")))
     }
-}
-
-async fn channel(target: &Target) -> Option<Channel> {
-    let pipe = match target {
-        Target::At(url) => {
-            let endpoint = Channel::from_shared(url.clone()).ok()?;
-            return endpoint.connect_timeout(FINISH).connect().await.ok();
-        }
-        Target::Pipe(pipe) => pipe.clone(),
-    };
-    let dial = service_fn(move |_: Uri| {
-        let pipe = pipe.clone();
-        async move {
-            let (ours, theirs) = tokio::io::duplex(PIPE);
-            let gone = |_| io::Error::from(io::ErrorKind::ConnectionRefused);
-            pipe.send(Ok(theirs)).await.map_err(gone)?;
-            io::Result::Ok(TokioIo::new(ours))
-        }
-    });
-    let endpoint = Channel::from_static("http://pipe");
-    endpoint.connect_with_connector(dial).await.ok()
-}
-
-async fn open(target: &Target, first: &[CallEvent]) -> Result<Line, Option<Status>> {
-    let channel = channel(target).await.ok_or(None)?;
-    let (events, receiver) = mpsc::channel(QUEUE);
-    for event in first {
-        events.send(event.clone()).await.map_err(|_| None)?;
-    }
-    let turns = CallGatewayClient::new(channel)
-        .converse(ReceiverStream::new(receiver))
-        .await;
-    Ok(Line {
-        events,
-        turns: turns.map_err(Some)?.into_inner(),
-    })
 }
 
 /// The event that ends a call, if it is among these.

@@ -83,7 +83,10 @@ const ROOMS: &[(&str, &str)] = &[
         "audio bundle call clock dialog digest lookup metrics prompt session shelf time token",
     ),
     ("client", "call caller chance dialog gateway journal time"),
-    ("load", "call caller chance clock dialog gateway script"),
+    (
+        "load",
+        "call caller chance client clock dialog gateway script",
+    ),
     (
         "serve",
         "bundle call digest gateway journal lookup metrics network problem publication records session shelf store tickets token",
@@ -108,21 +111,24 @@ const DOORS: &[(&[&str], &[&str])] = &[
             "src/gateway/tls.rs",
             "src/gateway/accept.rs",
             "src/network/http.rs",
+            "src/client/target.rs",
         ],
     ),
     (
-        &[
-            "rubato",
-            "ebur128",
-            "audio_codec_algorithms",
-            "Command::new",
-        ],
+        &["rubato", "ebur128", "audio_codec_algorithms"],
         &["src/audio/"],
+    ),
+    (
+        &["Command::new"],
+        &["src/audio/", "src/cli/demo/replica.rs"],
     ),
     (&["zstd"], &["src/archive/"]),
     (&["rodio"], &["src/cli/speaker.rs"]),
     (&["sqlx"], &["src/store/"]),
-    (&["std::env"], &["src/serve/config.rs"]),
+    (
+        &["std::env"],
+        &["src/serve/config.rs", "src/cli/demo/replica.rs"],
+    ),
     (
         &[
             "println!",

@@ -35,7 +35,7 @@ fn every_conversation_is_the_same_through_the_service() {
     let bundle = Bundle::load(home).expect("our own bundle");
     let scripts = scripts(&[home.join("tests/calls")]).expect("our own scripts");
     let count = scripts.len();
-    let played = against::play(&bundle, scripts, against::OWN).expect("a service of our own");
+    let played = against::play(&bundle, scripts, None).expect("a service of our own");
     assert_eq!(played.len(), count);
     for played in played {
         let [expected, said] = played.lines;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use dana::bundle::Bundle;
-use dana::call::{CallId, Digit, Locale, Login, PhoneNumber, Said};
+use dana::call::{CallId, Digit, Locale, Login, PhoneNumber, Question, Said};
 use dana::dialog::Dialog;
 use dana::dialog::action::Action;
 use dana::dialog::event::{
@@ -240,6 +240,66 @@ proptest! {
             let _ = dialog.handle(CallTime::ZERO, Event::Resumed);
         }
     }
+}
+
+/// Says `words` to the last question of `turn`, at `at`.
+fn say(dialog: &mut Dialog, at: CallTime, turn: &[Action], words: &str) -> Vec<Action> {
+    let asked = turn.iter().rev().find_map(|action| match action {
+        Action::Listen(listen) => Some(listen.id),
+        _ => None,
+    });
+    let heard = Alternative {
+        text: Said::new(words),
+        confidence_permille: None,
+    };
+    let said = Event::ListenFinished {
+        listen: asked.expect("a question"),
+        cause: ListenCause::Speech,
+        digits: Said::new(""),
+        alternatives: vec![heard],
+        locale: None,
+    };
+    dialog.handle(at, said).actions
+}
+
+/// The service was away for longer than a caller waits for a ticket. What is asked for again is
+/// waited for anew: the ticket that is found then is told, and no operator is needed.
+#[test]
+fn a_ticket_that_is_asked_for_again_is_waited_for_anew() {
+    let number = Some("+77770000101");
+    let (mut dialog, turn) = Dialog::answer(Arc::clone(&BUNDLE), offer(number, Some(Locale::Ru)));
+    assert!(!turn.actions.is_empty());
+    let test = "ST-1".to_owned();
+    let findings = [
+        subscriber(1),
+        Finding::Outage(OutageFinding::None),
+        Finding::Tickets(TicketsFinding::None),
+        Finding::LineTest(LineTestFinding::CableFault { test }),
+        Finding::Fee(FeeFinding::Paid),
+    ];
+    let mut at = CallTime::ZERO;
+    let mut turn = dialog.handle(at, Event::Answered).actions;
+    for finding in findings {
+        turn.extend(dialog.handle(at, Event::Found(finding)).actions);
+    }
+    for words in ["нет интернета", "да домашний", "да создайте"] {
+        at = at.plus(5_000);
+        turn = say(&mut dialog, at, &turn, words);
+    }
+    assert_eq!(orders(&turn), 1);
+
+    let bytes = dialog.to_bytes();
+    let mut dialog = Dialog::from_bytes(Arc::clone(&BUNDLE), &bytes).expect("what we wrote");
+    at = at.plus(9_000);
+    assert_eq!(orders(&dialog.handle(at, Event::Resumed).actions), 1);
+    let woken = dialog.handle(at, Event::Woke).actions;
+    let handed = |action: &Action| matches!(action, Action::Transfer(_));
+    assert!(!woken.iter().any(handed), "{woken:?}");
+    let id = "TT-900345".to_owned();
+    let created = Event::TicketFinished(TicketResult::Created { id });
+    let told = dialog.handle(at.plus(100), created).actions;
+    let asks = |action: &Action| matches!(action, Action::Listen(listen) if listen.question == Question::AnythingElse);
+    assert!(told.iter().any(asks), "{told:?}");
 }
 
 #[test]

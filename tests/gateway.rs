@@ -1,9 +1,10 @@
 //! The gateway service over real loopback connections: calls, resumes, refusals, and the traps that
 //! a busy line sets.
 
-mod authority;
+pub(crate) mod authority;
 mod bad_input;
 mod certificates;
+mod clients;
 mod crowd;
 mod load;
 mod odd_callers;

@@ -1,6 +1,8 @@
 //! The service as a process, as those who run it meet it: what it needs to start, what it says of
 //! itself, how it reloads, drains and is upgraded.
 
+mod certificates;
+mod chaos;
 mod personal;
 mod rolling;
 mod start;

@@ -26,8 +26,8 @@ use crate::script::render::dana;
 use crate::script::{Script, Situation, render};
 use crate::session::{ClockSource, Shared};
 
-/// The service of this process.
-pub const OWN: &str = "own";
+/// The name of a service of this process.
+pub(super) const OWN: &str = "own";
 /// Calls that run at once against a service elsewhere.
 const AT_ONCE: usize = 200;
 
@@ -41,17 +41,16 @@ pub struct Played {
     pub lines: [String; 2],
 }
 
-/// Plays scripts, in their order; `target` is `own` or `http://host:port`.
+/// Plays scripts, in their order, through a service elsewhere or else of this process.
 pub fn play(
     bundle: &Arc<Bundle>,
     scripts: Vec<Script>,
-    target: &str,
+    service: Option<Target>,
 ) -> Result<Vec<Played>, String> {
-    if target == OWN {
+    let Some(target) = service else {
         return own(bundle, &scripts);
-    }
+    };
     let mut runtime = Builder::new_current_thread();
-    let target = Target::At(target.to_owned());
     run(&mut runtime)?.block_on(elsewhere(target, scripts))
 }
 
@@ -174,6 +173,7 @@ fn plan(script: &Script, id: &str, lengths: Arc<Lengths>) -> Result<Plan, String
         speed: 1,
         at: situation.now,
         lengths,
+        patience: client::PATIENCE,
     })
 }
 

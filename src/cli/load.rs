@@ -1,7 +1,7 @@
 //! `dana load`: calls by the thousand against a service that runs: how many it takes, how fast it
 //! answers, what that costs it. Creates no ticket unless a script of yours agrees to one.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::call::{Disposition, Locale};
+use crate::cli::certificates::Shown;
 use crate::cli::demo::{CALLERS, Caller};
+use crate::cli::in_runtime;
 use crate::cli::out::Exit;
 use crate::cli::{out, test};
+use crate::client::Target;
 use crate::load;
 use crate::load::{Pattern, Plan, Process, Progress, Report, Situation};
 
@@ -21,6 +24,8 @@ pub struct Args {
     /// The service.
     #[arg(default_value = "http://127.0.0.1:50051", value_name = "URL")]
     target: String,
+    #[command(flatten)]
+    shown: Shown,
     /// Calls at once: each is followed by the next.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000), conflicts_with = "rate")]
     at_once: u32,
@@ -103,25 +108,19 @@ pub fn run(args: &Args) -> Exit {
             return Exit::BadFile;
         }
     };
-    let Some(target) = authority(&args.target) else {
-        let url = &args.target;
-        out::talk(&format!(
-            "error: `{url}` is no service\n\nhint: http://host:port"
-        ));
-        return Exit::BadFile;
+    let target = match args.shown.to(Some(&args.target)) {
+        Ok(Some(target)) => target,
+        Ok(None) => return Exit::BadFile,
+        Err(error) => {
+            out::talk(&format!("error: {error}"));
+            return Exit::BadFile;
+        }
     };
-    let address = target.to_socket_addrs().ok().and_then(|mut all| all.next());
-    let Some(address) = address else {
-        out::talk(&format!(
-            "error: nothing is known of the host of `{target}`"
-        ));
-        return Exit::Environment;
-    };
-    if let Err(error) = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
+    if let Err(error) = in_runtime(target.connect()) {
         out::talk(&format!("error: nobody answers at {target}: {error}"));
         return Exit::Environment;
     }
-    let report = match load::run(plan(args, target, address, mix), tell) {
+    let report = match load::run(plan(args, target, mix), tell) {
         Ok(report) => report,
         Err(error) => {
             out::talk(&format!("error: the calls cannot be made: {error}"));
@@ -139,7 +138,7 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
-fn plan(args: &Args, target: &str, address: SocketAddr, mix: Vec<(u64, Arc<Situation>)>) -> Plan {
+fn plan(args: &Args, target: Target, mix: Vec<(u64, Arc<Situation>)>) -> Plan {
     let warm_up = Duration::from_secs(args.warm_up.into());
     let pattern = match args.rate {
         Some(rate) => Pattern::Open { rate },
@@ -149,12 +148,11 @@ fn plan(args: &Args, target: &str, address: SocketAddr, mix: Vec<(u64, Arc<Situa
         },
     };
     let found = || {
-        Some(address)
-            .filter(|at| at.ip().is_loopback())
+        let mut all = target.authority().to_socket_addrs().ok()?;
+        all.find(|at| at.ip().is_loopback())
             .and_then(Process::listening)
     };
     Plan {
-        target: target.to_owned(),
         threads: args.threads,
         connections: args.connections,
         pattern,
@@ -169,15 +167,8 @@ fn plan(args: &Args, target: &str, address: SocketAddr, mix: Vec<(u64, Arc<Situa
         calls: args.calls,
         mix,
         process: args.pid.map(Process::new).or_else(found),
+        target,
     }
-}
-
-/// `host:port` of a URL.
-fn authority(url: &str) -> Option<&str> {
-    let authority = url.strip_prefix("http://")?.trim_end_matches('/');
-    let (host, port) = authority.rsplit_once(':')?;
-    let fits = !host.is_empty() && port.parse::<u16>().is_ok() && !authority.contains('/');
-    fits.then_some(authority)
 }
 
 fn mix(scripts: &[PathBuf]) -> Result<Vec<(u64, Arc<Situation>)>, String> {

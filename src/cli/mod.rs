@@ -7,6 +7,7 @@ pub mod against;
 pub mod archive;
 mod back_ends;
 pub mod calls;
+mod certificates;
 pub mod check;
 pub mod config;
 pub mod demo;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::bundle::Bundle;
 use crate::cli::against;
+use crate::cli::certificates::Shown;
 use crate::cli::mutate;
 use crate::cli::mutate::Noticed;
 use crate::cli::out;
@@ -59,6 +60,8 @@ pub struct Args {
     /// `http://host:port`, whose back ends have to be as the scripts' situations.
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["bless", "coverage", "write_missing", "mutate"])]
     against: Option<String>,
+    #[command(flatten)]
+    shown: Shown,
     /// The folder with flows, prompts and grammars.
     #[arg(long, visible_alias = "flow", value_name = "DIR", default_value = ".")]
     bundle: PathBuf,
@@ -154,11 +157,19 @@ fn against(bundle: &Arc<Bundle>, args: &Args, service: &str) -> Exit {
         Ok(scripts) => scripts,
         Err(error) => return out::bad_file(&error),
     };
+    let elsewhere = Some(service).filter(|service| *service != against::OWN);
+    let target = match args.shown.to(elsewhere) {
+        Ok(target) => target,
+        Err(error) => {
+            out::talk(&format!("error: {error}"));
+            return Exit::BadFile;
+        }
+    };
     let count = scripts.len();
-    if service != against::OWN {
+    if target.is_some() {
         out::talk(&format!("{count} calls in real time, against {service}"));
     }
-    let played = match against::play(bundle, scripts, service) {
+    let played = match against::play(bundle, scripts, target) {
         Ok(played) => played,
         Err(error) => {
             out::talk(&format!("error: {error}"));

@@ -214,7 +214,7 @@ impl Dialog {
         }
     }
 
-    /// Pending look-ups and the ticket are asked again; what plays, plays on.
+    /// Pending look-ups and the ticket are asked again, and waited for anew; what plays, plays on.
     fn resumed(&mut self) {
         for &kind in LookupKind::ALL {
             if self.core.slot(kind).is_running() {
@@ -223,6 +223,9 @@ impl Dialog {
         }
         if self.core.ticket == Ticket::Ordered {
             self.order_again();
+        }
+        if !self.actions.is_empty() {
+            self.ledger.waits_from = self.ledger.at;
         }
     }
 

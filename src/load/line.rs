@@ -3,21 +3,18 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use prost::Message;
-use tokio::net::TcpStream;
 
+use crate::client::Target;
 use crate::load::Failure;
 
 /// A turn that a call has not read yet must not stop its connection.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-/// How long a service may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
 /// A turn beyond this is none.
 const MAX_TURN: usize = 4 * 1024 * 1024;
 
@@ -29,29 +26,24 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to `host:port`; its frames move in a task of this runtime.
-    pub(super) async fn open(authority: &str) -> Result<Self, Failure> {
-        let connect = tokio::time::timeout(CONNECT, TcpStream::connect(authority));
-        let tcp = connect.await.map_err(|_| Failure::Unreachable)?;
-        let tcp = tcp.map_err(|_| Failure::Unreachable)?;
-        // An event is small and waited for.
-        let _ = tcp.set_nodelay(true);
+    /// Connects; its frames move in a task of this runtime.
+    pub(super) async fn open(target: &Target) -> Result<Self, Failure> {
+        let connected = target.connect().await;
+        let connected = connected.map_err(|_| Failure::Unreachable)?;
         let mut builder = h2::client::Builder::new();
         builder
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
         let (requests, connection) = builder
-            .handshake(tcp)
+            .handshake(connected)
             .await
             .map_err(|_| Failure::Unreachable)?;
         tokio::spawn(connection);
-        let request = http::Request::post(format!(
-            "http://{authority}/dana.gateway.v1.CallGateway/Converse"
-        ))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(())
-        .map_err(|_| Failure::Unreachable)?;
+        let request = http::Request::post(format!("{target}/dana.gateway.v1.CallGateway/Converse"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(())
+            .map_err(|_| Failure::Unreachable)?;
         Ok(Self { requests, request })
     }
 

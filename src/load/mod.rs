@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::call::Disposition;
+use crate::client::Target;
 pub use crate::load::figures::Figures;
 pub use crate::load::server::{Process, Usage};
 pub use crate::load::situation::{Situation, Unfit};
@@ -36,8 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// `host:port` of the service.
-    pub target: String,
+    /// The service.
+    pub target: Target,
     /// Threads that make the calls, each with a runtime of its own.
     pub threads: u32,
     /// Connections, over all threads.

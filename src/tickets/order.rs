@@ -14,9 +14,10 @@ use crate::tickets::{DURABLE, Inner, PROMPT};
 
 /// Beyond the call's deadline, so that nobody else takes an order that is still being sent.
 const MARGIN: Duration = Duration::from_secs(5);
-/// Between two looks at an order that somebody else holds.
+/// Between two looks at another call's order.
 const POLL: Duration = Duration::from_millis(100);
-/// Between two tries of a ticket system that did not take the request.
+/// Between two looks at an order that somebody else holds, and between two tries of a ticket system
+/// that did not take the request.
 const RETRY: Duration = Duration::from_millis(500);
 /// A `Retry-After` is believed within these.
 const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(10));
@@ -150,15 +151,19 @@ impl<S: Store, O: Oss> Inner<S, O> {
             if let Some(result) = ended(&intent) {
                 return result;
             }
-            let key = intent.order.key.clone();
+            let (key, login) = (intent.order.key.clone(), &intent.order.login);
             let lease = self.settings.within + MARGIN;
             if let Ok(Some(held)) = self.store.lease(&key, lease).await {
                 return self.take_up(&held, until).await;
             }
-            if left(until) <= POLL {
+            // Whoever holds it may be dead, and its ticket exist: a fact, which needs no lease.
+            if let Sought::One(id) = self.oss.find_ticket(&key, login, left(until)).await {
+                return self.confirm(&key, id).await;
+            }
+            if left(until) <= RETRY {
                 return TicketResult::Unconfirmed;
             }
-            sleep(POLL).await;
+            sleep(RETRY).await;
             if let Ok(Some(newer)) = self.store.intent(&key).await {
                 intent = newer;
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dana::call::Disposition;
+use dana::client::Target;
 use dana::dialog::event::{EndedBy, Event};
 use dana::load;
 use dana::load::caller::Caller;
@@ -25,7 +26,7 @@ fn situation(text: &str, ends: Disposition) -> Arc<Situation> {
 /// So many calls, four at once, over two connections of two threads.
 fn plan(replica: &Replica, situation: Arc<Situation>, calls: u64) -> Plan {
     Plan {
-        target: replica.target.trim_start_matches("http://").to_owned(),
+        target: Target::at(&replica.target, None).expect("a service"),
         threads: 2,
         connections: 2,
         pattern: Pattern::Closed {

@@ -72,6 +72,7 @@ fn plan(at: usize, number: &str, does: &str) -> Plan {
         speed: 10,
         at: clock::now(),
         lengths: Arc::default(),
+        patience: client::PATIENCE,
     }
 }
 
@@ -95,7 +96,8 @@ async fn x6_x7_nothing_of_a_caller_is_in_any_output() {
             ("log.format", format),
         ];
         let mut service = Service::start(folder.path(), &settings);
-        let target = Target::At(format!("http://{}", service.gateways()));
+        let target = format!("http://{}", service.gateways());
+        let target = Target::at(&target, None).expect("a service");
         let mut calls = JoinSet::new();
         for (at, (number, does)) in CALLERS.into_iter().enumerate() {
             let (target, plan) = (target.clone(), plan(at, number, does));

@@ -92,6 +92,7 @@ fn plan(id: usize, number: &str, does: &str) -> Plan {
         speed: 5,
         at: clock::now(),
         lengths: Arc::default(),
+        patience: client::PATIENCE,
     }
 }
 
@@ -138,7 +139,7 @@ async fn p12_two_replicas_are_upgraded_one_after_the_other_and_no_call_is_droppe
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let target = format!("http://{}", listener.local_addr().expect("an address"));
-    let target = Target::At(target);
+    let target = Target::at(&target, None).expect("a service");
     tokio::spawn(Arc::clone(&balancer).serve(listener));
 
     let mut id = 0;

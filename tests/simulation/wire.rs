@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dana::bundle::Bundle;
 use dana::chance::Chance;
-use dana::client::{Pipe, Target, pipe};
+use dana::client::target::{Pipe, Target, pipe};
 use dana::gateway::{Gateway, Settings};
 use dana::journal::recorder::Recorder;
 use dana::session::{ClockSource, Shared};

@@ -277,6 +277,7 @@ fn plan(at: usize, script: &Script, situation: &Situation, lengths: &Arc<Lengths
         speed: 1,
         at: situation.now,
         lengths: Arc::clone(lengths),
+        patience: client::PATIENCE,
     }
 }
 

@@ -230,6 +230,30 @@ async fn b7_a_look_that_lags_behind_leads_to_no_second_request_within_the_quiet_
     assert_eq!(state(&desk, &order(101)).await, IntentState::Done);
 }
 
+/// The process died while it ordered, and holds the order by its lease for longer than the caller
+/// waits. The call goes on elsewhere: the ticket that exists is told, and nothing is sent again.
+#[tokio::test]
+async fn a_ticket_whose_answer_died_with_the_process_is_found_by_the_next() {
+    let (desk, mock) = desk().await;
+    let lost = Fault::CreatesThenTimesOut;
+    mock.break_for(&number(101), Api::CreateTicket, lost, 1);
+    let died = tokio::spawn({
+        let desk = desk.clone();
+        async move { create(&desk, 101).await }
+    });
+    while mock.ledger().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    died.abort();
+    assert!(died.await.is_err_and(|error| error.is_cancelled()));
+    assert_eq!(state(&desk, &order(101)).await, IntentState::Sending);
+
+    let result = desk.create_ticket(order(101), Attempt::Again).await;
+    assert_eq!(result, created(&mock, &order(101)));
+    assert_eq!(state(&desk, &order(101)).await, IntentState::Done);
+    assert_eq!(mock.ledger()[0].posts, 1);
+}
+
 #[tokio::test]
 async fn b20_a_backlog_is_sent_no_faster_than_it_may_and_each_once() {
     // Fewer than open the breaker.

@@ -17,6 +17,8 @@ use crate::bundle::Bundle;
 use crate::call::{CallId, Locale};
 use crate::caller::MediaSide;
 use crate::chance::Chance;
+use crate::cli::against::OWN;
+use crate::cli::certificates::Shown;
 use crate::cli::demo;
 use crate::cli::out;
 use crate::cli::out::{Exit, Format};
@@ -37,8 +39,6 @@ use crate::replay::unknown::Unknown;
 use crate::replay::verdict::Candidate;
 use crate::session::{ClockSource, Shared};
 
-/// The service of this process.
-const OWN: &str = "own";
 /// Differences that are told one by one; the rest are counted.
 const TOLD: usize = 20;
 
@@ -66,6 +66,8 @@ pub(super) struct Options {
     /// Serve the mocked back ends of a service elsewhere here.
     #[arg(long, value_name = "HOST:PORT", requires = "against")]
     back_ends: Option<SocketAddr>,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 fn faults(text: &str) -> Result<Faults, String> {
@@ -194,9 +196,19 @@ fn first(recorded: &[Item], now: &[Item]) -> String {
 /// Makes the calls of an archive.
 pub(super) fn against(args: &Args, service: &str) -> Result<Exit, Exit> {
     let bundle = load(args.flow.as_ref().unwrap_or(&args.bundle))?;
+    let target = Some(service).filter(|service| *service != OWN);
+    let target = args.through.shown.to(target).map_err(|error| {
+        out::talk(&format!("error: {error}"));
+        Exit::BadFile
+    })?;
     let archive = args.recordings.open()?;
     let mut made = Made::default();
-    let read = if service == OWN {
+    let read = if let Some(target) = target {
+        elsewhere(args, &bundle, &archive, target, &mut made).map_err(|error| {
+            out::talk(&format!("error: {error}"));
+            Exit::Environment
+        })?
+    } else {
         let candidate = Candidate::new(Arc::clone(&bundle), None);
         let lengths = lengths_of(&bundle);
         let work = |sum: &mut Made, entries: &[Entry]| {
@@ -211,11 +223,6 @@ pub(super) fn against(args: &Args, service: &str) -> Result<Exit, Exit> {
             }
         };
         over(args, &archive, work, Made::default, |sum| made.add(sum)).exit()
-    } else {
-        elsewhere(args, &bundle, &archive, service, &mut made).map_err(|error| {
-            out::talk(&format!("error: {error}"));
-            Exit::Environment
-        })?
     };
     made.print(args.format, service);
     let good = made.different + made.broken == 0;
@@ -252,6 +259,7 @@ fn plan(entries: &[Entry], id: &str, speed: u32, lengths: Arc<Lengths>) -> Resul
         speed,
         at: offer.began,
         lengths,
+        patience: client::PATIENCE,
     })
 }
 
@@ -326,7 +334,7 @@ fn elsewhere(
     args: &Args,
     bundle: &Arc<Bundle>,
     archive: &Archive,
-    service: &str,
+    target: Target,
     made: &mut Made,
 ) -> Result<Exit, String> {
     let runtime = Builder::new_multi_thread().enable_all().build();
@@ -335,7 +343,6 @@ fn elsewhere(
     runtime
         .map_err(|error| error.to_string())?
         .block_on(async {
-            let target = Target::At(service.to_owned());
             let lengths = client::lengths(&target)
                 .await
                 .map_err(|error| error.to_string())?;

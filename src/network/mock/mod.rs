@@ -158,6 +158,12 @@ impl Mock {
         state.subscribers.push(subscriber);
     }
 
+    /// Whether the line of that login is or was tested.
+    pub fn has_tested(&self, login: &str) -> bool {
+        let state = self.lock();
+        state.tests.values().any(|(tested, _)| tested == login)
+    }
+
     /// The tickets that were created, in order.
     pub fn ledger(&self) -> Vec<Entry> {
         let entry = |(ticket, posts): &(TroubleTicket, u32)| Entry {

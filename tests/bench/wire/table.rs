@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dana::bundle::Bundle;
 use dana::call::Locale;
+use dana::client::Target;
 use dana::load;
 use dana::load::{Pattern, Plan, Report};
 use dana::network::mock::{Api, Fault, Line, Mock, Subscriber};
@@ -75,7 +76,7 @@ fn machine() -> String {
 /// A closed loop as fast as it goes.
 fn plan(running: &Running, streams: u32, connections: u32, seconds: f64) -> Plan {
     Plan {
-        target: running.target.clone(),
+        target: Target::at(&format!("http://{}", running.target), None).expect("a service"),
         threads: 1,
         connections,
         pattern: Pattern::Closed {

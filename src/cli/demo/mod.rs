@@ -1,5 +1,10 @@
 //! `dana demo`: the service, the mocked back ends and callers in one process, over real gRPC and
-//! HTTP on loopback; or the callers alone, against a service that runs elsewhere.
+//! HTTP on loopback; or the callers alone, against a service that runs elsewhere; or against one
+//! that is killed under them.
+
+mod callers;
+mod chaos;
+mod replica;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,8 +15,10 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::bundle::Bundle;
-use crate::call::{CallId, Disposition, Locale, PhoneNumber};
+use crate::call::{CallId, Disposition, PhoneNumber};
 use crate::caller::MediaSide;
+use crate::cli::certificates::Shown;
+pub(super) use crate::cli::demo::callers::{CALLERS, Caller};
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::client;
@@ -28,8 +35,7 @@ use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;
 use crate::network::mock::Mock;
-use crate::problem::{Problems, Source};
-use crate::script::{Script, parse, render};
+use crate::script::render;
 use crate::session::{ClockSource, Shared};
 use crate::store::memory::Memory;
 use crate::tickets;
@@ -45,6 +51,12 @@ pub struct Args {
     /// Call a service that runs already (`http://host:port`) on the mocked back ends.
     #[arg(long, value_name = "URL")]
     against: Option<String>,
+    #[command(flatten)]
+    shown: Shown,
+    /// Kill the service in mid-call, four times, and start it again: a process of its own, with its
+    /// store. What the caller hears of it.
+    #[arg(long, conflicts_with_all = ["against", "only", "record"])]
+    chaos: bool,
     /// Only the caller of that name.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -56,139 +68,21 @@ pub struct Args {
     bundle: PathBuf,
 }
 
-/// A caller: name, number, language hint, what he does, how it has to end, tickets.
-pub(super) struct Caller {
-    pub(super) name: &'static str,
-    pub(super) number: &'static str,
-    pub(super) locale: Option<Locale>,
-    pub(super) does: &'static str,
-    pub(super) ends: Disposition,
-    pub(super) tickets: usize,
-}
-
-impl Caller {
-    /// What he does, as a script.
-    pub(super) fn script(&self) -> Result<Script, Problems> {
-        let mut text = "caller\n".to_owned();
-        for line in self.does.lines() {
-            text.push_str("  ");
-            text.push_str(line);
-            text.push('\n');
-        }
-        parse::parse(&Source::new(self.name, text))
-    }
-}
-
-const RU: Option<Locale> = Some(Locale::Ru);
-const KK: Option<Locale> = Some(Locale::Kk);
-
-/// The callers of the demo, each on a subscriber of the mock.
-pub(super) const CALLERS: &[Caller] = &[
-    Caller {
-        name: "cable, Russian",
-        number: "+77770000101",
-        locale: RU,
-        does: "open says \"третий час сидим без интернета\"\nconfirm_home says \"да домашний интернет\"\nconfirm_ticket says \"да создайте\"\nanything_else says \"нет благодарю\"",
-        ends: Disposition::TicketCreated,
-        tickets: 1,
-    },
-    Caller {
-        name: "cable, Kazakh",
-        number: "+77770000102",
-        locale: KK,
-        does: "open says \"интернетім өшіп қалыпты\"\nconfirm_home says \"иә осы үйдікі\"\nconfirm_ticket says \"тағы бір қайталап жіберіңізші\"\nconfirm_ticket says \"мақұл жасаңыз\"\nanything_else says \"басқа сұрақ жоқ\"",
-        ends: Disposition::TicketCreated,
-        tickets: 1,
-    },
-    Caller {
-        name: "mass outage",
-        number: "+77770000104",
-        locale: RU,
-        does: "confirm_home says \"да домашний\"\nanything_else says \"нет спасибо\"",
-        ends: Disposition::InformedOutage,
-        tickets: 0,
-    },
-    Caller {
-        name: "open ticket",
-        number: "+77770000106",
-        locale: KK,
-        does: "anything_else says \"жоқ рақмет\"",
-        ends: Disposition::InformedExistingTicket,
-        tickets: 0,
-    },
-    Caller {
-        name: "no fault",
-        number: "+77770000108",
-        locale: RU,
-        does: "open says \"скорости нет совсем еле шевелится\"\nconfirm_home says \"да по вайфаю дома\"",
-        ends: Disposition::TransferredOperator,
-        tickets: 0,
-    },
-    Caller {
-        name: "fee not paid",
-        number: "+77770000111",
-        locale: RU,
-        does: "open says \"нет интернета\"\nconfirm_home presses 1\nconfirm_operator says \"нет\"\nanything_else says \"нет\"",
-        ends: Disposition::InformedFee,
-        tickets: 0,
-    },
-    Caller {
-        name: "mobile in a package",
-        number: "+77770000915",
-        locale: RU,
-        does: "open says \"вопрос по мобильной связи\"",
-        ends: Disposition::TransferredUniversal,
-        tickets: 0,
-    },
-    Caller {
-        name: "mobile, no package",
-        number: "+77770000114",
-        locale: KK,
-        does: "open says \"ұялы байланыс бойынша сұрақ\"\nanything_else says \"жоқ\"",
-        ends: Disposition::Redirected116,
-        tickets: 0,
-    },
-    Caller {
-        name: "unknown number",
-        number: "+77779999999",
-        locale: None,
-        does: "open says \"интернет не работает\"\nconfirm_home says \"да\"\nask_login presses 0770000777#",
-        ends: Disposition::TransferredOperator,
-        tickets: 0,
-    },
-    Caller {
-        name: "silence",
-        number: "+77770000108",
-        locale: RU,
-        does: "",
-        ends: Disposition::TransferredOperator,
-        tickets: 0,
-    },
-    Caller {
-        name: "ticket times out",
-        number: "+77770000118",
-        locale: RU,
-        does: "open says \"кабель порвали\"\nconfirm_home says \"да\"\nconfirm_ticket says \"да создавайте\"\nanything_else says \"нет\"",
-        ends: Disposition::TicketCreated,
-        tickets: 1,
-    },
-    Caller {
-        name: "hangs up in the offer",
-        number: "+77770000116",
-        locale: RU,
-        does: "choose_login presses 2\nopen says \"интернет пропал\"\nconfirm_home says \"да\"\nconfirm_ticket hangs up over=1s",
-        ends: Disposition::CallerHungUp,
-        tickets: 0,
-    },
-];
-
 /// Runs the command.
 pub fn run(args: &Args) -> Exit {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
+    let elsewhere = match args.shown.to(args.against.as_deref()) {
+        Ok(elsewhere) => elsewhere,
+        Err(error) => {
+            out::talk(&format!("error: {error}"));
+            return Exit::BadFile;
+        }
+    };
     let ran = match runtime {
-        Ok(runtime) => runtime.block_on(demo(args)),
+        Ok(runtime) if args.chaos => runtime.block_on(chaos::chaos(args)),
+        Ok(runtime) => runtime.block_on(demo(args, elsewhere)),
         Err(error) => Err(format!("cannot start a runtime: {error}")),
     };
     match ran {
@@ -204,13 +98,13 @@ pub fn run(args: &Args) -> Exit {
 /// How long recordings may take to be written.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
-async fn demo(args: &Args) -> Result<bool, String> {
+async fn demo(args: &Args, elsewhere: Option<Target>) -> Result<bool, String> {
     let recorder = match &args.record {
         Some(folder) => Recorder::to_folder(folder, Keys::none(), Retention::FOR_EVER)
             .map_err(|error| format!("{}: {error}", folder.display()))?,
         None => Recorder::nowhere(),
     };
-    let good = call_all(args, recorder.clone()).await?;
+    let good = call_all(args, elsewhere, recorder.clone()).await?;
     let written = tokio::task::spawn_blocking(move || recorder.flush(WRITTEN_WITHIN)).await;
     if written.is_ok_and(|written| written) {
         Ok(good)
@@ -219,12 +113,16 @@ async fn demo(args: &Args) -> Result<bool, String> {
     }
 }
 
-async fn call_all(args: &Args, recorder: Recorder) -> Result<bool, String> {
-    let (target, mock) = if let Some(target) = &args.against {
-        (target.clone(), None)
+async fn call_all(
+    args: &Args,
+    elsewhere: Option<Target>,
+    recorder: Recorder,
+) -> Result<bool, String> {
+    let (target, mock) = if let Some(target) = elsewhere {
+        (target, None)
     } else {
-        let (target, mock) = start(args, recorder).await?;
-        (target, Some(mock))
+        let (url, mock) = start(args, recorder).await?;
+        (at(&url)?, Some(mock))
     };
     let wanted = |caller: &&Caller| args.only.as_deref().is_none_or(|only| only == caller.name);
     let callers: Vec<&'static Caller> = CALLERS.iter().filter(wanted).collect();
@@ -235,7 +133,6 @@ async fn call_all(args: &Args, recorder: Recorder) -> Result<bool, String> {
             names.join(", ")
         ));
     }
-    let target = Target::At(target);
     let lengths = client::lengths(&target).await.map_err(|e| e.to_string())?;
     let lengths = Arc::new(lengths);
     let mut calls = JoinSet::new();
@@ -255,14 +152,19 @@ async fn call_all(args: &Args, recorder: Recorder) -> Result<bool, String> {
         let (caller, made) = call.map_err(|error| error.to_string())?;
         endings.push((caller, made.map(|entries| fold(&entries))));
     }
-    endings.sort_by_key(|(caller, _)| CALLERS.iter().position(|c| c.name == caller.name));
-    Ok(report(&endings, args.speed, mock.as_deref()))
+    Ok(report(endings, args.speed, mock.as_deref()))
+}
+
+/// A service on this machine, which asks for no certificates.
+fn at(url: &str) -> Result<Target, String> {
+    Target::at(url, None).map_err(|error| error.to_string())
 }
 
 type Ending = (&'static Caller, Result<Option<Cdr>, client::CallFailure>);
 
 /// The ledger, and a table of endings; whether each call ended as it should.
-fn report(endings: &[Ending], speed: u32, mock: Option<&Mock>) -> bool {
+fn report(mut endings: Vec<Ending>, speed: u32, mock: Option<&Mock>) -> bool {
+    endings.sort_by_key(|(caller, _)| CALLERS.iter().position(|c| c.name == caller.name));
     let ledger = mock.map(Mock::ledger).unwrap_or_default();
     if mock.is_some() {
         out::data("\ntickets");
@@ -280,8 +182,8 @@ fn report(endings: &[Ending], speed: u32, mock: Option<&Mock>) -> bool {
     }
     out::data("\nendings");
     let mut good = true;
-    for (caller, made) in endings {
-        let login = format!("07700{}", caller.number.get(7..).unwrap_or(""));
+    for (caller, made) in &endings {
+        let login = caller.login();
         let tickets = ledger.iter().filter(|entry| entry.login == login).count();
         let (ends, dead_air) = match made {
             Ok(Some(cdr)) => (
@@ -329,6 +231,7 @@ fn plan(
         speed,
         at: clock::now(),
         lengths: Arc::clone(lengths),
+        patience: client::PATIENCE,
     })
 }
 
