@@ -214,7 +214,8 @@ fn tell(progress: Progress) {
     ));
 }
 
-/// What was measured, for programs: times in µs, memory in bytes.
+/// What was measured, for programs: times in µs, memory in bytes. `before` is before the load,
+/// `begun` after the warm-up.
 #[derive(Debug, Serialize)]
 struct Summary {
     connections: u32,
@@ -233,7 +234,11 @@ struct Summary {
     failures: std::collections::BTreeMap<String, u64>,
     service_cpu_seconds: Option<f64>,
     service_memory: Option<u64>,
+    service_memory_begun: Option<u64>,
     service_memory_before: Option<u64>,
+    service_descriptors: Option<usize>,
+    service_descriptors_begun: Option<usize>,
+    service_descriptors_before: Option<usize>,
     own_cpu_seconds: Option<f64>,
 }
 
@@ -265,10 +270,14 @@ impl Summary {
             max_us: figures.latency_us(100.0),
             resumes: figures.resumes,
             failures: figures.failures.clone(),
-            service_cpu_seconds: report.service.map(|usage| usage.cpu.as_secs_f64()),
-            service_memory: report.service.map(|usage| usage.memory),
-            service_memory_before: report.service.map(|usage| usage.idle_memory),
-            own_cpu_seconds: report.own.map(|usage| usage.cpu.as_secs_f64()),
+            service_cpu_seconds: report.service.map(|spent| spent.cpu().as_secs_f64()),
+            service_memory: report.service.map(|spent| spent.ended.memory),
+            service_memory_begun: report.service.map(|spent| spent.begun.memory),
+            service_memory_before: report.service.map(|spent| spent.idle.memory),
+            service_descriptors: report.service.map(|spent| spent.ended.descriptors),
+            service_descriptors_begun: report.service.map(|spent| spent.begun.descriptors),
+            service_descriptors_before: report.service.map(|spent| spent.idle.descriptors),
+            own_cpu_seconds: report.own.map(|spent| spent.cpu().as_secs_f64()),
         }
     }
 }
@@ -311,19 +320,23 @@ fn print(args: &Args, report: &Report) {
         );
     }
     if let (Some(service), Some(own)) = (report.service, report.own) {
-        let cpu = service.cpu.as_secs_f64();
+        let cpu = service.cpu().as_secs_f64();
         let per_call = Some(cpu * 1e6 / float(all.calls)).filter(|_| all.calls > 0);
         let per_call = per_call.map_or_else(String::new, |us| format!(", {us:.1} µs a call"));
         let share = 100.0 * cpu / all.seconds;
         out::data(&format!(
             "service        {cpu:.2} s of processor time{per_call}, {share:.0} % of a core"
         ));
-        let [memory, before] =
-            [service.memory, service.idle_memory].map(|bytes| float(bytes) / f64::from(1 << 20));
+        let moments = [service.ended, service.begun, service.idle];
+        let [memory, begun, before] = moments.map(|usage| float(usage.memory) / f64::from(1 << 20));
         out::data(&format!(
-            "               {memory:.1} MiB of memory, {before:.1} before"
+            "               {memory:.1} MiB of memory; {begun:.1} after the warm-up, {before:.1} before"
         ));
-        let own = own.cpu.as_secs_f64();
+        let [open, begun, before] = moments.map(|usage| usage.descriptors);
+        out::data(&format!(
+            "               {open} descriptors; {begun} after the warm-up, {before} before"
+        ));
+        let own = own.cpu().as_secs_f64();
         out::data(&format!("this command   {own:.2} s of processor time"));
     }
     if all.resumes > 0 {

@@ -23,7 +23,7 @@ use tonic::Code;
 use crate::call::Disposition;
 use crate::client::Target;
 pub use crate::load::figures::Figures;
-pub use crate::load::server::{Process, Usage};
+pub use crate::load::server::{Process, Spent, Usage};
 pub use crate::load::situation::{Situation, Unfit};
 use crate::load::worker::Worker;
 
@@ -183,9 +183,9 @@ pub struct Report {
     /// Calls at once at the end of it.
     pub at_once: u64,
     /// What this process spent meanwhile.
-    pub own: Option<Usage>,
+    pub own: Option<Spent>,
     /// What the service's process spent meanwhile.
-    pub service: Option<Usage>,
+    pub service: Option<Spent>,
 }
 
 /// Makes the calls; tells now and then how far it is.
@@ -197,7 +197,9 @@ pub fn run(plan: Plan, mut tell: impl FnMut(Progress)) -> io::Result<Report> {
         begun: AtomicU64::new(0),
         ended: AtomicU64::new(0),
     });
-    let idle = plan.process.and_then(Process::usage);
+    let own = Process::own();
+    let look = || (own.usage(), plan.process.and_then(Process::usage));
+    let idle = look();
     let threads: Vec<_> = (0..plan.threads)
         .map(|number| {
             let (plan, signals) = (Arc::clone(&plan), Arc::clone(&signals));
@@ -229,14 +231,13 @@ pub fn run(plan: Plan, mut tell: impl FnMut(Progress)) -> io::Result<Report> {
         }
     };
     wait(began + plan.warm_up);
-    let own = Process::own();
-    let before = (own.usage(), plan.process.and_then(Process::usage));
+    let begun = look();
     let counted = Instant::now();
     signals.counting.store(true, Ordering::Relaxed);
     wait(counted + plan.lasts);
     signals.counting.store(false, Ordering::Relaxed);
     let lasted = counted.elapsed();
-    let after = (own.usage(), plan.process.and_then(Process::usage));
+    let ended = look();
     let at_once = signals
         .begun
         .load(Ordering::Relaxed)
@@ -249,15 +250,19 @@ pub fn run(plan: Plan, mut tell: impl FnMut(Progress)) -> io::Result<Report> {
             .map_err(|_| io::Error::other("a thread panicked"))?;
         figures.add(&joined?);
     }
-    let spent = |before: Option<Usage>, after: Option<Usage>, idle: Option<Usage>| {
-        Some(after?.since(&before?, &idle.unwrap_or_default()))
+    let spent = |idle: Option<Usage>, begun: Option<Usage>, ended: Option<Usage>| {
+        Some(Spent {
+            idle: idle?,
+            begun: begun?,
+            ended: ended?,
+        })
     };
     Ok(Report {
         figures,
         lasted,
         at_once,
-        own: spent(before.0, after.0, None),
-        service: spent(before.1, after.1, idle),
+        own: spent(idle.0, begun.0, ended.0),
+        service: spent(idle.1, begun.1, ended.1),
     })
 }
 

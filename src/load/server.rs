@@ -15,24 +15,32 @@ const LISTENING: &str = "0A";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process(u32);
 
-/// What a process spent.
+/// What a process has at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Processor time, of all its threads.
+    /// Processor time, of all its threads, since it was begun.
     pub cpu: Duration,
     /// Resident memory in bytes.
     pub memory: u64,
-    /// Of that, what was resident before the load.
-    pub idle_memory: u64,
+    /// Open descriptors: files, connections. 0 for a process of another user.
+    pub descriptors: usize,
 }
 
-impl Usage {
-    pub(super) fn since(&self, before: &Self, idle: &Self) -> Self {
-        Self {
-            cpu: self.cpu.saturating_sub(before.cpu),
-            memory: self.memory,
-            idle_memory: idle.memory,
-        }
+/// What a process spent while it was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Before the load.
+    pub idle: Usage,
+    /// When the counting began, after the warm-up.
+    pub begun: Usage,
+    /// When it ended.
+    pub ended: Usage,
+}
+
+impl Spent {
+    /// Processor time.
+    pub fn cpu(&self) -> Duration {
+        self.ended.cpu.saturating_sub(self.begun.cpu)
     }
 }
 
@@ -61,7 +69,7 @@ impl Process {
         pids.find(holds).map(Self)
     }
 
-    /// What it has spent by now; `None` when it is gone.
+    /// What it has by now; `None` when it is gone.
     pub fn usage(self) -> Option<Usage> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
         // The second field is a name in brackets, which may hold anything.
@@ -74,10 +82,11 @@ impl Process {
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kibibytes: u64 = resident.split_whitespace().next()?.parse().ok()?;
+        let open = fs::read_dir(format!("/proc/{}/fd", self.0));
         Some(Usage {
             cpu: TICK * ticks,
             memory: kibibytes * 1024,
-            idle_memory: 0,
+            descriptors: open.map_or(0, Iterator::count),
         })
     }
 }

@@ -28,7 +28,7 @@ fn a_call_goes_on_word_for_word_though_its_service_is_killed_four_times() {
         "~       the service is killed while the line test is out",
         "Dana    listens: confirm_home",
         "~       the service is killed in a prompt",
-        "~       what plays, plays on to its end",
+        "~       heard to its end: Уточню: проблема с домашним интернетом",
         "caller  «да домашний интернет»",
         "Dana    listens: confirm_ticket",
         "~       the service is killed while the ticket is ordered: it exists, the answer is lost",
@@ -36,7 +36,7 @@ fn a_call_goes_on_word_for_word_though_its_service_is_killed_four_times() {
         "Dana    [ru] Номер заявки",
         "Dana    hangs up: ticket_created",
         "~       the service is killed in the farewell",
-        "~       what plays, plays on to its end",
+        "~       heard to its end: Спасибо за звонок.",
         "call    ended by dana",
     ];
     assert_eq!(conversation.matches("~       back after ").count(), 4);

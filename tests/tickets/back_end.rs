@@ -3,6 +3,9 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use dana::lookup::{Oss, Posted};
+use dana::store::{Order, Payload, Recorded};
+
 use super::*;
 use IntentState as S;
 use TicketResult::Unconfirmed;
@@ -234,19 +237,21 @@ async fn b7_a_look_that_lags_behind_leads_to_no_second_request_within_the_quiet_
 /// waits. The call goes on elsewhere: the ticket that exists is told, and nothing is sent again.
 #[tokio::test]
 async fn a_ticket_whose_answer_died_with_the_process_is_found_by_the_next() {
-    let (desk, mock) = desk().await;
-    let lost = Fault::CreatesThenTimesOut;
-    mock.break_for(&number(101), Api::CreateTicket, lost, 1);
-    let died = tokio::spawn({
-        let desk = desk.clone();
-        async move { create(&desk, 101).await }
-    });
-    while mock.ledger().is_empty() {
-        tokio::task::yield_now().await;
-    }
-    died.abort();
-    assert!(died.await.is_err_and(|error| error.is_cancelled()));
-    assert_eq!(state(&desk, &order(101)).await, IntentState::Sending);
+    let (mock, root) = mock().await;
+    let desk = desk_at(&root, settings());
+    let oss = client(&root);
+    let TicketOrder { key, login, .. } = order(101);
+    let body = oss.render(&order(101));
+    let payload = Payload::new(body.clone());
+    let recorded = Order {
+        key: key.clone(),
+        login: login.clone(),
+        payload,
+    };
+    let recorded = desk.store().record(&recorded, HOUR).await;
+    assert!(matches!(recorded, Ok(Recorded::New { .. })));
+    let posted = oss.post_ticket(&key, &login, &body, HOUR).await;
+    assert!(matches!(posted, Posted::Created(_)));
 
     let result = desk.create_ticket(order(101), Attempt::Again).await;
     assert_eq!(result, created(&mock, &order(101)));

@@ -123,7 +123,7 @@ pub(super) async fn chaos(args: &Args) -> Result<bool, String> {
         let (target, kills) = (target.clone(), Arc::clone(&kills));
         let seen = seen.take();
         calls.spawn(async move {
-            let mut playing = BTreeMap::new();
+            let mut playing = Playing::new();
             let tell = |entry: &Entry| {
                 if let Some(seen) = &seen {
                     show(entry, &mut playing, kills.load(Ordering::Relaxed));
@@ -170,9 +170,11 @@ pub(super) async fn chaos(args: &Args) -> Result<bool, String> {
     Ok(conclude(&outages, &faults) && good)
 }
 
-/// Shows what happens in the call, and what plays though its service was killed meanwhile: `playing`
-/// holds how often it had been when each `Play` came.
-fn show(entry: &Entry, playing: &mut BTreeMap<u32, usize>, kills: usize) {
+/// What plays, by its id: how often the service had been killed when it came, and its text.
+type Playing = BTreeMap<u32, (usize, String)>;
+
+/// Shows what happens in the call, and what is heard though the service was killed meanwhile.
+fn show(entry: &Entry, playing: &mut Playing, kills: usize) {
     if let Some(line) = render::line(entry) {
         out::data(&line);
     }
@@ -181,7 +183,7 @@ fn show(entry: &Entry, playing: &mut BTreeMap<u32, usize>, kills: usize) {
             action: Action::Play(play),
             ..
         } => {
-            playing.insert(play.id, kills);
+            playing.insert(play.id, (kills, play.text()));
         }
         Entry::Event {
             event: Event::PlaybackFinished {
@@ -189,10 +191,12 @@ fn show(entry: &Entry, playing: &mut BTreeMap<u32, usize>, kills: usize) {
             },
             ..
         } => {
-            let before = playing.remove(playback);
-            let completed = *cause == PlaybackCause::Completed;
-            if completed && before.is_some_and(|before| before < kills) {
-                note("what plays, plays on to its end");
+            let played = playing.remove(playback);
+            let over = |(before, _): &(usize, String)| *before < kills;
+            if let Some((_, text)) = played.filter(over)
+                && *cause == PlaybackCause::Completed
+            {
+                note(&format!("heard to its end: {text}"));
             }
         }
         _ => {}

@@ -122,7 +122,7 @@ fn whole(number: f64) -> usize {
 }
 
 fn service_cpu(report: &Report) -> f64 {
-    report.service.expect("a process").cpu.as_secs_f64()
+    report.service.expect("a process").cpu().as_secs_f64()
 }
 
 /// Calls per second of the service's processor time, reckoned from the events that were answered: of
@@ -172,7 +172,7 @@ fn ratios(run: &Run) {
             }
             let [_, floor, dana] = &reports;
             ratios.push(per_cpu(dana) / per_cpu(floor));
-            let own = floor.own.expect("our own").cpu.as_secs_f64();
+            let own = floor.own.expect("our own").cpu().as_secs_f64();
             client.push(own / service_cpu(floor));
         }
         let [untuned, floor, dana] = rates.map(|rates| spread(rates).0);
@@ -247,8 +247,8 @@ fn growth(_: &Run) {
             let running = Running::start(kind, 1, &[SERVER]);
             let report = measure(sparse(&running, calls));
             let usage = report.service.expect("a process");
-            let mebibytes = float(usage.memory) / f64::from(1 << 20);
-            let each = float(usage.memory - usage.idle_memory) / float(report.at_once);
+            let mebibytes = float(usage.ended.memory) / f64::from(1 << 20);
+            let each = float(usage.ended.memory - usage.idle.memory) / float(report.at_once);
             let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|at| report.figures.latency_us(at));
             println!(
                 "| {} | {calls} | {p50} µs | {p99} µs | {p999} µs | {mebibytes:.0} MiB | \
@@ -307,7 +307,7 @@ fn surge(_: &Run) {
         report.figures.calls,
         report.at_once,
         100.0 * service_cpu(&report) / report.lasted.as_secs_f64(),
-        float(usage.memory) / f64::from(1 << 20)
+        float(usage.ended.memory) / f64::from(1 << 20)
     );
 }
 
