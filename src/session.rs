@@ -2,11 +2,13 @@
 //! clock of a call. Knows nothing of gRPC; never awaits a back end: it is polled.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream};
 use tokio::time::{Instant, Sleep};
 use tracing::Instrument;
@@ -18,7 +20,7 @@ use crate::dialog::event::{EndedBy, Event, Offer, TransferResult};
 use crate::fallback::{Fallback, Mind};
 use crate::journal::Header;
 use crate::journal::recorder::{CallRecorder, Recorder};
-use crate::lookup::{Attempt, Network, TicketResult};
+use crate::lookup::{Attempt, Finding, Network, TicketResult};
 use crate::time::CallTime;
 use crate::token::{Envelope, Sealer};
 
@@ -324,7 +326,8 @@ impl<N: Network> Session<N> {
     fn step(&mut self, at: CallTime, seq: Option<u64>, event: Event) -> Turn {
         self.recorder.event(at, seq, &event);
         self.take_back(&event);
-        if at > MAX_CALL && self.mind.is_dialog() {
+        let ends = matches!(event, Event::CallEnded { .. });
+        if at > MAX_CALL && !ends && self.mind.is_dialog() {
             self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
             self.mind.hand_over(at)
         } else {
@@ -405,9 +408,15 @@ impl<N: Network> Session<N> {
     fn start(&mut self, action: &Action) {
         let network = Arc::clone(&self.shared.network);
         if let Action::LookUp(lookup) = action {
-            let lookup = lookup.clone();
+            let (lookup, kind) = (lookup.clone(), lookup.kind());
+            let asked = AssertUnwindSafe(async move { network.look_up(lookup).await });
             self.running.push(Box::pin(async move {
-                Event::Found(network.look_up(lookup).await)
+                // A panic of ours there is an answer that is not to be had, in this call alone.
+                let found = asked.catch_unwind().await;
+                Event::Found(found.unwrap_or_else(|_| {
+                    tracing::error!(kind = kind.as_str(), "a look-up panicked");
+                    Finding::unavailable(kind)
+                }))
             }));
         } else if let Action::CreateTicket(order, attempt) = action {
             let again = self.envelope.resume > 0 && *attempt == Attempt::First;

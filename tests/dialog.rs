@@ -319,3 +319,43 @@ fn a_call_left_alone_ends_by_itself() {
         dialog.step()
     );
 }
+
+/// How long what these actions play takes.
+fn played_ms(actions: &[Action]) -> Vec<u32> {
+    let plays = actions.iter().filter_map(|action| {
+        let Action::Play(play) = action else {
+            return None;
+        };
+        Some(play.segments.iter().map(|segment| segment.duration_ms).sum())
+    });
+    plays.collect()
+}
+
+/// The end of a prompt that is never told is taken for granted when it is over and half as much
+/// again and two seconds more have passed; then the question is waited for, as if it had been told.
+#[test]
+fn g4_a_prompt_whose_end_is_never_told_is_taken_as_said() {
+    let number = Some("+77770000101");
+    let (mut dialog, _) = Dialog::answer(Arc::clone(&BUNDLE), offer(number, Some(Locale::Ru)));
+    let found = [
+        subscriber(1),
+        Finding::Outage(OutageFinding::None),
+        Finding::Tickets(TicketsFinding::None),
+    ];
+    for finding in found {
+        dialog.handle(CallTime::ZERO, Event::Found(finding));
+    }
+    let asked = dialog.handle(CallTime::ZERO, Event::Answered);
+    let prompts = played_ms(&asked.actions);
+    let over = CallTime::from_ms(prompts.iter().sum::<u32>() + prompts[0] / 2 + 2_000);
+    assert_eq!(asked.wake_at, Some(over));
+
+    let waited = dialog.handle(over, Event::Woke);
+    let limits = &BUNDLE.flow.limits;
+    let answered = over.plus(limits.no_input_ms + limits.max_speech_ms + 5_000);
+    assert_eq!((waited.actions, waited.wake_at), (vec![], Some(answered)));
+
+    let again = dialog.handle(answered, Event::Woke);
+    assert_eq!(again.actions[0], Action::StopListening);
+    assert!(played_ms(&again.actions)[0] > 0, "it is asked again");
+}

@@ -6,8 +6,10 @@ mod bad_input;
 mod certificates;
 mod clients;
 mod crowd;
+mod frames;
 mod load;
 mod odd_callers;
+mod odd_gateways;
 mod overload;
 mod prompts;
 mod round_trip;
@@ -110,18 +112,13 @@ struct Replica {
 }
 
 /// Starts a service on a free port; replicas of one service share back ends and key.
-async fn replica(back_ends: &BackEnds, key: u8, settings: Settings) -> Replica {
+async fn replica<N: Network + Clone>(back_ends: &N, key: u8, settings: Settings) -> Replica {
     let shared = Shared {
         network: Arc::new(back_ends.clone()),
         recorder: Recorder::nowhere(),
         clock: ClockSource::Server,
     };
-    let keys = TokenKeys::new(vec![MasterKey {
-        id: 1,
-        secret: [key; 32],
-    }])
-    .expect("a key");
-    let gateway = Gateway::new(settings, Arc::clone(&BUNDLE), shared, keys);
+    let gateway = Gateway::new(settings, Arc::clone(&BUNDLE), shared, keys(key));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let target = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = oneshot::channel();
@@ -136,6 +133,15 @@ async fn replica(back_ends: &BackEnds, key: u8, settings: Settings) -> Replica {
         stop,
         served,
     }
+}
+
+/// The keys that seal the tokens of such replicas.
+fn keys(key: u8) -> TokenKeys {
+    let master = MasterKey {
+        id: 1,
+        secret: [key; 32],
+    };
+    TokenKeys::new(vec![master]).expect("a key")
 }
 
 async fn connect(replica: &Replica) -> Channel {

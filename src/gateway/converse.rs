@@ -157,12 +157,13 @@ impl<N: Network> Converse<N> {
             .keys()
             .sealer(gateway, &call)
             .ok_or(Refused::TooManyCalls)?;
+        let call_key = format!("{gateway}:{call}:{}", began.unix_ms());
         let signal = inner
             .registry
-            .offer(gateway, &call, inner.settings.max_calls)
+            .offer(gateway, &call, &call_key, inner.settings.max_calls)
             .map_err(refused)?;
         let offer = Offer {
-            call_key: format!("{gateway}:{call}:{}", began.unix_ms()),
+            call_key,
             call,
             from: offered.from,
             to: offered.to,

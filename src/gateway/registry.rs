@@ -26,13 +26,23 @@ pub(super) enum Notice {
 }
 
 /// A stream, as the registry reaches it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Signal {
+    /// Whose it is: a gateway that starts again may use the id of a call for another.
+    call_key: Box<str>,
     notice: AtomicU8,
     waker: AtomicWaker,
 }
 
 impl Signal {
+    fn new(call_key: &str) -> Self {
+        Self {
+            call_key: call_key.into(),
+            notice: AtomicU8::default(),
+            waker: AtomicWaker::default(),
+        }
+    }
+
     fn send(&self, notice: Notice) {
         let code = match notice {
             Notice::Superseded => 1,
@@ -83,6 +93,7 @@ impl Registry {
         &self,
         gateway: &Arc<str>,
         call: &CallId,
+        call_key: &str,
         limit: usize,
     ) -> Result<Arc<Signal>, NotTaken> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,10 +107,11 @@ impl Registry {
         if !calls.has_room(gateway, limit) {
             return Err(NotTaken::Full);
         }
-        Ok(calls.enter(gateway, call).0)
+        Ok(calls.enter(gateway, call, call_key).0)
     }
 
-    /// A call that goes on: an older stream of it gives way. Never refused for lack of room.
+    /// A call that goes on: an older stream of it gives way, but never that of another call of the
+    /// same id. Not refused for lack of room.
     pub(super) fn resume(
         &self,
         gateway: &Arc<str>,
@@ -110,10 +122,12 @@ impl Registry {
         if calls.draining {
             return Err(NotTaken::Draining);
         }
-        if calls.closed.contains(call_key) {
+        let live = calls.live.get(gateway).and_then(|own| own.get(call));
+        let another = live.is_some_and(|live| *live.call_key != *call_key);
+        if another || calls.closed.contains(call_key) {
             return Err(NotTaken::Closed);
         }
-        let (signal, older) = calls.enter(gateway, call);
+        let (signal, older) = calls.enter(gateway, call, call_key);
         if let Some(older) = older {
             older.send(Notice::Superseded);
         }
@@ -185,8 +199,13 @@ impl Calls {
     }
 
     /// The call's new stream, and the one that it had.
-    fn enter(&mut self, gateway: &Arc<str>, call: &CallId) -> (Arc<Signal>, Option<Arc<Signal>>) {
-        let signal = Arc::new(Signal::default());
+    fn enter(
+        &mut self,
+        gateway: &Arc<str>,
+        call: &CallId,
+        call_key: &str,
+    ) -> (Arc<Signal>, Option<Arc<Signal>>) {
+        let signal = Arc::new(Signal::new(call_key));
         let own = self.live.entry(Arc::clone(gateway)).or_default();
         let older = own.insert(call.clone(), Arc::clone(&signal));
         if older.is_none() {
