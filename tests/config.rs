@@ -96,6 +96,30 @@ fn every_problem_is_told_with_its_place() {
     assert_eq!(problems("[gateway\n", &[]).len(), 1);
 }
 
+/// X8: the one address that is asked is the configured one, by HTTP, and a whole root.
+#[test]
+fn x8_what_is_no_address_of_back_ends_is_refused() {
+    let roots = [
+        "file:///etc/passwd",
+        "ftp://tt.example",
+        "gopher://tt.example:70",
+        "unix:///run/docker.sock",
+        "http:///tmf-api",
+        "https://",
+        "//169.254.169.254/",
+        "169.254.169.254",
+        "http://tt.example/?next=http://169.254.169.254",
+        "http://tt.example/#x",
+        "http://tt.example/a b",
+        "http://tt.example/\r\nX: 1",
+    ];
+    for root in roots {
+        let said = problems("", &[("DANA_NETWORK_ROOT", root)]);
+        let told = said.len() == 1 && said[0].contains("`network.root` is a URL");
+        assert!(told, "{root:?}: {said:?}");
+    }
+}
+
 #[test]
 fn a_password_is_never_shown() {
     let given = variables(&[("DANA_NETWORK_ROOT", "https://dana:s3cret@tt.example/api/")]);

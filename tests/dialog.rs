@@ -343,7 +343,7 @@ fn g4_a_prompt_whose_end_is_never_told_is_taken_as_said() {
         Finding::Tickets(TicketsFinding::None),
     ];
     for finding in found {
-        dialog.handle(CallTime::ZERO, Event::Found(finding));
+        let _ = dialog.handle(CallTime::ZERO, Event::Found(finding));
     }
     let asked = dialog.handle(CallTime::ZERO, Event::Answered);
     let prompts = played_ms(&asked.actions);

@@ -150,7 +150,7 @@ async fn connect(replica: &Replica) -> Channel {
 }
 
 /// A gateway's end of one call, which plays in no time.
-struct Call {
+pub(crate) struct Call {
     events: mpsc::Sender<pb::CallEvent>,
     turns: Streaming<pb::CallTurn>,
     seq: u64,
@@ -174,7 +174,7 @@ impl Call {
     }
 
     /// A new call.
-    async fn offer(channel: &Channel, id: &str) -> Self {
+    pub(crate) async fn offer(channel: &Channel, id: &str) -> Self {
         let mut call = Self::open(channel).await;
         call.send(offered(id)).await;
         call
@@ -209,7 +209,7 @@ impl Call {
         let _ = self.events.send(event).await;
     }
 
-    async fn turn(&mut self) -> Result<pb::CallTurn, Status> {
+    pub(crate) async fn turn(&mut self) -> Result<pb::CallTurn, Status> {
         let turn = self
             .turns
             .message()
@@ -220,7 +220,7 @@ impl Call {
     }
 
     /// Plays and listens until a question comes; gives its name and the listen's id.
-    async fn question(&mut self) -> (String, u32) {
+    pub(crate) async fn question(&mut self) -> (String, u32) {
         loop {
             for action in self.turn().await.expect("a turn").actions {
                 match action.action {
@@ -250,7 +250,7 @@ impl Call {
         }
     }
 
-    async fn say(&mut self, listen: u32, text: &str) {
+    pub(crate) async fn say(&mut self, listen: u32, text: &str) {
         let heard = pb::Alternative {
             text: text.to_owned(),
             confidence_permille: Some(900),
@@ -265,7 +265,7 @@ impl Call {
     }
 
     /// Answers the next question, which has to be that one.
-    async fn answer(&mut self, question: &str, text: &str) {
+    pub(crate) async fn answer(&mut self, question: &str, text: &str) {
         let (asked, listen) = self.question().await;
         assert_eq!(asked, question);
         self.say(listen, text).await;

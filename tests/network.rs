@@ -1,5 +1,6 @@
 //! The back ends' client against the mock, and against servers that are worse than any mock.
 
+mod certified;
 mod nasty;
 mod official;
 mod sick;

@@ -4,6 +4,7 @@
 mod conformance;
 mod files;
 mod postgres;
+mod power_cut;
 
 use std::time::Duration;
 

@@ -279,3 +279,77 @@ async fn one_gateway_has_at_most_sixty_four_connections() {
     assert!(metrics.text().contains(counted), "{}", metrics.text());
     drop(open);
 }
+
+/// Every RPC that is served, and what a gateway gets that sends it an empty message. A new one has
+/// to be put here.
+const RPCS: [(&str, Code); 5] = [
+    ("dana.gateway.v1.CallGateway/Converse", Code::InvalidArgument),
+    ("dana.gateway.v1.CallGateway/ListPrompts", Code::Ok),
+    ("dana.gateway.v1.CallGateway/FetchPrompt", Code::NotFound),
+    ("grpc.health.v1.Health/Check", Code::Ok),
+    ("grpc.health.v1.Health/Watch", Code::Ok),
+];
+
+/// What an empty message to that RPC is answered with.
+async fn called(channel: Channel, rpc: &str) -> Code {
+    let mut client = tonic::client::Grpc::new(channel);
+    if client.ready().await.is_err() {
+        return Code::Unavailable;
+    }
+    let path = format!("/{rpc}").parse().expect("a path");
+    let nothing = tokio_stream::once(());
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    let answers = client
+        .streaming(tonic::Request::new(nothing), path, codec)
+        .await;
+    match answers {
+        Ok(answers) => match answers.into_inner().message().await {
+            Ok(_) => Code::Ok,
+            Err(status) => status.code(),
+        },
+        Err(status) => status.code(),
+    }
+}
+
+/// One role, one door: whoever has a gateway's certificate may call every RPC, whoever has another
+/// or none reaches no RPC at all, and there is no other RPC.
+#[tokio::test]
+async fn x2_every_rpc_is_for_gateways_and_there_is_no_other() {
+    let proto = include_str!("../../proto/dana/gateway/v1/gateway.proto");
+    let contract = proto.lines().filter_map(|line| {
+        let (name, _) = line.trim().strip_prefix("rpc ")?.split_once('(')?;
+        Some(format!("dana.gateway.v1.CallGateway/{name}"))
+    });
+    assert_eq!(contract.collect::<Vec<_>>(), RPCS.map(|(rpc, _)| rpc)[..3]);
+
+    let authority = Authority::new("ours");
+    let replica = guarded(&authority).await;
+    let own = authority.gateway("one");
+    let gateway = dial(&replica, &authority, Some(&own)).await;
+    let gateway = gateway.expect("it dials");
+    for (rpc, wanted) in RPCS {
+        assert_eq!(called(gateway.clone(), rpc).await, wanted, "{rpc}");
+    }
+    for rpc in [
+        "dana.gateway.v1.CallGateway/EndCall",
+        "dana.supervisor.v1.Supervisor/ListCalls",
+        "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    ] {
+        let code = called(gateway.clone(), rpc).await;
+        assert_eq!(code, Code::Unimplemented, "{rpc}");
+    }
+    let supervisor = authority.certify(&Says {
+        uris: &["ivr://user/supervisor"],
+        ..Says::default()
+    });
+    for own in [None, Some(&supervisor)] {
+        for (rpc, _) in RPCS {
+            let code = match dial(&replica, &authority, own).await {
+                Ok(channel) => called(channel, rpc).await,
+                Err(_) => Code::Unavailable,
+            };
+            let broken = matches!(code, Code::Unavailable | Code::Unknown | Code::Internal);
+            assert!(broken, "{rpc}: {code:?}");
+        }
+    }
+}

@@ -1,5 +1,5 @@
 //! Servers that answer anything at all: a look-up ends in time and claims nothing. Rows B12 to B15
-//! of the catalogue of faults.
+//! and X8 of the catalogue of faults.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -99,4 +99,23 @@ async fn b13_a_success_that_is_not_our_ticket_is_no_ticket() {
             id: "TT-7".to_owned()
         }
     );
+}
+
+/// A back end that sends us to an address inside (a cloud's metadata, another service) sends nobody.
+#[tokio::test]
+async fn x8_no_answer_leads_us_to_another_address() {
+    let inside = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let at = inside.local_addr().expect("an address");
+    for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
+        for place in [format!("http://{at}/latest/meta-data"), "file:///etc/passwd".to_owned()] {
+            let answer = format!("HTTP/1.1 {status}\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n");
+            let client = server(answer.into_bytes(), false).await;
+            let found = subscriber(&client, number(101)).await;
+            assert_eq!(found, SubscriberFinding::Unavailable, "{status}");
+            let ticket = create(client, order(101)).await;
+            assert_eq!(ticket, TicketResult::Unconfirmed, "{status}");
+        }
+    }
+    let visited = tokio::time::timeout(Duration::ZERO, inside.accept()).await;
+    assert!(visited.is_err(), "somebody went there");
 }

@@ -247,3 +247,53 @@ async fn a_back_end_has_a_limit_of_questions_at_once() {
         (20, 3)
     );
 }
+
+/// Some of the machines behind a back end's address are broken: one in three answers is 503, one in
+/// ten never comes. Nobody waits longer than he may, most are helped, and nobody gives it up.
+#[tokio::test(start_paused = true)]
+async fn b17_a_back_end_that_is_half_broken_helps_most_and_holds_up_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let root = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        for asked in 0.. {
+            let Ok((mut stream, _)) = listener.accept().await else {
+                return;
+            };
+            let mut request = vec![0; 64 * 1024];
+            let _ = stream.read(&mut request).await;
+            let status = match asked {
+                _ if asked % 10 == 9 => {
+                    held.push(stream);
+                    continue;
+                }
+                _ if asked % 3 == 0 => "503 Service Unavailable",
+                _ => "200 OK",
+            };
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n");
+            let _ = stream.write_all((head + "\r\n[]").as_bytes()).await;
+        }
+    });
+    let metrics = Metrics::default();
+    let client = TmForum::new(Settings {
+        metrics: metrics.clone(),
+        ..Settings::new(root)
+    });
+    let client = client.expect("a client");
+    let mut helped = 0;
+    for _ in 0..300 {
+        let began = tokio::time::Instant::now();
+        let found = tickets(&client).await;
+        helped += u32::from(found == Finding::Tickets(TicketsFinding::None));
+        let within = client_waits();
+        assert!(began.elapsed() <= within, "{:?}", began.elapsed());
+    }
+    assert!(helped >= 190, "{helped} of 300");
+    let open = "dana_breaker_open{back_end=\"/tmf-api/troubleTicket/v4/troubleTicket\"} 1";
+    assert!(!metrics.text().contains(open), "{}", metrics.text());
+}
+
+/// As long as a caller may wait for a look-up.
+fn client_waits() -> Duration {
+    Settings::new("").read
+}

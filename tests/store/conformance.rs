@@ -46,6 +46,7 @@ every_engine! {
     calls_that_never_came_back_are_found
     the_newest_publication_is_that_of_new_calls
     what_is_old_is_forgotten_and_what_is_open_is_not
+    x9_what_looks_like_sql_is_a_text
 }
 
 async fn recorded(store: &impl Store, key: &str, index: u32, lease: Duration) -> Recorded {
@@ -416,4 +417,45 @@ async fn what_is_old_is_forgotten_and_what_is_open_is_not(store: &impl Store) {
     assert_eq!(forgotten, 1);
     assert_eq!(store.intent(&order("done", 2).key).await, Ok(None));
     assert_eq!(the(store, "open").await.state, IntentState::Sending);
+}
+
+/// Everything is bound: a call's id may be any printable text.
+async fn x9_what_looks_like_sql_is_a_text(store: &impl Store) {
+    let keys = [
+        "c';DROP/**/TABLE/**/ticket_intents;--",
+        "c\"OR\"1\"=\"1",
+        "%",
+        "_",
+        ",done,",
+        "\\",
+        "$1",
+        "?1",
+        "=1+1",
+    ];
+    for (index, key) in keys.into_iter().enumerate() {
+        let index = u32::try_from(index).expect("few");
+        assert_eq!(
+            recorded(store, key, index, AT_ONCE).await,
+            Recorded::New { epoch: 1 },
+            "{key}"
+        );
+        let call = CallRow {
+            body: format!("{{\"id\":\"{key}\"}}"),
+            ..row(key, 0, true)
+        };
+        let put = store.put_calls(std::slice::from_ref(&call)).await;
+        assert_eq!((put, store.call(key).await), (Ok(()), Ok(Some(call))));
+    }
+    for key in keys {
+        assert_eq!(the(store, key).await.order.key, order(key, 0).key);
+        let ticket = format!("TT-{key}");
+        let confirmed = store.confirm(&order(key, 0).key, &ticket).await;
+        assert_eq!(confirmed, Ok(Confirmed::Done), "{key}");
+        assert_eq!(the(store, key).await.ticket, Some(ticket));
+    }
+    let all = store.intents(IntentState::ALL, "", 100).await;
+    assert_eq!(all.map(|all| all.len()), Ok(keys.len()));
+    assert_eq!(store.intent("ivr:%").await, Ok(None));
+    assert_eq!(store.hold("'", "\"", MINUTE).await, Ok(true));
+    assert_eq!(store.bundle("' OR ''='").await, Ok(None));
 }

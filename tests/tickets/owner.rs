@@ -140,6 +140,29 @@ async fn two_calls_of_one_line_at_the_same_moment_are_one_ticket() {
     assert_eq!(mock.ledger().len(), 1);
 }
 
+/// One line, however many calls: one order is under way, one ticket is open.
+#[tokio::test]
+async fn x12_a_thousand_calls_of_one_line_are_one_ticket() {
+    let (desk, mock) = desk().await;
+    let mut calls = tokio::task::JoinSet::new();
+    for at in 0..1_000 {
+        let desk = desk.clone();
+        calls.spawn(async move {
+            let order = order_of(&format!("c-{at}"), 101);
+            desk.create_ticket(order, Attempt::First).await
+        });
+    }
+    let results = calls.join_all().await;
+    let made = |result: &&TicketResult| matches!(result, TicketResult::Created { .. });
+    assert_eq!(results.iter().filter(made).count(), 1);
+    let others = |result: &TicketResult| *result == TicketResult::AlreadyOpen;
+    assert_eq!(results.iter().filter(|result| others(result)).count(), 999);
+    assert_eq!((mock.ledger().len(), mock.ledger()[0].posts), (1, 1));
+    // The next caller is told of it before anything is offered.
+    let open = looked_up(&desk, 101).await;
+    assert!(matches!(open, TicketsFinding::Open(_)), "{open:?}");
+}
+
 #[tokio::test]
 async fn orders_of_one_call_at_the_same_moment_are_one_ticket() {
     let (desk, mock) = desk().await;
