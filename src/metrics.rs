@@ -43,6 +43,7 @@ struct Counters {
     journal_lost: Gauge,
     bundle: Family<Hash, Gauge>,
     reloads_failed: Family<What, Counter>,
+    certificate_ends: Family<What, Gauge>,
 }
 
 /// Declares a set of labels.
@@ -85,6 +86,7 @@ impl Default for Metrics {
             journal_lost: Gauge::default(),
             bundle: Family::default(),
             reloads_failed: Family::default(),
+            certificate_ends: Family::default(),
         };
         counters.register();
         Self(Arc::new(counters))
@@ -119,6 +121,7 @@ impl Counters {
             "loop_lag_seconds", "How late a worker's tick was", self.lag;
             "journal_lost", "Journal entries that could not be written", self.journal_lost;
             "reloads_failed", "Files that changed and could not be used; the old ones stay in use", self.reloads_failed;
+            "certificate_ends_seconds", "When our certificate ends, in seconds since 1970", self.certificate_ends;
         }
     }
 }
@@ -229,5 +232,13 @@ impl Metrics {
     /// A file changed and could not be used.
     pub fn reload_failed(&self, what: &'static str) {
         self.0.reloads_failed.get_or_create(&What { what }).inc();
+    }
+
+    /// What we show others is good until then, in seconds since 1970.
+    pub fn certificate_ends(&self, what: &'static str, at: i64) {
+        self.0
+            .certificate_ends
+            .get_or_create(&What { what })
+            .set(at);
     }
 }

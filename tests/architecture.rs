@@ -89,7 +89,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "serve",
-        "bundle call digest gateway journal lookup metrics network problem publication records session shelf store tickets token",
+        "bundle call clock digest gateway journal lookup metrics network problem publication records session shelf store tickets token",
     ),
     (
         "cli",

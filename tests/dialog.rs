@@ -326,7 +326,12 @@ fn played_ms(actions: &[Action]) -> Vec<u32> {
         let Action::Play(play) = action else {
             return None;
         };
-        Some(play.segments.iter().map(|segment| segment.duration_ms).sum())
+        Some(
+            play.segments
+                .iter()
+                .map(|segment| segment.duration_ms)
+                .sum(),
+        )
     });
     plays.collect()
 }

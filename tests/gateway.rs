@@ -194,6 +194,16 @@ impl Call {
         call
     }
 
+    /// Reads until all that was sent is in the newest token.
+    pub(crate) async fn caught_up(&mut self) {
+        while self.turn().await.expect("a turn").acked_event_seq < self.seq {}
+    }
+
+    /// The same call at another replica, from the newest token; to be caught up before.
+    pub(crate) async fn go_on(self, channel: &Channel, id: &str) -> Self {
+        Self::resume(channel, id, &self.token, self.seq).await
+    }
+
     async fn send(&mut self, event: Happened) {
         self.seq += 1;
         self.send_as(self.seq, event).await;

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod chaos;
+mod files;
 mod personal;
 mod rolling;
 mod start;
@@ -96,7 +97,12 @@ fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
 impl Service {
     /// Starts it and waits until it serves.
     fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(folder, settings).spawn().expect("it starts");
+        Self::of(command(folder, settings))
+    }
+
+    /// Starts that command and waits until it serves.
+    fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("it starts");
         let stderr = child.stderr.take().expect("a pipe");
         let log = Arc::new(Log::default());
         let reader = Arc::clone(&log);

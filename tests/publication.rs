@@ -21,14 +21,18 @@ fn home() -> &'static Path {
 
 /// Our bundle with one more comment in its flow: another hash, the same calls.
 fn changed(to: &Path) -> PathBuf {
-    let folder = to.join("changed");
+    changed_as(&to.join("changed"), |flow| flow + "\n# another day\n")
+}
+
+/// Our bundle with another flow.
+fn changed_as(folder: &Path, change: impl FnOnce(String) -> String) -> PathBuf {
     for room in ["flows", "grammars", "prompts", "audio"] {
         copy(&home().join(room), &folder.join(room));
     }
     let flow = folder.join("flows/dana.toml");
     let text = fs::read_to_string(&flow).expect("a flow");
-    fs::write(&flow, format!("{text}\n# another day\n")).expect("it is written");
-    folder
+    fs::write(&flow, change(text)).expect("it is written");
+    folder.to_owned()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -117,9 +121,12 @@ async fn f5_a_file_that_leads_elsewhere_is_not_unpacked() {
 }
 
 #[test]
-fn a_bundle_is_published_and_taken_back_by_hand() {
+fn p8_a_bundle_is_published_and_taken_back_by_hand_and_a_bad_one_is_not_published() {
     let folder = tempfile::tempdir().expect("a folder");
-    let other = changed(folder.path());
+    // Less patience, so that its proof is short.
+    let hasty = |flow: String| flow.replace("patience = 8", "patience = 2");
+    let first = changed_as(&folder.path().join("first"), hasty);
+    let other = changed_as(&folder.path().join("other"), |flow| hasty(flow) + "\n");
     let config = folder.path().join("dana.toml");
     let state = folder.path().join("state");
     let text = format!("[service]\nstate = {:?}\n", state.display().to_string());
@@ -143,7 +150,7 @@ fn a_bundle_is_published_and_taken_back_by_hand() {
         "{told}"
     );
 
-    let (code, ours, told) = run(&["publish"]);
+    let (code, ours, told) = run(&["publish", &first.display().to_string()]);
     assert_eq!((code, ours.len()), (Some(0), 32), "{told}");
     let other = other.display().to_string();
     let (code, theirs, told) = run(&["publish", &other]);
@@ -152,11 +159,31 @@ fn a_bundle_is_published_and_taken_back_by_hand() {
     assert_eq!(run(&["rollback"]).1, ours);
     assert_eq!(run(&["rollback"]).1, theirs);
 
-    // A flow that does not load is told with its place, and nothing is published.
+    // Every problem of a flow that does not load is told with its place, and nothing is published.
     let flow = Path::new(&other).join("flows/dana.toml");
-    fs::write(&flow, "nonsense").expect("it is written");
+    let good = fs::read_to_string(&flow).expect("a flow");
+    let broken = good.replacen("[\"greeting", "[\"greting", 1).replacen(
+        "confirm_ticket",
+        "confirm_tiket",
+        1,
+    );
+    fs::write(&flow, &broken).expect("it is written");
     let (code, hash, told) = run(&["publish", &other]);
     assert_eq!((code, hash.as_str()), (Some(2), ""), "{told}");
+    assert_eq!(told.matches("flows/dana.toml:").count(), 2, "{told}");
+    // One that loads and breaks a rule is not published either.
+    fs::write(&flow, &good).expect("it is written");
+    let rules = Path::new(&other).join("flows/dana.rules.toml");
+    let text = fs::read_to_string(&rules).expect("rules");
+    let stricter = text.replace(
+        "kind = \"wait_within\"\nseconds = 12",
+        "kind = \"wait_within\"\nseconds = 1",
+    );
+    assert_ne!(stricter, text);
+    fs::write(&rules, stricter).expect("it is written");
+    let (code, hash, told) = run(&["publish", &other]);
+    assert_eq!((code, hash.as_str()), (Some(1), ""), "{told}");
+    assert!(told.contains("no_long_wait"), "{told}");
     assert_eq!(run(&["rollback"]).1, ours);
 }
 

@@ -1,6 +1,7 @@
 //! `dana tickets`: the orders of tickets, for those who look after them. Logins are masked; what a
 //! request holds is never shown.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -235,26 +236,23 @@ async fn reconcile<O: Oss>(
             }
         }
     };
+    let ids: BTreeSet<&str> = there.iter().map(|ours| ours.id.as_str()).collect();
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for ours in &there {
+        *counts.entry(ours.key.as_str()).or_default() += 1;
+    }
     for intent in &here {
-        if let Some(ticket) = &intent.ticket
-            && there.iter().all(|known| known.id != *ticket)
-        {
-            tell("missing", &intent.order.key, ticket);
+        let (key, ticket) = (intent.order.key.as_str(), intent.ticket.as_deref());
+        if let Some(ticket) = ticket.filter(|ticket| !ids.contains(ticket)) {
+            tell("missing", key, ticket);
         }
-        let count = there
-            .iter()
-            .filter(|known| known.key == intent.order.key)
-            .count();
-        if count > 1 {
-            tell(
-                "duplicate",
-                &intent.order.key,
-                intent.ticket.as_deref().unwrap_or("-"),
-            );
+        if counts.get(key).is_some_and(|count| *count > 1) {
+            tell("duplicate", key, ticket.unwrap_or("-"));
         }
     }
+    let keys: BTreeSet<&str> = here.iter().map(|of| of.order.key.as_str()).collect();
     for orphan in &there {
-        if here.iter().all(|intent| intent.order.key != orphan.key) {
+        if !keys.contains(orphan.key.as_str()) {
             tell("orphan", &orphan.key, &orphan.id);
         }
     }

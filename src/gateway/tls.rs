@@ -1,12 +1,15 @@
 //! Mutual TLS towards gateways: what a certificate has to be, and whose it is. Reads no file.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+
+use crate::time::WallTime;
 
 /// The name of a gateway stands in its certificate as a URI of this form, never as a CN.
 const IDENTITY: &str = "ivr://gateway/";
@@ -91,6 +94,27 @@ fn config(pem: &Pem) -> Result<Arc<ServerConfig>, TlsError> {
         .map_err(TlsError::Pair)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(Arc::new(config))
+}
+
+/// When the first of our certificate and those between it and its root ends.
+pub fn ends(pem: &Pem) -> Option<WallTime> {
+    let chain = certificates(&pem.certificate, "").ok()?;
+    chain.iter().filter_map(end).min()
+}
+
+fn end(certificate: &CertificateDer<'_>) -> Option<WallTime> {
+    // The library tells when a certificate ends only when it refuses it because it has ended.
+    let year_9999 = UnixTime::since_unix_epoch(Duration::from_secs(253_402_300_799));
+    let usage = webpki::KeyUsage::server_auth();
+    let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
+    let verified = certificate.verify_for_usage(&[], &[], &[], year_9999, usage, None, None);
+    match verified.err()? {
+        webpki::Error::CertExpired { not_after, .. } => {
+            let seconds = i64::try_from(not_after.as_secs()).ok()?;
+            Some(WallTime::from_unix_ms(seconds.saturating_mul(1000)))
+        }
+        _ => None,
+    }
 }
 
 fn certificates(pem: &[u8], none: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::clock;
 use crate::gateway::Gateway;
+use crate::gateway::tls;
 use crate::gateway::tls::{Pem, Tls, TlsError};
 use crate::lookup::Network;
 use crate::metrics::Metrics;
@@ -53,9 +55,14 @@ const NOT_LOOPBACK: &str =
 const TOKEN_IN_CLEAR: &str =
     "`network.token` is shown to back ends at https:// or on this machine only";
 
+/// A certificate that ends within 14 days is told of.
+const ENDS_SOON_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+
 /// The credentials in use, and where they are from.
 pub(super) struct Credentials {
     certificates: Option<(CertificateFiles, Watched<Pem>)>,
+    /// Whether it was told that ours ends soon.
+    ends_soon: bool,
     keys: (PathBuf, Watched<Vec<MasterKey>>),
     token: Option<(PathBuf, Watched<String>)>,
 }
@@ -184,6 +191,7 @@ impl Credentials {
         let back_ends = shown.map(|(path, used)| (path, Watched::new("back end token", used)));
         let credentials = Self {
             certificates,
+            ends_soon: false,
             keys: (path, Watched::new("token keys", used)),
             token: back_ends,
         };
@@ -201,6 +209,7 @@ impl Credentials {
         if let (Some((files, watched)), Some(tls)) = (&mut self.certificates, tls) {
             watched.look(files.read(), metrics, |pem| Ok(tls.replace(pem)?));
         }
+        self.tell_of_end(metrics);
         let (path, watched) = &mut self.keys;
         let found = keys::load(path).map_err(CredentialError::from);
         watched.look(found, metrics, |keys| {
@@ -212,6 +221,24 @@ impl Credentials {
         if let Some((path, watched)) = &mut self.token {
             watched.look(token(path), metrics, |token| show(network, token));
         }
+    }
+
+    /// Counts when our certificate ends, and tells once that it does so soon.
+    fn tell_of_end(&mut self, metrics: &Metrics) {
+        let Some((_, watched)) = &self.certificates else {
+            return;
+        };
+        let Some(at) = tls::ends(&watched.used) else {
+            return;
+        };
+        metrics.certificate_ends(watched.what, at.unix_ms() / 1000);
+        let left = at.unix_ms().saturating_sub(clock::now().unix_ms());
+        let ends_soon = left < ENDS_SOON_MS;
+        if ends_soon && !self.ends_soon {
+            let (what, at) = (watched.what, at.to_rfc3339());
+            tracing::error!(what, at, "ends within 14 days: no gateway can dial in then");
+        }
+        self.ends_soon = ends_soon;
     }
 }
 

@@ -283,7 +283,10 @@ async fn one_gateway_has_at_most_sixty_four_connections() {
 /// Every RPC that is served, and what a gateway gets that sends it an empty message. A new one has
 /// to be put here.
 const RPCS: [(&str, Code); 5] = [
-    ("dana.gateway.v1.CallGateway/Converse", Code::InvalidArgument),
+    (
+        "dana.gateway.v1.CallGateway/Converse",
+        Code::InvalidArgument,
+    ),
     ("dana.gateway.v1.CallGateway/ListPrompts", Code::Ok),
     ("dana.gateway.v1.CallGateway/FetchPrompt", Code::NotFound),
     ("grpc.health.v1.Health/Check", Code::Ok),

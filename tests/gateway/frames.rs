@@ -87,7 +87,11 @@ async fn end(replica: &Replica, flood: &[u8]) -> End {
     let at = replica.target.trim_start_matches("http://");
     let tcp = TcpStream::connect(at).await.expect("it listens");
     let (mut from, mut to) = tcp.into_split();
-    let hello = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(SETTINGS, 0, 0, &[])].concat();
+    let hello = [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        &frame(SETTINGS, 0, 0, &[]),
+    ]
+    .concat();
     let all = [&hello, flood, &frame(PING, 0, 0, &LAST)].concat();
     let sent = tokio::spawn(async move {
         // A connection that the service has ended takes nothing more.
@@ -134,10 +138,18 @@ async fn g20_no_flood_of_frames_is_felt_by_another_connection() {
     let reset = |stream| [opened(stream), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])].concat();
     let unread = |stream| [opened(stream), offer_frame(stream)].concat();
     let floods: [(&str, Vec<u8>, End); 9] = [
-        ("calls that are taken back at once", of_calls(&reset, 2_000), End::GoAway(ENHANCE_YOUR_CALM)),
+        (
+            "calls that are taken back at once",
+            of_calls(&reset, 2_000),
+            End::GoAway(ENHANCE_YOUR_CALM),
+        ),
         (
             "header fields without end",
-            [frame(HEADERS, 0, 1, &converse()), frame(CONTINUATION, 0, 1, &[0; 100]).repeat(2_000)].concat(),
+            [
+                frame(HEADERS, 0, 1, &converse()),
+                frame(CONTINUATION, 0, 1, &[0; 100]).repeat(2_000),
+            ]
+            .concat(),
             End::GoAway(ENHANCE_YOUR_CALM),
         ),
         (
@@ -145,12 +157,36 @@ async fn g20_no_flood_of_frames_is_felt_by_another_connection() {
             [opened(1), frame(DATA, 0, 1, &[]).repeat(20_000)].concat(),
             End::GoAway(ENHANCE_YOUR_CALM),
         ),
-        ("settings", frame(SETTINGS, 0, 0, &[]).repeat(10_000), End::Answered),
-        ("pings", frame(PING, 0, 0, &[7; 8]).repeat(10_000), End::Answered),
-        ("a bomb of header fields", bomb(), End::GoAway(ENHANCE_YOUR_CALM)),
-        ("turns that are never read", [window_zero, of_calls(&unread, 400)].concat(), End::Answered),
-        ("data of no call", frame(DATA, 0, 9, &[1; 9]), End::GoAway(PROTOCOL_ERROR)),
-        ("more calls than a connection may have", of_calls(&opened, 2_000), End::Answered),
+        (
+            "settings",
+            frame(SETTINGS, 0, 0, &[]).repeat(10_000),
+            End::Answered,
+        ),
+        (
+            "pings",
+            frame(PING, 0, 0, &[7; 8]).repeat(10_000),
+            End::Answered,
+        ),
+        (
+            "a bomb of header fields",
+            bomb(),
+            End::GoAway(ENHANCE_YOUR_CALM),
+        ),
+        (
+            "turns that are never read",
+            [window_zero, of_calls(&unread, 400)].concat(),
+            End::Answered,
+        ),
+        (
+            "data of no call",
+            frame(DATA, 0, 9, &[1; 9]),
+            End::GoAway(PROTOCOL_ERROR),
+        ),
+        (
+            "more calls than a connection may have",
+            of_calls(&opened, 2_000),
+            End::Answered,
+        ),
     ];
     let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
     let mut neighbour = Call::offer(&connect(&replica).await, "neighbour").await;

@@ -84,10 +84,25 @@ async fn b16_what_has_no_good_certificate_is_told_nothing_and_believed_nothing()
     let server = || ExtendedKeyUsagePurpose::ServerAuth;
     let cases = [
         ("good", Server::Tls(ours.service()), "localhost", true),
-        ("of another host", Server::Tls(ours.service()), "127.0.0.1", false),
-        ("of another authority", Server::Tls(other.service()), "localhost", false),
+        (
+            "of another host",
+            Server::Tls(ours.service()),
+            "127.0.0.1",
+            false,
+        ),
+        (
+            "of another authority",
+            Server::Tls(other.service()),
+            "localhost",
+            false,
+        ),
         ("expired", says((2020, 2021), server()), "localhost", false),
-        ("not valid yet", says((3999, 4000), server()), "localhost", false),
+        (
+            "not valid yet",
+            says((3999, 4000), server()),
+            "localhost",
+            false,
+        ),
         (
             "a client's",
             says((2020, 4000), ExtendedKeyUsagePurpose::ClientAuth),

@@ -106,9 +106,19 @@ async fn b13_a_success_that_is_not_our_ticket_is_no_ticket() {
 async fn x8_no_answer_leads_us_to_another_address() {
     let inside = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at = inside.local_addr().expect("an address");
-    for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
-        for place in [format!("http://{at}/latest/meta-data"), "file:///etc/passwd".to_owned()] {
-            let answer = format!("HTTP/1.1 {status}\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n");
+    for status in [
+        "301 Moved",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary",
+        "308 Permanent",
+    ] {
+        for place in [
+            format!("http://{at}/latest/meta-data"),
+            "file:///etc/passwd".to_owned(),
+        ] {
+            let answer =
+                format!("HTTP/1.1 {status}\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n");
             let client = server(answer.into_bytes(), false).await;
             let found = subscriber(&client, number(101)).await;
             assert_eq!(found, SubscriberFinding::Unavailable, "{status}");

@@ -1,4 +1,5 @@
-//! Two replicas are replaced one after the other while callers talk.
+//! Replicas behind a balancer, while callers talk: they are replaced one after the other, one is
+//! killed, one stands still and comes back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,13 +9,16 @@ use dana::client::{self, Plan, Target};
 use dana::clock;
 use dana::dialog::event::TransferResult;
 use dana::journal::cdr::fold;
-use dana::network::mock::Mock;
+use dana::network::mock::{Api, Fault, Mock};
 use dana::problem::Source;
 use dana::script::{parse, render};
+use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 use super::*;
+use crate::gateway::Call;
 
 /// Calls at a time.
 const CALLS: usize = 30;
@@ -80,6 +84,87 @@ async fn forward(gateway: &mut TcpStream, replicas: &[String], first: usize) {
     }
 }
 
+/// Replicas behind a balancer, and the ticket system behind them. Each has a store of its own: what
+/// one knows of an order, another learns from the ticket system only.
+struct Fleet {
+    folder: TempDir,
+    root: String,
+    mock: Arc<Mock>,
+    balancer: Arc<Balancer>,
+    target: Target,
+    calls: usize,
+    /// How many times faster than life callers are.
+    speed: u32,
+}
+
+impl Fleet {
+    async fn new(speed: u32) -> Self {
+        let port = async || TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = |port: &TcpListener| {
+            let at = port.local_addr().expect("an address");
+            format!("http://{at}")
+        };
+        let (back_ends, gateways) = (port().await, port().await);
+        let target = Target::at(&url(&gateways), None).expect("a service");
+        let root = url(&back_ends);
+        let mock = Mock::new(Duration::from_millis(300));
+        tokio::spawn(Arc::clone(&mock).serve(back_ends, std::future::pending()));
+        let balancer = Arc::new(Balancer::default());
+        tokio::spawn(Arc::clone(&balancer).serve(gateways));
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            root,
+            mock,
+            balancer,
+            target,
+            calls: 0,
+            speed,
+        }
+    }
+
+    /// What starts one more replica, in place of that one.
+    fn starter(&self) -> impl Fn(usize, &str) -> Service + Clone + Send + 'static {
+        let folder = self.folder.path().to_owned();
+        let keys = folder.join("token.keys").display().to_string();
+        let (root, balancer) = (self.root.clone(), Arc::clone(&self.balancer));
+        move |at, name| {
+            let settings = [
+                ("gateway.plaintext", "true"),
+                ("network.root", root.as_str()),
+                ("service.token_keys", &keys),
+                ("service.state", name),
+                // Callers are faster than life: a call goes on at the time that is theirs.
+                ("gateway.clock", "gateway"),
+            ];
+            let service = Service::start(&folder, &settings);
+            balancer.set(at, service.gateways());
+            service
+        }
+    }
+
+    /// As many replicas, started at once.
+    fn start<const N: usize>(&self, names: [&'static str; N]) -> [Service; N] {
+        let mut at = 0;
+        let starting = names.map(|name| {
+            let start = self.starter();
+            at += 1;
+            std::thread::spawn(move || start(at - 1, name))
+        });
+        starting.map(|service| service.join().expect("it starts"))
+    }
+
+    /// One more call.
+    fn begin(&mut self, calls: &mut JoinSet<Option<String>>, caller: Caller) {
+        let (number, does, ends) = caller;
+        self.calls += 1;
+        let plan = Plan {
+            speed: self.speed,
+            ..plan(self.calls, number, does)
+        };
+        calls.spawn(call(self.target.clone(), plan, ends));
+    }
+}
+
 fn plan(id: usize, number: &str, does: &str) -> Plan {
     let source = Source::new("caller", format!("caller\n  {does}\n"));
     let script = parse::parse(&source).expect("a script");
@@ -89,7 +174,7 @@ fn plan(id: usize, number: &str, does: &str) -> Plan {
         locale: Some(Locale::Ru),
         turns: script.turns,
         media: MediaSide::new(Some(TransferResult::Connected), 3_000),
-        speed: 5,
+        speed: 1,
         at: clock::now(),
         lengths: Arc::default(),
         patience: client::PATIENCE,
@@ -111,61 +196,32 @@ async fn call(target: Target, plan: Plan, ends: Disposition) -> Option<String> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn p12_two_replicas_are_upgraded_one_after_the_other_and_no_call_is_dropped() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let root = format!("http://{}", listener.local_addr().expect("an address"));
-    let mock = Mock::new(Duration::from_millis(300));
-    tokio::spawn(Arc::clone(&mock).serve(listener, std::future::pending()));
-
-    let folder = tempfile::tempdir().expect("a folder");
-    let keys = folder.path().join("token.keys").display().to_string();
-    let start = {
-        let folder = folder.path().to_owned();
-        move |name: &str| {
-            let settings = [
-                ("gateway.plaintext", "true"),
-                ("network.root", root.as_str()),
-                ("service.token_keys", &keys),
-                ("service.state", name),
-            ];
-            Service::start(&folder, &settings)
-        }
-    };
-    let mut replicas = [start("one"), start("two")];
-    let balancer = Arc::new(Balancer::default());
-    for (at, replica) in replicas.iter().enumerate() {
-        balancer.set(at, replica.gateways());
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let target = format!("http://{}", listener.local_addr().expect("an address"));
-    let target = Target::at(&target, None).expect("a service");
-    tokio::spawn(Arc::clone(&balancer).serve(listener));
-
-    let mut id = 0;
+/// Calls of all kinds, and two that come to a ticket.
+fn begin_all(fleet: &mut Fleet) -> JoinSet<Option<String>> {
     let mut calls = JoinSet::new();
-    let mut begin = |calls: &mut JoinSet<_>, (number, does, ends): Caller| {
-        id += 1;
-        let (target, plan) = (target.clone(), plan(id, number, does));
-        calls.spawn(call(target, plan, ends));
-    };
     for at in 0..CALLS {
-        begin(&mut calls, CALLERS[at % CALLERS.len()]);
+        // Each kind at each replica.
+        fleet.begin(&mut calls, CALLERS[at / CALLERS.len() % CALLERS.len()]);
     }
     for number in TICKETS {
-        begin(&mut calls, (number, ORDERS, Disposition::TicketCreated));
+        fleet.begin(&mut calls, (number, ORDERS, Disposition::TicketCreated));
     }
-    let upgrade = tokio::task::spawn_blocking({
-        let balancer = Arc::clone(&balancer);
-        move || {
-            for (at, name) in ["three", "four"].into_iter().enumerate() {
-                replicas[at].signal("TERM");
-                assert_eq!(replicas[at].ended(), Some(0), "{}", replicas[at].log());
-                replicas[at] = start(name);
-                balancer.set(at, replicas[at].gateways());
-            }
-            replicas
+    calls
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn p12_two_replicas_are_upgraded_one_after_the_other_and_no_call_is_dropped() {
+    let mut fleet = Fleet::new(5).await;
+    let mut replicas = fleet.start(["one", "two"]);
+    let mut calls = begin_all(&mut fleet);
+    let start = fleet.starter();
+    let upgrade = tokio::task::spawn_blocking(move || {
+        for (at, name) in ["three", "four"].into_iter().enumerate() {
+            replicas[at].signal("TERM");
+            assert_eq!(replicas[at].ended(), Some(0), "{}", replicas[at].log());
+            replicas[at] = start(at, name);
         }
+        replicas
     });
     let mut ended = 0;
     let mut wrong = Vec::new();
@@ -173,13 +229,75 @@ async fn p12_two_replicas_are_upgraded_one_after_the_other_and_no_call_is_droppe
         ended += 1;
         wrong.extend(made.expect("no panic"));
         if !upgrade.is_finished() {
-            begin(&mut calls, CALLERS[ended % CALLERS.len()]);
+            fleet.begin(&mut calls, CALLERS[ended % CALLERS.len()]);
         }
     }
     assert!(wrong.is_empty(), "of {ended} calls:\n{}", wrong.join("\n"));
-    assert_eq!(mock.ledger().len(), TICKETS.len());
+    assert_eq!(fleet.mock.ledger().len(), TICKETS.len());
     let resumed: u64 = upgrade.await.expect("no panic").iter().map(resumes).sum();
     assert!(resumed > 0, "nothing was upgraded under a call");
+}
+
+/// Killed without a word, as the kernel does where memory is short.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn p1_p3_one_of_three_replicas_is_killed_and_its_calls_go_on_at_the_others() {
+    let mut fleet = Fleet::new(20).await;
+    let [killed, left, right] = fleet.start(["one", "two", "three"]);
+    let mut calls = begin_all(&mut fleet);
+    let mut wrong = Vec::new();
+    let first = calls.join_next().await.expect("a call");
+    wrong.extend(first.expect("no panic"));
+    killed.signal("KILL");
+    while let Some(made) = calls.join_next().await {
+        wrong.extend(made.expect("no panic"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let ledger = fleet.mock.ledger();
+    let posts: Vec<u32> = ledger.iter().map(|entry| entry.posts).collect();
+    assert_eq!(posts.len(), TICKETS.len());
+    let resumed = resumes(&left) + resumes(&right);
+    assert!(resumed > 0, "nothing was killed under a call");
+}
+
+/// A replica that stands still in the midst of a ticket, and wakes when the call has gone on at
+/// another: it has nothing to say, and nobody to say it to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn p2_a_replica_that_stood_still_does_nothing_when_it_comes_back() {
+    let fleet = Fleet::new(1).await;
+    let slow = Fault::Slow(3_000);
+    fleet
+        .mock
+        .break_for("+77770000101", Api::CreateTicket, slow, 1);
+    let [mut zombie, other] = fleet.start(["one", "two"]);
+    let dial = async |service: &Service| {
+        let target = format!("http://{}", service.gateways());
+        let endpoint = Channel::from_shared(target).expect("an address");
+        endpoint.connect().await.expect("it listens")
+    };
+    let mut call = Call::offer(&dial(&zombie).await, "c-1").await;
+    call.answer("open", "нет интернета").await;
+    call.answer("confirm_home", "да домашний").await;
+    call.answer("confirm_ticket", "да создайте").await;
+    call.caught_up().await;
+    // The ticket is made, and the answer that says so is under way.
+    while fleet.mock.ledger().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    zombie.signal("STOP");
+    let mut call = call.go_on(&dial(&other).await, "c-1").await;
+    assert_eq!(call.question().await.0, "anything_else");
+
+    zombie.signal("CONT");
+    let at = zombie.status();
+    let live = "dana_calls{gateway=\"gateway\"}";
+    while status::get(&at, "/metrics").is_ok_and(|text| text.contains(live)) {
+        tokio::task::yield_now().await;
+    }
+    zombie.signal("TERM");
+    let ended = tokio::task::spawn_blocking(move || zombie.ended());
+    assert_eq!(ended.await.expect("no panic"), Some(0));
+    let ledger = fleet.mock.ledger();
+    assert_eq!((ledger.len(), ledger[0].posts), (1, 1));
 }
 
 fn resumes(service: &Service) -> u64 {

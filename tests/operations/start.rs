@@ -83,6 +83,49 @@ fn it_does_not_start_without_what_makes_it_safe_and_says_what_to_do() {
     assert!(said.ends_with("`chmod 600` it"), "{said}");
 }
 
+/// P14: what a bare machine does not have: folders that can be written to, a bundle, a store.
+#[test]
+fn p14_it_says_what_it_cannot_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("file"), "").expect("it is written");
+    let plain = ("gateway.plaintext", "true");
+    let cases: [(&[(&str, &str)], &str); 2] = [
+        (
+            &[plain, ("service.state", "file/state")],
+            "cannot make the key file `file/state/journal.keys`: Not a directory (os error 20)",
+        ),
+        (
+            &[plain, ("store.url", "sqlite:/proc/dana.db")],
+            "cannot make the store `/proc/dana.db`: No such file or directory (os error 2)",
+        ),
+    ];
+    for (settings, wanted) in cases {
+        assert_eq!(refused(folder.path(), settings), format!("error: {wanted}"));
+    }
+}
+
+/// P14: without a place for temporary files, a home, a locale, a resolver that knows the back ends,
+/// and on IPv6 alone, it serves; what it is asked goes to an operator.
+#[test]
+fn p14_it_starts_on_a_bare_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let on_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    let listen = if on_ipv6 { "[::1]:0" } else { "127.0.0.1:0" };
+    let settings = [
+        ("gateway.plaintext", "true"),
+        ("gateway.listen", listen),
+        ("status.listen", listen),
+        ("network.root", "http://back-ends.invalid"),
+    ];
+    let mut bare = command(folder.path(), &settings);
+    bare.env("TMPDIR", "/nowhere").env("LC_ALL", "no_LOCALE");
+    let mut service = Service::of(bare);
+    let ready = status::get(&service.status(), "/readyz").expect("an answer");
+    assert!(ready.ends_with("ready\n"), "{ready}");
+    service.signal("TERM");
+    assert_eq!(service.ended(), Some(0), "{}", service.log());
+}
+
 /// X14: what is secret is in no output, even when it is wrong.
 #[test]
 fn x14_secrets_are_never_shown() {

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::gateway::authority::{Authority, Says};
 
 const PLAIN: (&str, &str) = ("gateway.plaintext", "true");
 
@@ -124,4 +125,48 @@ fn p5_a_hang_up_reloads_and_what_is_bad_stays_out() {
     replace(&format!("7 {}\n{old}", "ab".repeat(32)));
     service.wait_for("replaced \u{1b}[3mwhat");
     assert!(!service.log().contains(&"ab".repeat(32)));
+}
+
+/// B16: a certificate of ours that ends soon, or has ended, is told aloud; when it ends is counted.
+#[test]
+fn b16_the_end_of_our_certificate_is_told_before_gateways_notice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new("ours");
+    let says = Says {
+        uris: &[],
+        usage: rcgen::ExtendedKeyUsagePurpose::ServerAuth,
+        years: (2020, 2021),
+        ..Says::default()
+    };
+    let (old, new) = (authority.certify(&says), authority.service());
+    let private = fs::Permissions::from_mode(0o600);
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        let draft = path.with_extension("draft");
+        fs::write(&draft, text).expect("it is written");
+        fs::set_permissions(&draft, private.clone()).expect("ours");
+        fs::rename(&draft, &path).expect("ours");
+    };
+    put("clients.pem", &authority.pem());
+    put("gateway.pem", &old.certificate);
+    put("gateway.key", &old.key);
+    let settings = [
+        ("gateway.certificate", "gateway.pem"),
+        ("gateway.key", "gateway.key"),
+        ("gateway.clients", "clients.pem"),
+    ];
+    let service = Service::start(folder.path(), &settings);
+    let ends = |year: &str| {
+        let metrics = get(&service.status(), "/metrics").expect("an answer");
+        let line = format!("dana_certificate_ends_seconds{{what=\"certificates\"}} {year}\n");
+        assert!(metrics.contains(&line), "{metrics}");
+    };
+    service.wait_for("ends within 14 days");
+    // 2021-01-01 and 4000-01-01.
+    ends("1609459200");
+    put("gateway.key", &new.key);
+    put("gateway.pem", &new.certificate);
+    service.signal("HUP");
+    service.wait_for("replaced \u{1b}[3mwhat");
+    ends("64060588800");
 }

@@ -11,8 +11,8 @@ use crate::call::Login;
 use crate::store::ms;
 use crate::store::sql::statements::{
     BUNDLE, BUSY, CALL, CONFIRM, DUE, FORGET_CALLS, FORGET_INTENTS, HOLD, INTENT, INTENTS,
-    KEEP_BUNDLE, LEASE, PASS, PUBLICATIONS, PUBLISH, PUT_CALL, RECORD, SEND, SETTLE, UNCLOSED,
-    UNSETTLED,
+    INTENTS_LEFT, KEEP_BUNDLE, LEASE, PASS, PUBLICATIONS, PUBLISH, PUT_CALL, RECORD, SEND, SETTLE,
+    UNCLOSED, UNSETTLED,
 };
 use crate::store::sql::{BUNDLE_PATIENCE, Sql};
 use crate::store::{
@@ -131,8 +131,11 @@ impl Store for Sql {
         after: &str,
         limit: u32,
     ) -> Answer<Vec<Intent>> {
+        let ended = [IntentState::Done, IntentState::AlreadyOpen];
+        let left = !states.iter().any(|state| ended.contains(state));
+        let statement = if left { INTENTS_LEFT } else { INTENTS };
         self.run(move |pool| async move {
-            let query = sqlx::query(INTENTS)
+            let query = sqlx::query(statement)
                 .bind(set(states))
                 .bind(after.to_owned())
                 .bind(i64::from(limit));

@@ -28,6 +28,13 @@ pub(super) const INTENTS: &str = concat!(
     " FROM ticket_intents \
      WHERE $1 LIKE '%,' || state || ',%' AND intent_key > $2 ORDER BY intent_key LIMIT $3"
 );
+/// For states that are neither `done` nor `already_open`: those few have an index of their own.
+pub(super) const INTENTS_LEFT: &str = concat!(
+    "SELECT ",
+    intent_columns!(),
+    " FROM ticket_intents WHERE state NOT IN ('done', 'already_open') \
+     AND $1 LIKE '%,' || state || ',%' AND intent_key > $2 ORDER BY intent_key LIMIT $3"
+);
 pub(super) const UNSETTLED: &str = "SELECT count(*) AS n FROM ticket_intents \
     WHERE login = $1 AND state IN ('pending', 'sending', 'unknown', 'handed_over')";
 pub(super) const DUE: &str = "SELECT intent_key FROM ticket_intents \
@@ -82,3 +89,63 @@ pub(super) const FORGET_CALLS: &str =
 pub(super) const FORGET_INTENTS: &str = "DELETE FROM ticket_intents \
     WHERE state NOT IN ('pending', 'sending', 'unknown', 'handed_over') \
     AND updated_at < (SELECT ms FROM store_clock) - $1";
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row};
+
+    use super::*;
+    use crate::store::StoreUrl;
+    use crate::store::sql::Sql;
+
+    const ALL: [(&str, &str); 21] = [
+        ("record", RECORD),
+        ("intent", INTENT),
+        ("busy", BUSY),
+        ("intents", INTENTS),
+        ("intents left", INTENTS_LEFT),
+        ("unsettled", UNSETTLED),
+        ("due", DUE),
+        ("lease", LEASE),
+        ("send", SEND),
+        ("settle", SETTLE),
+        ("confirm", CONFIRM),
+        ("pass", PASS),
+        ("hold", HOLD),
+        ("put call", PUT_CALL),
+        ("call", CALL),
+        ("unclosed", UNCLOSED),
+        ("keep bundle", KEEP_BUNDLE),
+        ("publish", PUBLISH),
+        ("bundle", BUNDLE),
+        ("forget calls", FORGET_CALLS),
+        ("forget intents", FORGET_INTENTS),
+    ];
+
+    /// With millions of orders and calls: an index leads to what each statement is about.
+    #[tokio::test]
+    async fn s19_no_statement_reads_a_whole_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = StoreUrl::sqlite(&folder.path().join("dana.db"));
+        let store = Sql::open(&url).await.unwrap();
+        let mut scans = Vec::new();
+        let mut left = String::new();
+        for (name, sql) in ALL {
+            let plan = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            for step in sqlx::query(plan).fetch_all(&store.pool).await.unwrap() {
+                let step: String = step.get("detail");
+                // A clock is one row, publications are few and come newest first.
+                let few = ["CONSTANT ROW", "store_clock", "publications"];
+                let few = few.iter().any(|few| step.contains(few));
+                if step.starts_with("SCAN") && !few {
+                    scans.push(format!("{name}: {step}"));
+                }
+                if name == "intents left" {
+                    left.push_str(&step);
+                }
+            }
+        }
+        assert_eq!(scans, Vec::<String>::new());
+        assert!(left.contains("ticket_intents_left"), "{left}");
+    }
+}
