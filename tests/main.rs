@@ -8,6 +8,7 @@ mod calls;
 mod cli;
 mod config;
 mod dialog;
+mod faults;
 mod flow;
 mod gateway;
 mod journal;

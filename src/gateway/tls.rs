@@ -108,13 +108,11 @@ fn end(certificate: &CertificateDer<'_>) -> Option<WallTime> {
     let usage = webpki::KeyUsage::server_auth();
     let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
     let verified = certificate.verify_for_usage(&[], &[], &[], year_9999, usage, None, None);
-    match verified.err()? {
-        webpki::Error::CertExpired { not_after, .. } => {
-            let seconds = i64::try_from(not_after.as_secs()).ok()?;
-            Some(WallTime::from_unix_ms(seconds.saturating_mul(1000)))
-        }
-        _ => None,
-    }
+    let Some(webpki::Error::CertExpired { not_after, .. }) = verified.err() else {
+        return None;
+    };
+    let ms = i64::try_from(not_after.as_secs()).ok()?.checked_mul(1000)?;
+    Some(WallTime::from_unix_ms(ms))
 }
 
 fn certificates(pem: &[u8], none: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

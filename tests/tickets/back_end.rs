@@ -1,5 +1,8 @@
 //! Rows B: the ticket system is away, slow, wrong, or forgets.
 
+use std::net::SocketAddr;
+
+use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -124,6 +127,42 @@ async fn b1_b2_what_was_never_sent_is_sent_when_the_ticket_system_is_back() {
         (tickets(&mock, &order(101)), mock.ledger()[0].posts),
         (1, 1)
     );
+}
+
+/// A port that takes no connection: whoever waits to be taken fills its queue, and the next is not
+/// even answered. And a name that nobody knows.
+#[tokio::test(start_paused = true)]
+async fn b1_b2_what_is_not_to_be_reached_was_surely_sent_nothing() {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    socket.bind(&any.into()).expect("a port");
+    socket.listen(0).expect("it listens");
+    let at = socket
+        .local_addr()
+        .expect("an address")
+        .as_socket()
+        .expect("TCP");
+    let soon = Duration::from_millis(100);
+    let mut queue = Vec::new();
+    while let Ok(taken) = std::net::TcpStream::connect_timeout(&at, soon) {
+        queue.push(taken);
+    }
+    for root in [
+        format!("http://{at}"),
+        "http://ticket-system.invalid".to_owned(),
+    ] {
+        let usual = TmForum::new(dana::network::Settings::new(&root)).expect("a client");
+        let settings = Settings::default();
+        let desk = Desk::new(Memory::default(), usual, settings, Handle::current());
+        let began = tokio::time::Instant::now();
+        assert_eq!(create(&desk, 101).await, Unconfirmed, "{root}");
+        assert!(began.elapsed() <= Settings::default().within, "{root}");
+        assert_eq!(
+            state(&desk, &order(101)).await,
+            IntentState::Pending,
+            "{root}"
+        );
+    }
 }
 
 #[tokio::test]
