@@ -19,6 +19,7 @@
 //! | [`flow`] | the graph of steps |
 //! | [`bundle`] | flow, grammars, prompts and audio under one hash |
 //! | [`dialog`] | the pure engine: an event in, a turn out |
+//! | [`seal`] | what is written down, sealed |
 //! | [`journal`] | what happened, line by line |
 //! | [`archive`] | recordings by the hundred thousand |
 //! | [`report`] | what a stretch of traffic came to |
@@ -80,6 +81,7 @@ pub mod replay;
 pub mod report;
 pub mod retrace;
 pub mod script;
+pub mod seal;
 pub mod serve;
 pub mod session;
 pub mod shelf;

@@ -35,8 +35,9 @@ const ROOMS: &[(&str, &str)] = &[
         "dialog",
         "bundle call flow lookup prompt time understanding",
     ),
-    ("journal", "call dialog digest lookup time"),
-    ("archive", "digest journal"),
+    ("seal", "digest"),
+    ("journal", "call dialog digest lookup seal time"),
+    ("archive", "digest journal seal"),
     ("report", "call dialog digest journal lookup page time"),
     ("caller", "call dialog time"),
     (
@@ -69,9 +70,9 @@ const ROOMS: &[(&str, &str)] = &[
     ("fallback", "call dialog time"),
     ("metrics", ""),
     ("network", "call clock lookup metrics time"),
-    ("store", "call clock"),
+    ("store", "call clock digest seal"),
     ("tickets", "lookup metrics store"),
-    ("records", "call journal store token"),
+    ("records", "call journal seal store token"),
     ("shelf", "bundle"),
     ("publication", "bundle shelf store"),
     (
@@ -89,11 +90,11 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "serve",
-        "bundle call clock digest gateway journal lookup metrics network problem publication records session shelf store tickets token",
+        "bundle call clock digest gateway journal lookup metrics network problem publication records seal session shelf store tickets token",
     ),
     (
         "cli",
-        "archive audio bundle call caller chance client clock dialog digest flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script serve session store tickets time token traffic transcript understanding",
+        "archive audio bundle call caller chance client clock dialog digest flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script seal serve session store tickets time token traffic transcript understanding",
     ),
 ];
 

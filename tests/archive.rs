@@ -10,7 +10,7 @@ use dana::archive::pack::{Packer, packets};
 use dana::archive::{Archive, Fault, Recorded};
 use dana::call::{CallId, PhoneNumber};
 use dana::dialog::event::{Capabilities, EndedBy, Event, Offer};
-use dana::journal::seal::Keys;
+use dana::seal::Keys;
 use dana::journal::{Entry, Header};
 use dana::time::{CallTime, WallTime};
 

@@ -48,7 +48,7 @@ use dana::journal::cdr::TransferRecord;
 use dana::journal::reader;
 use dana::journal::recorder::CallRecorder;
 use dana::journal::recorder::Recorder;
-use dana::journal::seal::Keys;
+use dana::seal::Keys;
 use dana::lookup::Attempt;
 use dana::lookup::Finding;
 use dana::lookup::Lookup;

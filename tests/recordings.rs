@@ -15,7 +15,7 @@ use dana::bundle::{Bundle, EXAMPLES};
 use dana::call::Disposition;
 use dana::dialog::event::Event;
 use dana::journal::cdr::fold;
-use dana::journal::seal::Keys;
+use dana::seal::Keys;
 use dana::journal::{Entry, cdr::Cdr};
 use dana::lookup::{Finding, Line, SubscriberFinding};
 use dana::redact::{Redactor, Refused};

@@ -8,7 +8,7 @@ use dana::dialog::action::Action;
 use dana::dialog::event::{Capabilities, EndedBy, Event, Offer};
 use dana::journal::cdr::{Cdr, fold};
 use dana::journal::recorder::Recorder;
-use dana::journal::seal::Keys;
+use dana::seal::Keys;
 use dana::journal::{Entry, Header, Retention};
 use dana::records::{Spool, ship, sweep};
 use dana::store::Store;

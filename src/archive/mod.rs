@@ -23,7 +23,7 @@ use crate::journal::Entry;
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::known::Known;
 use crate::journal::reader::{Line, ReadError};
-use crate::journal::seal::Keys;
+use crate::seal::Keys;
 use folder::Group;
 use packed::{Block, Packed};
 

@@ -25,7 +25,7 @@ use crate::archive::{BYTES_IN_PART, MAX_CALL};
 use crate::digest::short;
 use crate::journal::Entry;
 use crate::journal::cdr::fold;
-use crate::journal::seal::{Head, Keys, PieceKey};
+use crate::seal::{Head, Keys, PieceKey};
 
 /// Version of the form of a packed file.
 pub(super) const FORMAT: u32 = 1;

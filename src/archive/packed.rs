@@ -18,7 +18,7 @@ use crate::digest::short;
 use crate::journal::cdr::Cdr;
 use crate::journal::known::Known;
 use crate::journal::reader::Line;
-use crate::journal::seal::{Keys, PieceKey};
+use crate::seal::{Keys, PieceKey};
 
 /// Longest first line.
 const MAX_HEAD: u64 = 1024;

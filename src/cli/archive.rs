@@ -21,7 +21,7 @@ use crate::cli::out::Exit;
 use crate::cli::progress::Progress;
 use crate::cli::recordings::{Faults, Recordings, Sealed};
 use crate::journal::Entry;
-use crate::journal::seal::Keys;
+use crate::seal::Keys;
 use crate::traffic::{Traffic, Wanted, Words};
 
 /// Options of `dana archive`.

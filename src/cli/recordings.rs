@@ -9,7 +9,7 @@ use crate::archive::{Archive, Fault, Part};
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::progress::Progress;
-use crate::journal::seal::Keys;
+use crate::seal::Keys;
 use crate::serve::config::Config;
 use crate::serve::keys;
 

@@ -6,7 +6,7 @@
 //! <folder>/cdr/<yyyy-mm-dd>.jsonl
 //! ```
 //! The date is that of the offer, in Kazakhstan. Files 0600, folders 0700: they hold plain values,
-//! sealed where there is a key (see [`seal`](crate::journal::seal)).
+//! sealed where there is a key (see [`seal`](crate::seal)).
 
 use std::fmt::Write as _;
 use std::fs;
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::sha256;
 use crate::journal::Header;
-use crate::journal::seal::{Head, Keys, PieceKey};
+use crate::seal::{Head, Keys, PieceKey};
 use crate::time::WallTime;
 
 /// Longest call key that names a file as it is; file systems end at 255 bytes.

@@ -8,7 +8,6 @@ pub mod known;
 pub mod reader;
 pub mod recorder;
 mod retention;
-pub mod seal;
 pub mod subject;
 mod writer;
 

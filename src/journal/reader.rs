@@ -16,8 +16,8 @@ use serde::Deserialize;
 use crate::journal::Entry;
 use crate::journal::FORMAT;
 use crate::journal::files::SealedHead;
-use crate::journal::seal::Keys;
-use crate::journal::seal::PieceKey;
+use crate::seal::Keys;
+use crate::seal::PieceKey;
 
 /// Longest line, sealed or not. A turn's largest action, a `Play` of a hundred prompts, has some
 /// 40 KiB.

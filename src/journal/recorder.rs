@@ -25,7 +25,7 @@ use crate::journal::Header;
 use crate::journal::Retention;
 use crate::journal::cdr::Cdr;
 use crate::journal::files;
-use crate::journal::seal::Keys;
+use crate::seal::Keys;
 use crate::journal::writer;
 use crate::time::CallTime;
 

@@ -12,7 +12,7 @@ use crate::journal::files::LineFile;
 use crate::journal::reader;
 use crate::journal::reader::{Lines, ReadError};
 use crate::journal::retention::{dated, files_in};
-use crate::journal::seal::Keys;
+use crate::seal::Keys;
 
 /// What was erased.
 #[derive(Debug, Default)]

@@ -30,7 +30,7 @@ use crate::journal::reader;
 use crate::journal::recorder::Ending;
 use crate::journal::recorder::Message;
 use crate::journal::recorder::Tell;
-use crate::journal::seal::Keys;
+use crate::seal::Keys;
 use crate::time::WallTime;
 
 /// Most files kept open, whatever the process may have.

@@ -21,7 +21,7 @@ use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 
 use crate::digest::hex;
-use crate::journal::seal::Keys;
+use crate::seal::Keys;
 use crate::serve::secret;
 use crate::serve::secret::SecretError;
 use crate::token::MasterKey;

@@ -23,7 +23,7 @@ use dana::archive::pack::{Packer, packets};
 use dana::archive::{Archive, Part, Recorded};
 use dana::bundle::{Bundle, EXAMPLES};
 use dana::journal::Entry;
-use dana::journal::seal::Keys;
+use dana::seal::Keys;
 use dana::replay::again::{Repeats, again};
 use dana::replay::report::Report;
 use dana::replay::verdict::{Candidate, compare};

@@ -6,7 +6,7 @@ use dana::journal::Entry;
 use dana::journal::Retention;
 use dana::journal::reader;
 use dana::journal::recorder::Recorder;
-use dana::journal::seal::Keys;
+use dana::seal::Keys;
 use dana::time::WallTime;
 
 use super::{DEADLINE, head, header, keys, read, whole_call, write};

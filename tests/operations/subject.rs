@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use dana::call::{CallId, Disposition, PhoneNumber};
 use dana::dialog::event::{Capabilities, EndedBy, Event, Offer};
 use dana::journal::recorder::Recorder;
-use dana::journal::seal::Keys;
+use dana::seal::Keys;
 use dana::journal::{Header, Retention};
 use dana::time::{CallTime, WallTime};
 

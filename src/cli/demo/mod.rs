@@ -30,7 +30,7 @@ use crate::journal::Entry;
 use crate::journal::Retention;
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::recorder::Recorder;
-use crate::journal::seal::Keys;
+use crate::seal::Keys;
 use crate::lookup::Network;
 use crate::network;
 use crate::network::TmForum;

@@ -14,7 +14,7 @@ use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
 use dana::journal::Retention;
 use dana::journal::recorder::Recorder;
-use dana::journal::seal::Keys;
+use dana::seal::Keys;
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
 use dana::lookup::{
