@@ -154,6 +154,11 @@ impl Login {
         fits.then(|| Self(text.to_owned()))
     }
 
+    /// Nobody's line, where it is not known any more whose it was.
+    pub fn nobody() -> Self {
+        Self("unknown".to_owned())
+    }
+
     /// The whole login.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -41,6 +41,9 @@ struct Counters {
     retries: Family<BackEnd, Counter>,
     lag: Histogram,
     journal_lost: Gauge,
+    store_up: Gauge,
+    spool_bytes: Gauge,
+    records_lost: Gauge,
     bundle: Family<Hash, Gauge>,
     reloads_failed: Family<What, Counter>,
     certificate_ends: Family<What, Gauge>,
@@ -84,6 +87,9 @@ impl Default for Metrics {
             retries: Family::default(),
             lag: Histogram::new(LAG),
             journal_lost: Gauge::default(),
+            store_up: Gauge::default(),
+            spool_bytes: Gauge::default(),
+            records_lost: Gauge::default(),
             bundle: Family::default(),
             reloads_failed: Family::default(),
             certificate_ends: Family::default(),
@@ -120,6 +126,9 @@ impl Counters {
             "retries", "Reads that were sent a second time", self.retries;
             "loop_lag_seconds", "How late a worker's tick was", self.lag;
             "journal_lost", "Journal entries that could not be written", self.journal_lost;
+            "store_up", "1 while the store takes what it is told; 0: no ticket can be ordered", self.store_up;
+            "spool_bytes", "Call records that wait for the store", self.spool_bytes;
+            "records_lost", "Call records that will not come to the store", self.records_lost;
             "reloads_failed", "Files that changed and could not be used; the old ones stay in use", self.reloads_failed;
             "certificate_ends_seconds", "When our certificate ends, in seconds since 1970", self.certificate_ends;
         }
@@ -158,6 +167,18 @@ impl Metrics {
     pub fn journal_lost(&self, entries: u64) {
         let entries = i64::try_from(entries).unwrap_or(i64::MAX);
         self.0.journal_lost.set(entries);
+    }
+
+    /// Whether the store takes what it is told.
+    pub fn store_up(&self, up: bool) {
+        self.0.store_up.set(i64::from(up));
+    }
+
+    /// Bytes of call records that wait for the store, and records that will not come there.
+    pub fn records(&self, waiting: u64, lost: u64) {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.spool_bytes.set(count(waiting));
+        self.0.records_lost.set(count(lost));
     }
 
     /// A call was taken.

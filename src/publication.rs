@@ -2,7 +2,7 @@
 //! and followed, so that every replica takes the newest for its new calls. A bundle that does not
 //! load whole, or that is not what its hash says, replaces none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder};
 use std::future::Future;
 use std::io;
@@ -24,6 +24,11 @@ const ROOMS: [&str; 4] = ["flows", "grammars", "prompts", "audio"];
 const MAX_BYTES: u64 = 512 << 20;
 /// Between two looks for a newer publication.
 const EVERY: Duration = Duration::from_secs(3);
+/// A bundle is kept for so long after others came in its place: calls that go on with it last an hour
+/// at most, but a replica that the store is away for takes new ones on it.
+const KEEP: Duration = Duration::from_hours(24);
+/// Between two looks for what nobody needs any more.
+const PRUNE_EVERY: Duration = Duration::from_hours(1);
 /// Publications looked back at by a rollback.
 const LOOK_BACK: u32 = 50;
 
@@ -201,4 +206,64 @@ pub async fn follow(
             () = sleep(EVERY) => {}
         }
     }
+}
+
+/// Forgets bundles that no call and no rollback can need any more, in the store and on this machine,
+/// until `stop`.
+pub async fn prune(
+    store: &impl Store,
+    shelf: &Shelf,
+    cache: &Path,
+    stop: impl Future<Output = ()>,
+) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        if let Err(error) = prune_once(store, shelf, cache).await {
+            tracing::warn!(%error, "old bundles stay for now");
+        }
+        tokio::select! {
+            () = &mut stop => return,
+            () = sleep(PRUNE_EVERY) => {}
+        }
+    }
+}
+
+async fn prune_once(
+    store: &impl Store,
+    shelf: &Shelf,
+    cache: &Path,
+) -> Result<(), PublicationError> {
+    let forgotten = store.forget_bundles(KEEP).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "old bundles are forgotten");
+    }
+    let known = store.publications(u32::MAX).await?.into_iter();
+    let mut kept: BTreeSet<String> = known.map(|publication| publication.hash).collect();
+    kept.insert(shelf.newest().hash.to_string());
+    let cache = cache.to_owned();
+    let cleared = tokio::task::spawn_blocking(move || clear(&cache, &kept, KEEP));
+    let panicked = |_| PublicationError::Unfit("clearing old bundles panicked".to_owned());
+    cleared.await.map_err(panicked)?
+}
+
+/// Deletes what was unpacked in `cache` so long ago and is not `kept`.
+pub fn clear(
+    cache: &Path,
+    kept: &BTreeSet<String>,
+    unpacked: Duration,
+) -> Result<(), PublicationError> {
+    let entries = match fs::read_dir(cache) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(at(cache))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(at(cache))?;
+        let path = entry.path();
+        let modified = entry.metadata().and_then(|about| about.modified());
+        let age = modified.map_err(at(&path))?.elapsed().unwrap_or_default();
+        if age >= unpacked && !kept.contains(&*entry.file_name().to_string_lossy()) {
+            fs::remove_dir_all(&path).map_err(at(&path))?;
+        }
+    }
+    Ok(())
 }

@@ -1,13 +1,13 @@
 //! Call records on their way to the store: a bounded spool on disk, so that no call waits for its
 //! record and no record for the store; and the sweeper, which closes calls that never came back.
 //!
-//! What goes to the store names nobody: the caller's number stays in the sealed journals.
+//! Both hold it sealed, with the caller's number, so that he can have it erased.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::DirBuilder;
 use std::future::Future;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +16,9 @@ use tokio::time::sleep;
 
 use crate::call::Disposition;
 use crate::journal::cdr::Cdr;
+use crate::journal::files::LineFile;
+use crate::journal::reader::{Lines, ReadError};
+use crate::seal::Keys;
 use crate::store::{CallRow, Store, StoreError};
 use crate::token::MAX_AGE_MS;
 
@@ -34,16 +37,17 @@ const MARGIN: Duration = Duration::from_mins(30);
 /// Calls closed by one sweep.
 const SWEPT: u32 = 500;
 
-/// The spool: lines of records in files, oldest first.
+/// The spool: lines of records in files, sealed, oldest first.
 #[derive(Debug)]
 pub struct Spool {
     folder: PathBuf,
+    keys: Keys,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    open: Option<File>,
+    open: Option<LineFile>,
     next: u64,
     bytes: u64,
     lost: u64,
@@ -51,7 +55,7 @@ struct State {
 
 impl Spool {
     /// A spool in `folder`, with what an earlier process left there.
-    pub fn open(folder: &Path) -> io::Result<Self> {
+    pub fn open(folder: &Path, keys: &Keys) -> io::Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -63,8 +67,15 @@ impl Spool {
         }
         Ok(Self {
             folder: folder.to_owned(),
+            keys: keys.clone(),
             state: Mutex::new(state),
         })
+    }
+
+    /// Bytes that wait for the store, and how many records will never come there.
+    pub fn load(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.bytes, state.lost)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -83,14 +94,7 @@ impl Spool {
     }
 
     fn write(&self, state: &mut State, record: &Cdr) -> io::Result<()> {
-        let nobody = Cdr {
-            from: None,
-            ..record.clone()
-        };
-        let mut line = serde_json::to_vec(&nobody)?;
-        line.push(b'\n');
-        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
-        if state.bytes.saturating_add(length) > MAX_SPOOL {
+        if state.bytes > MAX_SPOOL {
             return Err(io::Error::other("the spool is full"));
         }
         let mut file = if let Some(file) = state.open.take() {
@@ -99,12 +103,13 @@ impl Spool {
             let path = self.folder.join(format!("{:012}.jsonl", state.next));
             // Whatever becomes of this file, the next one is another.
             state.next += 1;
-            let mut new = OpenOptions::new();
-            new.create_new(true).append(true).mode(0o600).open(path)?
+            LineFile::open(&path, &self.keys)?
         };
-        file.write_all(&line)?;
+        let before = file.len();
+        file.append(record)?;
+        file.flush()?;
+        state.bytes += file.len() - before;
         state.open = Some(file);
-        state.bytes += length;
         Ok(())
     }
 
@@ -123,6 +128,14 @@ impl Spool {
         let mut state = self.lock();
         state.bytes = state.bytes.saturating_sub(length);
         Ok(())
+    }
+}
+
+/// How many files of records wait in that folder of a service, which may be running.
+pub fn waiting(folder: &Path) -> io::Result<usize> {
+    match segments(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        found => Ok(found?.len()),
     }
 }
 
@@ -146,6 +159,7 @@ fn row(record: &Cdr) -> Option<CallRow> {
         began: record.began.unix_ms(),
         resumes: i64::from(record.resumes),
         closed: record.disposition.is_some(),
+        from: record.from.clone(),
         body: serde_json::to_string(record).ok()?,
     })
 }
@@ -164,28 +178,34 @@ pub enum RecordError {
 /// Brings all that is in the spool to the store.
 pub async fn ship(spool: &Spool, store: &impl Store) -> Result<(), RecordError> {
     for path in spool.closed()? {
-        let text = tokio::fs::read(&path).await?;
-        // Of several records of a call in one file the last is enough.
-        let mut rows = BTreeMap::new();
-        for line in text
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            let record = serde_json::from_slice::<Cdr>(line).ok();
-            if let Some(row) = record.as_ref().and_then(row) {
-                rows.insert(row.call_key.clone(), row);
-            } else {
-                // A process died in mid-line; its journal has the call.
-                tracing::warn!(path = %path.display(), "a torn record in the spool");
-            }
-        }
-        let rows: Vec<CallRow> = rows.into_values().collect();
+        let (file, keys) = (path.clone(), spool.keys.clone());
+        let rows = tokio::task::spawn_blocking(move || rows_of(&file, &keys));
+        let rows = rows.await.map_err(io::Error::other)??;
         for batch in rows.chunks(BATCH) {
             store.put_calls(batch).await?;
         }
         spool.forget(&path)?;
     }
     Ok(())
+}
+
+/// The records of a file; of several of a call the last is enough.
+fn rows_of(path: &Path, keys: &Keys) -> io::Result<Vec<CallRow>> {
+    let mut rows = BTreeMap::new();
+    for line in Lines::open(path, keys) {
+        let record = match line {
+            Ok(line) => serde_json::from_slice::<Cdr>(&line.text).ok(),
+            Err(ReadError::Unreadable { why, .. }) => return Err(io::Error::other(why)),
+            Err(ReadError::Newer { .. } | ReadError::Sealed { .. } | ReadError::Bad { .. }) => None,
+        };
+        if let Some(row) = record.as_ref().and_then(row) {
+            rows.insert(row.call_key.clone(), row);
+        } else {
+            // A process died in mid-line; its journal has the call.
+            tracing::warn!(path = %path.display(), "a torn record in the spool");
+        }
+    }
+    Ok(rows.into_values().collect())
 }
 
 /// Closes the calls that never came back; how many.

@@ -74,6 +74,8 @@ pub enum Closed {
 const FORM: u8 = 1;
 /// Random bytes of a value's salt: no two values of a key ever have the same.
 const SALT_LEN: usize = 16;
+/// What stands before it: the form, and the id of the key.
+const HEAD_LEN: usize = 5;
 
 impl Keys {
     /// Reads and writes plain text only.
@@ -197,17 +199,20 @@ impl Ring {
     }
 }
 
-/// Id of the key that sealed a value; `None` if it is none of ours.
+/// Id of the key that sealed a value, of which the first five bytes are enough; `None` if it is none
+/// of ours.
 pub fn key_of(sealed: &[u8]) -> Option<u32> {
-    parts(sealed).map(|(id, _, _)| id)
+    let (form, rest) = sealed.split_first()?;
+    let id = rest.first_chunk()?;
+    (*form == FORM).then_some(u32::from_be_bytes(*id))
 }
 
 /// Id of the key, salt, and what is sealed.
 fn parts(value: &[u8]) -> Option<(u32, &[u8; SALT_LEN], &[u8])> {
-    let (form, rest) = value.split_first()?;
-    let (id, rest) = rest.split_first_chunk()?;
+    let id = key_of(value)?;
+    let (_, rest) = value.split_first_chunk::<HEAD_LEN>()?;
     let (salt, sealed) = rest.split_first_chunk()?;
-    (*form == FORM).then_some((u32::from_be_bytes(*id), salt, sealed))
+    Some((id, salt, sealed))
 }
 
 fn pseudonyms(secret: &[u8; 32], purpose: &[u8]) -> hmac::Key {

@@ -94,7 +94,7 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "archive audio bundle call caller chance client clock dialog digest flow gateway journal load lookup network page problem prompt proof publication redact replay report retrace script seal serve session store tickets time token traffic transcript understanding",
+        "archive audio bundle call caller chance client clock dialog digest flow gateway journal load lookup network page problem prompt proof publication records redact replay report retrace script seal serve session store tickets time token traffic transcript understanding",
     ),
 ];
 

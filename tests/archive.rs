@@ -10,8 +10,8 @@ use dana::archive::pack::{Packer, packets};
 use dana::archive::{Archive, Fault, Recorded};
 use dana::call::{CallId, PhoneNumber};
 use dana::dialog::event::{Capabilities, EndedBy, Event, Offer};
-use dana::seal::Keys;
 use dana::journal::{Entry, Header};
+use dana::seal::Keys;
 use dana::time::{CallTime, WallTime};
 
 fn keys() -> Keys {
@@ -146,7 +146,9 @@ fn what_was_packed_is_read_again_plain_or_sealed() {
     assert_eq!(calls, Vec::<Vec<Entry>>::new());
     assert_eq!(
         faults,
-        ["FILE: sealed with key 7, which is not at hand: name its file (--keys)"]
+        [
+            "FILE: sealed with key 7, which is not at hand: name its file (--keys, or the setting journal.keys)"
+        ]
     );
     assert!(!fs::read_to_string(&path).is_ok_and(|text| text.contains("7701123")));
 }

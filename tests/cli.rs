@@ -1,6 +1,9 @@
 //! The commands as people and programs meet them: output, talk, exit codes.
 
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 pub(crate) fn dana(args: &[&str], input: &str) -> Output {
@@ -17,6 +20,12 @@ pub(crate) fn dana(args: &[&str], input: &str) -> Output {
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("it ends")
+}
+
+/// The file of a key whose bytes are all 7.
+pub(crate) fn key_file(path: &Path) {
+    fs::write(path, format!("1 {}\n", "07".repeat(32))).expect("it is written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("ours");
 }
 
 pub(crate) fn out(output: &Output) -> String {
@@ -75,7 +84,7 @@ fn a_difference_is_shown_line_by_line_and_is_exit_code_1() {
     let script = folder.path().join("differs.call");
     let text =
         "situation\n  locale ru\ncaller\n  open presses 0\nconversation\n   0.000  Dana    sings\n";
-    std::fs::write(&script, text).expect("it is written");
+    fs::write(&script, text).expect("it is written");
     let path = script.display().to_string();
     let output = dana(&["test", &path], "");
     assert_eq!(output.status.code(), Some(1));
@@ -92,7 +101,7 @@ fn a_difference_is_shown_line_by_line_and_is_exit_code_1() {
 
     assert_eq!(dana(&["test", "--bless", &path], "").status.code(), Some(0));
     assert_eq!(dana(&["test", &path], "").status.code(), Some(0));
-    std::fs::write(&script, "situaton\n").expect("it is written");
+    fs::write(&script, "situaton\n").expect("it is written");
     assert_eq!(dana(&["test", "--bless", &path], "").status.code(), Some(2));
     let empty = tempfile::tempdir().expect("a folder");
     let nothing = dana(&["test", &empty.path().display().to_string()], "");
@@ -104,10 +113,10 @@ fn a_bless_rewrites_what_is_expected_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("new.call");
     let text = "situation\n  locale ru\ncaller\n  open presses 0\nconversation\n";
-    std::fs::write(&script, text).expect("it is written");
+    fs::write(&script, text).expect("it is written");
     let path = script.display().to_string();
     assert_eq!(dana(&["test", "--bless", &path], "").status.code(), Some(0));
-    let blessed = std::fs::read_to_string(&script).expect("it is there");
+    let blessed = fs::read_to_string(&script).expect("it is there");
     assert!(
         blessed.starts_with("situation\n  locale ru\ncaller\n  open presses 0\nconversation\n")
     );

@@ -48,7 +48,6 @@ use dana::journal::cdr::TransferRecord;
 use dana::journal::reader;
 use dana::journal::recorder::CallRecorder;
 use dana::journal::recorder::Recorder;
-use dana::seal::Keys;
 use dana::lookup::Attempt;
 use dana::lookup::Finding;
 use dana::lookup::Lookup;
@@ -56,6 +55,7 @@ use dana::lookup::LookupKind;
 use dana::lookup::SubscriberFinding;
 use dana::lookup::TicketOrder;
 use dana::lookup::TicketResult;
+use dana::seal::Keys;
 use dana::time::CallTime;
 use dana::time::WallTime;
 

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use dana::bundle::Bundle;
-use dana::publication::{PublicationError, follow, load, pack, previous};
+use dana::publication::{PublicationError, clear, follow, load, pack, previous, prune};
 use dana::shelf::{Fetched, Shelf};
 use dana::store::Store;
 use dana::store::memory::Memory;
@@ -211,4 +212,42 @@ async fn a_bundle_is_fetched_once_for_all_calls_that_go_on_with_it() {
         assert!(call.await.expect("no panic").is_some());
     }
     assert_eq!(fetches.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn old_bundles_go_a_day_after_others_came_in_their_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::from(Bundle::load(home()).expect("our own bundle"));
+    let (store, cache) = (Memory::default(), folder.path().join("bundles"));
+    let pruned = async || prune(&store, &shelf, &cache, std::future::ready(())).await;
+    let left = async || {
+        let mut left = Vec::new();
+        for hash in ["aa", "bb", "cc"] {
+            if store.bundle(hash).await.expect("an answer").is_some() {
+                left.push(hash);
+            }
+        }
+        left
+    };
+    for hash in ["aa", "bb", "cc"] {
+        store.publish(hash, b"files").await.expect("an answer");
+        fs::create_dir_all(cache.join(hash).join("flows")).expect("a folder");
+    }
+    store.pass_time(Duration::from_hours(23));
+    pruned().await;
+    assert_eq!(left().await, ["aa", "bb", "cc"]);
+    store.pass_time(Duration::from_hours(2));
+    pruned().await;
+    assert_eq!(
+        left().await,
+        ["bb", "cc"],
+        "that of new calls, and that before it"
+    );
+
+    // What was unpacked just now may be about to be published.
+    let unpacked = |hash: &str| cache.join(hash).exists();
+    assert!(["aa", "bb", "cc"].iter().all(|hash| unpacked(hash)));
+    let kept = ["bb", "cc"].map(str::to_owned).into();
+    clear(&cache, &kept, Duration::ZERO).expect("it is cleared");
+    assert_eq!(["aa", "bb", "cc"].map(unpacked), [false, true, true]);
 }

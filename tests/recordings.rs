@@ -15,11 +15,11 @@ use dana::bundle::{Bundle, EXAMPLES};
 use dana::call::Disposition;
 use dana::dialog::event::Event;
 use dana::journal::cdr::fold;
-use dana::seal::Keys;
 use dana::journal::{Entry, cdr::Cdr};
 use dana::lookup::{Finding, Line, SubscriberFinding};
 use dana::redact::{Redactor, Refused};
 use dana::retrace::{does_the_same, retrace};
+use dana::seal::Keys;
 use dana::traffic::{Traffic, Wanted, Words};
 use jiff::civil::date;
 

@@ -8,9 +8,9 @@ use dana::dialog::action::Action;
 use dana::dialog::event::{Capabilities, EndedBy, Event, Offer};
 use dana::journal::cdr::{Cdr, fold};
 use dana::journal::recorder::Recorder;
-use dana::seal::Keys;
 use dana::journal::{Entry, Header, Retention};
 use dana::records::{Spool, ship, sweep};
+use dana::seal::Keys;
 use dana::store::Store;
 use dana::store::memory::Memory;
 use dana::time::{CallTime, WallTime};
@@ -29,6 +29,10 @@ fn header(call: &str, began: i64) -> Header {
         began: WallTime::from_unix_ms(began),
     };
     Header::new("a-bundle".to_owned(), 0, 0, offer)
+}
+
+fn keys() -> Keys {
+    Keys::new([(1, [7; 32])])
 }
 
 fn begun(call: &str, began: i64) -> Cdr {
@@ -50,7 +54,7 @@ async fn stored(store: &Memory, record: &Cdr) -> Option<Cdr> {
 #[tokio::test]
 async fn records_wait_on_disk_while_the_store_is_away_and_a_restart_forgets_none() {
     let folder = tempfile::tempdir().expect("a folder");
-    let spool = Spool::open(folder.path()).expect("a spool");
+    let spool = Spool::open(folder.path(), &keys()).expect("a spool");
     spool.push(&begun("c-1", 1_000));
     spool.push(&ended("c-1", 1_000));
     drop(spool);
@@ -58,33 +62,29 @@ async fn records_wait_on_disk_while_the_store_is_away_and_a_restart_forgets_none
     let torn = folder.path().join("000000000007.jsonl");
     fs::write(&torn, b"{\"call\":\"c-9\",\"cal").expect("it is written");
 
-    let spool = Spool::open(folder.path()).expect("a spool");
+    let spool = Spool::open(folder.path(), &keys()).expect("a spool");
     spool.push(&begun("c-2", 2_000));
     let store = Memory::default();
     ship(&spool, &store).await.expect("it is taken");
-    let nobody = |record: Cdr| Cdr {
-        from: None,
-        ..record
-    };
     let first = stored(&store, &ended("c-1", 1_000)).await;
-    assert_eq!(
-        first,
-        Some(nobody(ended("c-1", 1_000))),
-        "the last word, and nobody's number"
-    );
+    assert_eq!(first, Some(ended("c-1", 1_000)), "the last word");
     let second = stored(&store, &begun("c-2", 2_000)).await;
-    assert_eq!(second, Some(nobody(begun("c-2", 2_000))));
+    assert_eq!(second, Some(begun("c-2", 2_000)));
+    let number = PhoneNumber::parse("+77770000101").expect("a number");
+    let own = store.calls_of(&number, "", 9).await.expect("an answer");
+    assert_eq!(own.len(), 2, "found by the number");
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
 #[tokio::test]
 async fn a_file_that_could_not_be_written_costs_its_record_and_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
-    let spool = Spool::open(folder.path()).expect("a spool");
+    let spool = Spool::open(folder.path(), &keys()).expect("a spool");
     let in_the_way = folder.path().join("000000000000.jsonl");
-    fs::write(&in_the_way, b"").expect("it is written");
+    fs::create_dir(&in_the_way).expect("a folder");
     spool.push(&ended("c-1", 1_000));
     spool.push(&ended("c-2", 2_000));
+    fs::remove_dir(&in_the_way).expect("ours");
     let store = Memory::default();
     ship(&spool, &store).await.expect("it is taken");
     assert_eq!(stored(&store, &ended("c-1", 1_000)).await, None);
@@ -94,7 +94,7 @@ async fn a_file_that_could_not_be_written_costs_its_record_and_no_other() {
 #[tokio::test]
 async fn a_call_that_never_came_back_is_closed_when_no_token_of_it_opens_any_more() {
     let folder = tempfile::tempdir().expect("a folder");
-    let spool = Spool::open(folder.path()).expect("a spool");
+    let spool = Spool::open(folder.path(), &keys()).expect("a spool");
     let store = Memory::default();
     let now = dana::clock::now().unix_ms();
     spool.push(&begun("lost", now));
@@ -120,7 +120,8 @@ async fn a_call_that_never_came_back_is_closed_when_no_token_of_it_opens_any_mor
 #[tokio::test]
 async fn a_journal_tells_of_a_call_when_it_begins_and_when_it_is_over() {
     let folder = tempfile::tempdir().expect("a folder");
-    let spool = std::sync::Arc::new(Spool::open(&folder.path().join("spool")).expect("a spool"));
+    let spool =
+        std::sync::Arc::new(Spool::open(&folder.path().join("spool"), &keys()).expect("a spool"));
     let told = std::sync::Arc::clone(&spool);
     let tell = Box::new(move |record: &Cdr| told.push(record));
     let retention = Retention {

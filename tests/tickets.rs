@@ -1,6 +1,7 @@
 //! A ticket is created exactly once, whatever breaks: the desk over the mocked ticket system, whose
 //! ledger is the oracle. Names of tests begin with the rows of the catalogue of faults.
 
+mod at_rest;
 mod back_end;
 mod commands;
 mod crash;
@@ -14,6 +15,7 @@ use dana::call::{Locale, Login, PhoneNumber};
 use dana::lookup::{Attempt, Network, TicketOrder, TicketResult};
 use dana::network::TmForum;
 use dana::network::mock::{Api, Fault, Mock};
+use dana::seal::Keys;
 use dana::store::memory::Memory;
 use dana::store::{IntentState, Store};
 use dana::tickets::{Desk, Settings};
@@ -22,6 +24,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 const HOUR: Duration = Duration::from_hours(1);
+
+/// What stores in files are sealed with.
+fn keys() -> Keys {
+    Keys::new([(1, [7; 32])])
+}
 
 /// The mock on a free port; where it is.
 async fn mock() -> (Arc<Mock>, String) {

@@ -14,8 +14,8 @@ use crate::archive::packed::Packed;
 use crate::archive::{BYTES_IN_PART, CALLS_IN_PART, Fault, Inner, Recorded, calls};
 use crate::journal::known::Known;
 use crate::journal::reader::{Line, Lines, ReadError};
-use crate::seal::Keys;
 use crate::journal::segment_name;
+use crate::seal::Keys;
 
 /// Files that belong together: the segments of a call, or one file of several calls.
 pub(super) type Group = Vec<PathBuf>;

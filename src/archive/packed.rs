@@ -109,7 +109,7 @@ impl Packed {
             None => None,
             Some(sealed) => Some(keys.open(sealed).ok_or_else(|| {
                 fault(format!(
-                    "sealed with key {}, which is not at hand: name its file (--keys)",
+                    "sealed with key {}, which is not at hand: name its file (--keys, or the setting journal.keys)",
                     sealed.key
                 ))
             })?),

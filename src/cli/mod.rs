@@ -88,9 +88,9 @@ enum Command {
     Load(load::Args),
     /// The service.
     Serve(serve::Args),
-    /// Every recorded call from a number, whole.
+    /// Every recorded call from a number, whole, and its orders of tickets.
     ExportSubject(subject::ExportArgs),
-    /// Erase every recorded call from a number.
+    /// Erase every recorded call from a number, and its orders of tickets.
     EraseSubject(subject::EraseArgs),
     /// Make a bundle that of new calls, on every replica.
     Publish(publish::Args),

@@ -13,6 +13,7 @@ use crate::cli::prove;
 use crate::proof;
 use crate::publication;
 use crate::publication::PublicationError;
+use crate::seal::Keys;
 use crate::serve::config::Config;
 use crate::serve::desk;
 use crate::store::{Publication, Store};
@@ -56,7 +57,7 @@ pub fn run(args: &Args) -> Exit {
         let files = publication::pack(&args.bundle)?;
         // As every replica will: what cannot be taken there is not published.
         publication::take(Some(&files), &config.bundles(), &bundle.hash)?;
-        let store = desk::store(&config).await?;
+        let store = desk::store(&config, &Keys::none()).await?;
         let published = store.publish(&bundle.hash, &files).await?;
         store.close().await;
         Ok(published)

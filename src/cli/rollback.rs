@@ -9,6 +9,7 @@ use crate::cli::out::{Exit, Format};
 use crate::cli::publish;
 use crate::publication;
 use crate::publication::PublicationError;
+use crate::seal::Keys;
 use crate::serve::config::Config;
 use crate::serve::desk;
 use crate::store::Store;
@@ -31,7 +32,7 @@ pub fn run(args: &Args) -> Exit {
         Err(error) => return out::bad_file(&error),
     };
     let published = in_runtime::<_, PublicationError>(async {
-        let store = desk::store(&config).await?;
+        let store = desk::store(&config, &Keys::none()).await?;
         let previous = publication::previous(&store).await?.ok_or_else(|| {
             PublicationError::Unfit("no other bundle was published before".to_owned())
         })?;

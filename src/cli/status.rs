@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Exit {
             }
         }
     }
-    if status.state == READY {
+    if TAKES_CALLS.contains(&status.state.as_str()) {
         Exit::Good
     } else {
         Exit::Found
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Exit {
 }
 
 /// What `/readyz` says of a service that takes calls.
-const READY: &str = "ready";
+const TAKES_CALLS: [&str; 2] = ["ready", "degraded"];
 
 /// The body of an answer.
 fn get(at: SocketAddr, path: &str) -> std::io::Result<String> {
@@ -81,7 +81,7 @@ fn get(at: SocketAddr, path: &str) -> std::io::Result<String> {
 /// What is told.
 #[derive(Debug, Default, Serialize)]
 struct Status {
-    /// `ready`, `draining`.
+    /// `ready`; `degraded`: calls are taken, and no ticket can be ordered; `draining`.
     state: String,
     version: String,
     bundle: String,
@@ -104,6 +104,11 @@ struct Status {
     /// The 99th percentile is at most so late, in seconds; since the start.
     loop_lag_p99_s: Option<f64>,
     journal_lost: u64,
+    store_up: bool,
+    /// Call records that wait for the store.
+    spool_bytes: u64,
+    /// Call records that will not come there.
+    records_lost: u64,
     /// Files that changed and could not be used.
     reloads_failed: BTreeMap<String, u64>,
 }
@@ -231,6 +236,9 @@ impl Status {
                 }
                 "loop_lag_seconds_bucket" => lag.add(bound(), count),
                 "journal_lost" => status.journal_lost = count,
+                "store_up" => status.store_up = count > 0,
+                "spool_bytes" => status.spool_bytes = count,
+                "records_lost" => status.records_lost = count,
                 "reloads_failed_total" => status.reloads_failed.extend([by("what")]),
                 _ => {}
             }
@@ -264,6 +272,11 @@ impl Status {
                 self.back_ends_failing.join(", ")
             )
         };
+        let store = if self.store_up {
+            "takes what it is told"
+        } else {
+            "is away: no ticket can be ordered"
+        };
         let mut lines = vec![
             format!(
                 "dana {}, bundle {}: {}",
@@ -281,6 +294,10 @@ impl Status {
             format!("back ends    {failing}"),
             format!("loop lag     p99 {}", at_most(self.loop_lag_p99_s)),
             format!("journal      {} entries lost", self.journal_lost),
+            format!(
+                "store        {store}; {} bytes of records wait, {} records lost",
+                self.spool_bytes, self.records_lost
+            ),
             format!("reloads      failed: {}", list(&self.reloads_failed)),
             format!(
                 "look-ups     {} answered by another's answer",

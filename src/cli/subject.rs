@@ -1,42 +1,68 @@
-//! `dana export-subject` and `dana erase-subject`: what is recorded of one number, for him who asks
-//! what is known of him, or to be forgotten. The frozen orders of tickets in the store, which hold the
-//! contact number until `store.keep_days`, are not reached.
+//! `dana export-subject` and `dana erase-subject`: what a service has recorded of one number, and what
+//! its store holds of it, for him who asks what is known of him, or to be forgotten.
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::archive::Recorded;
 use crate::call::PhoneNumber;
+use crate::cli::in_runtime;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::recordings::{Recordings, Sealed};
+use crate::cli::tickets;
 use crate::journal::cdr::{Cdr, fold};
 use crate::journal::{Entry, subject};
+use crate::records;
+use crate::seal::Keys;
+use crate::serve::config::Config;
+use crate::serve::{desk, keys};
+use crate::store::{CallRow, Intent, Store, StoreError};
+
+/// Rows read from the store at once.
+const PAGE: u32 = 500;
 
 /// Options of `dana export-subject`.
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
-    /// The number; `-` reads it from standard input, so that no list of processes shows it.
-    #[arg(value_name = "NUMBER")]
-    number: String,
     #[command(flatten)]
-    recordings: Recordings,
+    whose: Whose,
+    /// Archives beside the recordings that the service has: packed files.
+    #[arg(value_name = "ARCHIVE")]
+    archives: Vec<PathBuf>,
 }
 
 /// Options of `dana erase-subject`.
 #[derive(Debug, clap::Args)]
 pub struct EraseArgs {
+    #[command(flatten)]
+    whose: Whose,
+}
+
+/// Options of both.
+#[derive(Debug, clap::Args)]
+struct Whose {
     /// The number; `-` reads it from standard input, so that no list of processes shows it.
     #[arg(value_name = "NUMBER")]
     number: String,
-    /// The folder of a service, which may be running. A packed file cannot be changed: pack anew
-    /// what is left.
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
-    #[command(flatten)]
-    sealed: Sealed,
+    /// The configuration file of the service, which may be running; see `dana config`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Whose {
+    /// The number, the service, and what it seals with.
+    fn read(&self) -> Result<(PhoneNumber, Config, Keys), Exit> {
+        let number = number(&self.number)?;
+        let config = Config::load(self.config.as_deref());
+        let config = config.map_err(|error| out::bad_file(&error))?;
+        let keys = keys::of_service(&config).map_err(|error| out::bad_file(&error))?;
+        Ok((number, config, keys))
+    }
 }
 
 fn number(text: &str) -> Result<PhoneNumber, Exit> {
@@ -61,63 +87,147 @@ struct Call {
     entries: Vec<Entry>,
 }
 
-/// Prints every call from the number, whole: one JSON object a line.
+fn environment(error: &str) -> Exit {
+    out::talk(&format!("error: {error}"));
+    Exit::Environment
+}
+
+/// Prints every call from the number, whole, and every order of a ticket: one JSON object a line. Of
+/// a call whose recording is gone the store still has the record.
 pub fn export(args: &ExportArgs) -> Exit {
-    let done = number(&args.number).and_then(|number| {
-        let archive = args.recordings.open()?;
+    let done = args.whose.read().and_then(|(number, config, keys)| {
+        let paths = [&[config.journal().to_owned()], args.archives.as_slice()].concat();
+        let recordings = Recordings::of(&paths, &Sealed::of(Some(config.journal_keys())));
+        let archive = recordings.open()?;
         let own = |call: &Recorded| {
             matches!(call.entries.first(), Some(Entry::Header(header))
                 if header.offer.from.as_ref() == Some(&number))
         };
-        let mut calls = 0usize;
+        let mut told = BTreeSet::new();
         let read = |call: Recorded| own(&call).then_some(call.entries);
-        let faults = args.recordings.each(
+        let faults = recordings.each(
             &archive,
             |part| archive.read(part),
             read,
             |call| {
                 if let Some(entries) = call {
-                    calls += 1;
                     let record = fold(&entries);
+                    told.extend(record.as_ref().map(|record| record.call_key.clone()));
                     out::json(&Call { record, entries });
                 }
                 true
             },
         );
-        out::talk(&format!("{calls} calls from {number}"));
+        let stored = in_runtime(stored(&config, &keys, &number));
+        let (calls, orders) = stored.map_err(|error| environment(&error))?;
+        let unread = calls.iter().filter(|call| call.body.is_empty()).count();
+        for call in calls {
+            if told.insert(call.call_key) {
+                let (record, entries) = (serde_json::from_str(&call.body).ok(), Vec::new());
+                out::json(&Call { record, entries });
+            }
+        }
+        for intent in &orders {
+            out::json(&order(intent));
+        }
+        let (calls, orders) = (told.len(), orders.len());
+        out::talk(&format!(
+            "{calls} calls, {orders} orders of tickets from {number}"
+        ));
+        if unread > 0 {
+            out::talk(&format!(
+                "error: {unread} records of the store cannot be opened"
+            ));
+            return Ok(Exit::Found);
+        }
         Ok(faults.exit())
     });
     done.unwrap_or_else(|exit| exit)
 }
 
-/// Erases every call from the number: 1 if something could not be read, and so may be one.
-pub fn erase(args: &EraseArgs) -> Exit {
-    let found = number(&args.number).and_then(|number| {
-        let keys = args.sealed.keys(std::slice::from_ref(&args.folder))?;
-        Ok((subject::erase(&args.folder, &keys, &number), number))
-    });
-    match found {
-        Ok((Ok(erased), number)) => {
-            for error in &erased.unread {
-                out::talk(&format!("error: {error}"));
-            }
-            let (journals, records) = (erased.journals, erased.records);
-            out::data(&format!(
-                "erased of {number}: {journals} journals, {records} call records"
-            ));
-            if erased.unread.is_empty() {
-                Exit::Good
-            } else {
-                Exit::Found
-            }
+/// What the store has of a number.
+async fn stored(
+    config: &Config,
+    keys: &Keys,
+    number: &PhoneNumber,
+) -> Result<(Vec<CallRow>, Vec<Intent>), StoreError> {
+    let store = desk::store(config, keys).await?;
+    let mut calls: Vec<CallRow> = Vec::new();
+    loop {
+        let after = calls.last().map_or("", |last| &last.call_key);
+        let page = store.calls_of(number, after, PAGE).await?;
+        if page.is_empty() {
+            break;
         }
-        Ok((Err(error), _)) => {
-            out::talk(&format!(
-                "error: cannot erase in `{}`: {error}",
-                args.folder.display()
-            ));
-            Exit::Environment
-        }
-        Err(exit) => exit,
+        calls.extend(page);
     }
+    let mut orders: Vec<Intent> = Vec::new();
+    loop {
+        let after = orders.last().map_or("", |last| &last.order.key);
+        let page = store.intents_of(number, after, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        orders.extend(page);
+    }
+    store.close().await;
+    Ok((calls, orders))
+}
+
+/// An order, as it is handed out: nothing masked, and what was sent to the ticket system.
+fn order(intent: &Intent) -> serde_json::Value {
+    let mut whole = tickets::as_json(intent);
+    let sent = intent.order.payload.intact().unwrap_or_default();
+    let sent: serde_json::Value = serde_json::from_slice(sent).unwrap_or_default();
+    if let Some(fields) = whole.as_object_mut() {
+        fields.insert("login".to_owned(), intent.order.login.reveal().into());
+        fields.insert("request".to_owned(), sent);
+    }
+    json!({ "order": whole })
+}
+
+/// Erases every call from the number, and its orders of tickets: 1 if something stays, or could not be
+/// read, and so may be one.
+pub fn erase(args: &EraseArgs) -> Exit {
+    let erased = args.whose.read().and_then(|(number, config, keys)| {
+        let folder = config.journal();
+        let recorded = subject::erase(folder, &keys, &number).map_err(|error| {
+            environment(&format!("cannot erase in `{}`: {error}", folder.display()))
+        })?;
+        let stored = in_runtime::<_, StoreError>(async {
+            let store = desk::store(&config, &keys).await?;
+            let erased = store.erase(&number).await?;
+            store.close().await;
+            Ok(erased)
+        });
+        let stored = stored.map_err(|error| environment(&error))?;
+        let waiting = records::waiting(&config.spool()).map_err(|error| {
+            environment(&format!("cannot read the spool of call records: {error}"))
+        })?;
+        for error in &recorded.unread {
+            out::talk(&format!("error: {error}"));
+        }
+        out::data(&format!(
+            "erased of {number}: {} journals, {} call records; in the store {} call records, {} orders \
+             of tickets",
+            recorded.journals, recorded.records, stored.calls, stored.intents
+        ));
+        if stored.unsettled > 0 {
+            out::talk(&format!(
+                "{} orders of tickets have not ended and stay: what was promised to the caller would be \
+                 lost\n\nhint: erase again when `dana tickets list` shows no open order of his",
+                stored.unsettled
+            ));
+        }
+        if waiting > 0 {
+            out::talk(
+                "call records wait to be stored, and may be his\n\nhint: erase again when the service \
+                 has run for some seconds",
+            );
+        }
+        out::talk("not reached: tickets in the ticket system, packed archives, backups");
+        let nothing_left = recorded.unread.is_empty() && stored.unsettled == 0 && waiting == 0;
+        Ok(if nothing_left { Exit::Good } else { Exit::Found })
+    });
+    erased.unwrap_or_else(|exit| exit)
 }

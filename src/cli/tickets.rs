@@ -10,8 +10,9 @@ use crate::cli::in_runtime;
 use crate::cli::out;
 use crate::cli::out::{Exit, Format};
 use crate::lookup::Oss;
+use crate::seal::Keys;
 use crate::serve::config::Config;
-use crate::serve::desk;
+use crate::serve::{desk, keys};
 use crate::store::sql::Sql;
 use crate::store::{Intent, IntentState, Store, StoreError};
 use crate::tickets::Desk;
@@ -62,14 +63,18 @@ pub fn run(args: &Args) -> Exit {
         Ok(config) => config,
         Err(error) => return out::bad_file(&error),
     };
-    in_runtime(command(args, &config)).unwrap_or_else(|error| {
+    let keys = match keys::of_service(&config) {
+        Ok(keys) => keys,
+        Err(error) => return out::bad_file(&error),
+    };
+    in_runtime(command(args, &config, &keys)).unwrap_or_else(|error| {
         out::talk(&format!("error: {error}"));
         Exit::Environment
     })
 }
 
-async fn command(args: &Args, config: &Config) -> Result<Exit, String> {
-    let store = desk::store(config).await.map_err(|e| e.to_string())?;
+async fn command(args: &Args, config: &Config, keys: &Keys) -> Result<Exit, String> {
+    let store = desk::store(config, keys).await.map_err(|e| e.to_string())?;
     let said = |error: StoreError| error.to_string();
     let exit = match &args.what {
         What::List { all } => list(&store, *all, args.format).await.map_err(said)?,
@@ -163,7 +168,8 @@ fn line(intent: &Intent) -> String {
     )
 }
 
-fn as_json(intent: &Intent) -> serde_json::Value {
+/// An order for programs; the line is masked.
+pub(super) fn as_json(intent: &Intent) -> serde_json::Value {
     json!({
         "key": intent.order.key,
         "login": intent.order.login.to_string(),

@@ -89,7 +89,7 @@ pub(super) struct SealedHead {
 /// A file that only ever grows by whole lines, many in one write. After an error it is of no use:
 /// open it again.
 #[derive(Debug)]
-pub(super) struct LineFile {
+pub(crate) struct LineFile {
     file: File,
     len: u64,
     /// Lines that are not written yet, not sealed.
@@ -112,7 +112,7 @@ struct Piece {
 
 impl LineFile {
     /// Opens or creates. A last line that a dead writer left torn is cut off.
-    pub(super) fn open(path: &Path, keys: &Keys) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, keys: &Keys) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let options = options.create(true).read(true).append(true).mode(0o600);
         let file = match (options.open(path), path.parent()) {
@@ -147,7 +147,7 @@ impl LineFile {
     }
 
     /// Its size, once all is written.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         let lines = u64::try_from(self.lines.len()).unwrap_or(u64::MAX);
         self.len.saturating_add(lines)
     }
@@ -178,7 +178,7 @@ impl LineFile {
     }
 
     /// Appends one line, to be written by [`flush`](Self::flush).
-    pub(super) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         self.lines.reserve(USUAL);
         let before = self.lines.len();
         let done = serde_json::to_writer(&mut self.lines, line);
@@ -202,7 +202,7 @@ impl LineFile {
     }
 
     /// Writes what was appended in one write, or nothing of it.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         // Nothing is kept for the next: there are more files than turns at a time.
         let mut lines = std::mem::take(&mut self.lines);
         if lines.is_empty() {

@@ -3,7 +3,7 @@
 //! (CDR) is a fold over it.
 
 pub mod cdr;
-mod files;
+pub(crate) mod files;
 pub mod known;
 pub mod reader;
 pub mod recorder;

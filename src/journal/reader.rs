@@ -52,7 +52,9 @@ pub enum ReadError {
         format: u32,
     },
     /// It is sealed with a key that is not at hand.
-    #[error("{path}:{line}: sealed with key {key}, which is not at hand: name its file (--keys)")]
+    #[error(
+        "{path}:{line}: sealed with key {key}, which is not at hand: name its file (--keys, or the setting journal.keys)"
+    )]
     Sealed {
         /// The file.
         path: String,

@@ -25,8 +25,8 @@ use crate::journal::Header;
 use crate::journal::Retention;
 use crate::journal::cdr::Cdr;
 use crate::journal::files;
-use crate::seal::Keys;
 use crate::journal::writer;
+use crate::seal::Keys;
 use crate::time::CallTime;
 
 /// Turns that wait for the writer, each with the event before it. A call makes about one a second:

@@ -97,7 +97,7 @@ settings! {
     journal: Optional<PathBuf> = "journal.folder", "",
         "folder of journals and call records; empty is the state folder";
     journal_keys: Optional<PathBuf> = "journal.keys", "",
-        "file of the keys that seal journals; empty is journal.keys in the state folder";
+        "file of the keys that seal journals and the store, one for all replicas; empty is journal.keys in the state folder; read again when it changes";
     keep_days: u16 = "journal.keep_days", "90",
         "days that journals and call records are kept, today not counted";
     keep_mb: NonZeroU32 = "journal.keep_mb", "100000",
@@ -250,12 +250,17 @@ impl Config {
         self.store.0.clone().unwrap_or_else(own)
     }
 
+    /// Where call records wait for the store.
+    pub fn spool(&self) -> PathBuf {
+        self.state.join("spool")
+    }
+
     /// Where published bundles are unpacked.
     pub fn bundles(&self) -> PathBuf {
         self.state.join("bundles")
     }
 
-    /// The file of the keys that seal journals.
+    /// The file of the keys that seal journals and the store.
     pub fn journal_keys(&self) -> PathBuf {
         self.journal_keys
             .0

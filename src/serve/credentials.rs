@@ -1,4 +1,4 @@
-//! Certificates, token keys and the back ends' token: read from their files at the start, and again
+//! Certificates, keys and the back ends' token: read from their files at the start, and again
 //! when the files change. What cannot be used is told, and what was used stays in use.
 
 use std::fs;
@@ -12,6 +12,7 @@ use crate::gateway::tls::{Pem, Tls, TlsError};
 use crate::lookup::Network;
 use crate::metrics::Metrics;
 use crate::network::TmForum;
+use crate::seal::Keys;
 use crate::serve::config::Config;
 use crate::serve::keys;
 use crate::serve::keys::KeyError;
@@ -64,6 +65,7 @@ pub(super) struct Credentials {
     /// Whether it was told that ours ends soon.
     ends_soon: bool,
     keys: (PathBuf, Watched<Vec<MasterKey>>),
+    sealing: (PathBuf, Watched<Vec<MasterKey>>, Keys),
     token: Option<(PathBuf, Watched<String>)>,
 }
 
@@ -170,6 +172,8 @@ impl<T: PartialEq> Watched<T> {
 pub(super) struct Made {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) keys: TokenKeys,
+    /// What recordings and the store are sealed with.
+    pub(super) sealing: Keys,
 }
 
 impl Credentials {
@@ -187,25 +191,30 @@ impl Credentials {
         let path = config.token_keys();
         let used = keys::load_or_create(&path)?;
         let keys = TokenKeys::new(used.clone()).ok_or(CredentialError::Missing("no token key"))?;
+        let journal_keys = config.journal_keys();
+        let journals = keys::load_or_create(&journal_keys)?;
+        let sealing = keys::of_recordings(journals.clone());
+        let watched = Watched::new("journal keys", journals);
         let shown = show_token(config, network)?;
         let back_ends = shown.map(|(path, used)| (path, Watched::new("back end token", used)));
         let credentials = Self {
             certificates,
             ends_soon: false,
             keys: (path, Watched::new("token keys", used)),
+            sealing: (journal_keys, watched, sealing.clone()),
             token: back_ends,
         };
-        Ok((credentials, Made { tls, keys }))
+        Ok((credentials, Made { tls, keys, sealing }))
     }
 
-    /// Looks at the files again.
+    /// Looks at the files again; whether others seal recordings and the store from now on.
     pub(super) fn look<N: Network>(
         &mut self,
         tls: Option<&Tls>,
         gateway: &Gateway<N>,
         network: &TmForum,
         metrics: &Metrics,
-    ) {
+    ) -> bool {
         if let (Some((files, watched)), Some(tls)) = (&mut self.certificates, tls) {
             watched.look(files.read(), metrics, |pem| Ok(tls.replace(pem)?));
         }
@@ -221,6 +230,15 @@ impl Credentials {
         if let Some((path, watched)) = &mut self.token {
             watched.look(token(path), metrics, |token| show(network, token));
         }
+        let (path, watched, sealing) = &mut self.sealing;
+        let found = keys::load(path).map_err(CredentialError::from);
+        let mut replaced = false;
+        watched.look(found, metrics, |keys| {
+            sealing.replace(keys.iter().map(|key| (key.id, key.secret)));
+            replaced = true;
+            Ok(())
+        });
+        replaced
     }
 
     /// Counts when our certificate ends, and tells once that it does so soon.

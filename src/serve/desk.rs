@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::network;
 use crate::network::TmForum;
 use crate::publication;
+use crate::seal::Keys;
 use crate::serve::ServeError;
 use crate::serve::config::Config;
 use crate::serve::credentials;
@@ -29,12 +30,13 @@ const TRIES: u32 = 30;
 /// A caller whose bundle has to be fetched waits no longer; then he is handed over.
 const FETCH: Duration = Duration::from_secs(3);
 
-/// Opens the store; waits a while for one that does not answer yet.
-pub async fn store(config: &Config) -> Result<Sql, StoreError> {
+/// Opens the store; waits a while for one that does not answer yet. Without keys it gives bundles
+/// only.
+pub async fn store(config: &Config, keys: &Keys) -> Result<Sql, StoreError> {
     let url = config.store();
     let mut tried = 1;
     loop {
-        match Sql::open(&url).await {
+        match Sql::open(&url, keys).await {
             Err(StoreError::Away(why)) if tried < TRIES => {
                 tracing::warn!(%url, why, "the store does not answer yet; nothing is served");
                 tried += 1;

@@ -1,12 +1,11 @@
-//! The keys that seal resume tokens, and those that seal journals: files that only we can read,
+//! The keys that seal resume tokens, and those that seal journals and the store: files that only we can read,
 //! made at the first start, so that a service that starts again goes on with its calls. Never shows
 //! a key.
 //!
-//! One key a line, `<id> <64 hex digits>`; the first seals, all of them open. The file of tokens'
-//! keys is read again when it changes. To rotate those of several replicas: add a new line at the
-//! end, of all of them; then move it to the top, of all of them; an hour later take the old one away.
-//! The file of journals' keys is read at the start; an old key may go when the last recording that it
-//! sealed is gone.
+//! One key a line, `<id> <64 hex digits>`; the first seals, all of them open. The files are read again
+//! when they change. To rotate keys of several replicas: add a new line at the end, of all of them;
+//! then move it to the top, of all of them. An old key of tokens may go an hour later; one of journals
+//! when the last recording and the last row of the store that it sealed are gone.
 
 use std::fs;
 use std::fs::DirBuilder;
@@ -22,6 +21,7 @@ use ring::rand::SystemRandom;
 
 use crate::digest::hex;
 use crate::seal::Keys;
+use crate::serve::config::Config;
 use crate::serve::secret;
 use crate::serve::secret::SecretError;
 use crate::token::MasterKey;
@@ -118,9 +118,14 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The keys of recordings.
+/// The keys of recordings and of the store.
 pub fn of_recordings(keys: Vec<MasterKey>) -> Keys {
     Keys::new(keys.into_iter().map(|key| (key.id, key.secret)))
+}
+
+/// The keys of a service, which has made them.
+pub fn of_service(config: &Config) -> Result<Keys, KeyError> {
+    load(&config.journal_keys()).map(of_recordings)
 }
 
 fn parse(line: &str) -> Option<MasterKey> {

@@ -37,9 +37,10 @@ use crate::network::TmForum;
 use crate::publication;
 use crate::records;
 use crate::records::Spool;
+use crate::seal::Keys;
 use crate::serve::config::{Clock, Config};
 use crate::serve::credentials::{CredentialError, Credentials};
-use crate::serve::status::Status;
+use crate::serve::status::{Status, StoreHealth};
 use crate::session::{ClockSource, Shared};
 use crate::shelf::Shelf;
 use crate::store::StoreError;
@@ -111,9 +112,9 @@ pub struct Service {
     shelf: Shelf,
     /// Where published bundles are unpacked.
     cache: PathBuf,
-    /// How long the store keeps what has ended.
     /// Who we are among the replicas of a store.
     holder: String,
+    /// How long the store keeps what has ended.
     keep: Duration,
     network: Arc<TmForum>,
     credentials: Credentials,
@@ -137,24 +138,21 @@ fn warn_of_voice(bundle: &Bundle) {
 }
 
 /// Where records wait for the store, and who writes the journals and hands them in.
-fn records_of(config: &Config) -> Result<(Arc<Spool>, Recorder), ServeError> {
+fn records_of(config: &Config, keys: &Keys) -> Result<(Arc<Spool>, Recorder), ServeError> {
     let folder = config.journal();
     let retention = Retention {
         days: u32::from(config.keep_days),
         bytes: u64::from(config.keep_mb.get()) * 1_000_000,
     };
-    let sealing = keys::load_or_create(&config.journal_keys())
-        .map(keys::of_recordings)
-        .map_err(CredentialError::from)?;
     let unwritable = |folder: &Path| {
         let what = format!("cannot write to the folder `{}`", folder.display());
         move |source| ServeError::Io { what, source }
     };
-    let spool = config.state.join("spool");
-    let spool = Arc::new(Spool::open(&spool).map_err(unwritable(&spool))?);
+    let spool = config.spool();
+    let spool = Arc::new(Spool::open(&spool, keys).map_err(unwritable(&spool))?);
     let spooled = Arc::clone(&spool);
     let tell = Box::new(move |record: &Cdr| spooled.push(record));
-    let recorder = Recorder::to_folder_telling(folder, sealing, retention, tell)
+    let recorder = Recorder::to_folder_telling(folder, keys.clone(), retention, tell)
         .map_err(unwritable(folder))?;
     Ok((spool, recorder))
 }
@@ -164,13 +162,13 @@ impl Service {
     pub fn new(config: &Config) -> Result<Self, ServeError> {
         let bundle = Bundle::load(&config.bundle)?;
         let io = |what: String| move |source| ServeError::Io { what, source };
-        let (spool, recorder) = records_of(config)?;
         let metrics = Metrics::default();
         let network = Arc::new(TmForum::new(desk::back_ends(config, &metrics)?)?);
         let (credentials, made) = Credentials::load(config, &network)?;
+        let (spool, recorder) = records_of(config, &made.sealing)?;
         let home = runtime().map_err(io("cannot start a runtime".to_owned()))?;
         let home = Arc::new(home);
-        let store = home.block_on(desk::store(config))?;
+        let store = home.block_on(desk::store(config, &made.sealing))?;
         let cache = config.bundles();
         let shelf = home.block_on(desk::shelf(bundle, &store, &cache));
         warn_of_voice(&shelf.newest());
@@ -230,10 +228,13 @@ impl Service {
             let what = what.to_owned();
             move |source| ServeError::Io { what, source }
         };
+        let health = StoreHealth::opened();
         let about = Arc::new(Status {
             gateway: self.gateway.clone(),
             metrics: self.metrics.clone(),
             recorder: self.recorder.clone(),
+            spool: Arc::clone(&self.spool),
+            store: health.clone(),
         });
         let listener = self.home.block_on(TcpListener::bind(self.status));
         let listener = listener.map_err(io(&format!("cannot listen at {}", self.status)))?;
@@ -258,7 +259,7 @@ impl Service {
         }
         drop(working);
         ready(listen, status);
-        self.home.spawn(self.chores(&stop));
+        self.home.spawn(self.chores(health, &stop));
         // The runtime is driven while the service drains: the store goes on answering.
         let home = Arc::clone(&self.home);
         home.block_on(async {
@@ -281,7 +282,11 @@ impl Service {
     }
 
     /// All that is no call: tickets that wait, call records, published bundles; until the drain.
-    fn chores(&self, stop: &watch::Sender<()>) -> impl Future<Output = ()> + use<> {
+    fn chores(
+        &self,
+        health: StoreHealth,
+        stop: &watch::Sender<()>,
+    ) -> impl Future<Output = ()> + use<> {
         let (desk, shelf, cache) = (self.desk.clone(), self.shelf.clone(), self.cache.clone());
         let (spool, keep) = (Arc::clone(&self.spool), self.keep);
         let holder = self.holder.clone();
@@ -297,6 +302,8 @@ impl Service {
                 desk.work(holder.clone(), stopped()),
                 records::work(&spool, desk.store(), (&holder, keep), stopped()),
                 publication::follow(desk.store(), &shelf, &cache, stopped()),
+                publication::prune(desk.store(), &shelf, &cache, stopped()),
+                health.watch(desk.store(), &holder, stopped()),
             );
         }
     }
@@ -322,7 +329,18 @@ impl Service {
     fn look(&mut self) {
         let tls = self.tls.as_deref();
         let (gateway, network) = (&self.gateway, &*self.network);
-        self.credentials.look(tls, gateway, network, &self.metrics);
+        let resealed = self.credentials.look(tls, gateway, network, &self.metrics);
+        if resealed {
+            let store = self.desk.store().clone();
+            self.home.spawn(async move {
+                match store.reseal().await {
+                    Ok(()) => tracing::info!("the store is sealed by a new key"),
+                    Err(error) => {
+                        tracing::error!(%error, "the store is not sealed by the new key: start again");
+                    }
+                }
+            });
+        }
     }
 }
 

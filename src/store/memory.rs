@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::call::Login;
+use crate::call::{Login, PhoneNumber};
 use crate::clock;
 use crate::store::ms;
 use crate::store::{
-    Answer, CallRow, Confirmed, Intent, IntentState, Order, Publication, Recorded, Settled, Store,
+    Answer, CallRow, Confirmed, Erased, Intent, IntentState, Order, Publication, Recorded, Settled,
+    Store,
 };
 
 /// A store in memory.
@@ -316,6 +317,68 @@ impl Store for Memory {
 
     async fn bundle(&self, hash: &str) -> Answer<Option<Vec<u8>>> {
         Ok(self.lock().bundles.get(hash).cloned())
+    }
+
+    async fn calls_of(
+        &self,
+        number: &PhoneNumber,
+        after: &str,
+        limit: u32,
+    ) -> Answer<Vec<CallRow>> {
+        let tables = self.lock();
+        let own = |row: &&CallRow| row.from.as_ref() == Some(number);
+        let found = tables.calls.values().filter(own);
+        let found = found.filter(|row| row.call_key.as_str() > after);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(found.take(limit).cloned().collect())
+    }
+
+    async fn intents_of(
+        &self,
+        number: &PhoneNumber,
+        after: &str,
+        limit: u32,
+    ) -> Answer<Vec<Intent>> {
+        let tables = self.lock();
+        let found = tables.intents.values().filter(|intent| {
+            intent.order.contact.as_ref() == Some(number) && intent.order.key.as_str() > after
+        });
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(found.take(limit).cloned().collect())
+    }
+
+    async fn erase(&self, number: &PhoneNumber) -> Answer<Erased> {
+        let mut tables = self.lock();
+        let (calls, intents) = (tables.calls.len(), tables.intents.len());
+        let own = |from: &Option<PhoneNumber>| from.as_ref() == Some(number);
+        tables.calls.retain(|_, row| !own(&row.from));
+        let gone = |intent: &Intent| own(&intent.order.contact) && !is_unsettled(intent);
+        tables.intents.retain(|_, intent| !gone(intent));
+        let left = tables.intents.values();
+        let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+        Ok(Erased {
+            calls: count(calls - tables.calls.len()),
+            intents: count(intents - tables.intents.len()),
+            unsettled: count(left.filter(|left| own(&left.order.contact)).count()),
+        })
+    }
+
+    async fn forget_bundles(&self, replaced_for: Duration) -> Answer<u64> {
+        let latest = self.now() - ms(replaced_for);
+        let mut tables = self.lock();
+        let Tables {
+            bundles,
+            publications,
+            ..
+        } = &mut *tables;
+        let newest = publications.last().map(|newest| newest.hash.clone());
+        let before = |of: &Publication| Some(&of.hash) != newest.as_ref();
+        let previous = publications.iter().rposition(before).unwrap_or(0);
+        let standing = publications.iter().rposition(|known| known.at <= latest);
+        publications.drain(..previous.min(standing.unwrap_or(0)));
+        let all = bundles.len();
+        bundles.retain(|hash, _| publications.iter().any(|known| known.hash == *hash));
+        Ok(u64::try_from(all - bundles.len()).unwrap_or(u64::MAX))
     }
 
     async fn forget(&self, older_than: Duration) -> Answer<u64> {

@@ -3,6 +3,8 @@
 //!
 //! Every operation can be repeated: it is keyed, or a compare-and-set whose outcome is read back. So
 //! a commit whose answer was lost is simply asked again. Leases run on the store's own clock.
+//!
+//! What is personal lies sealed in the engines; a line and a number are found there by a keyed hash.
 
 pub mod memory;
 mod schema;
@@ -14,7 +16,9 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::call::{Login, named};
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Login, PhoneNumber, named};
 pub use crate::store::url::StoreUrl;
 
 named! {
@@ -62,56 +66,46 @@ pub struct Order {
     pub key: String,
     /// The line that it is for.
     pub login: Login,
+    /// The number that ordered it, and that the dispatcher calls; `None` for an order of an old build.
+    pub contact: Option<PhoneNumber>,
     /// The body of the request, frozen.
     pub payload: Payload,
 }
 
-/// The bytes of a request and their SHA-256. `Debug` shows the length only.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Payload {
-    bytes: Vec<u8>,
-    digest: Vec<u8>,
-}
+/// The bytes of a request, frozen. `Debug` shows the length only.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Payload(Option<Vec<u8>>);
 
 impl Payload {
-    /// Freezes the bytes.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        let digest = digest(&bytes);
-        Self { bytes, digest }
-    }
+    /// What was frozen, and is not to be had any more.
+    pub(crate) const DAMAGED: Self = Self(None);
 
-    /// As it was stored.
-    pub(crate) const fn stored(bytes: Vec<u8>, digest: Vec<u8>) -> Self {
-        Self { bytes, digest }
+    /// Freezes the bytes.
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self(Some(bytes))
     }
 
     /// The bytes, if they are still those that were frozen.
     pub fn intact(&self) -> Option<&[u8]> {
-        (digest(&self.bytes) == self.digest).then_some(self.bytes.as_slice())
-    }
-
-    /// As it is, whether intact or not.
-    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
-        (&self.bytes, &self.digest)
+        self.0.as_deref()
     }
 }
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "‹{} bytes›", self.bytes.len())
+        match &self.0 {
+            Some(bytes) => write!(f, "‹{} bytes›", bytes.len()),
+            None => f.write_str("‹damaged›"),
+        }
     }
-}
-
-fn digest(bytes: &[u8]) -> Vec<u8> {
-    ring::digest::digest(&ring::digest::SHA256, bytes)
-        .as_ref()
-        .to_vec()
 }
 
 /// A durable ticket intent. All times are ms since the epoch by the store's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
-    /// What was agreed to.
+    /// What was agreed to. If it cannot be opened any more, its payload is not intact, and its line is
+    /// nobody's.
     pub order: Order,
     /// Where it stands.
     pub state: IntentState,
@@ -188,8 +182,21 @@ pub struct CallRow {
     pub resumes: i64,
     /// Whether its end is known.
     pub closed: bool,
-    /// The record, as JSON.
+    /// The calling number.
+    pub from: Option<PhoneNumber>,
+    /// The record, as JSON; empty if it cannot be opened any more.
     pub body: String,
+}
+
+/// What a store no longer has of a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Call records.
+    pub calls: u64,
+    /// Intents.
+    pub intents: u64,
+    /// Intents that have not ended, and stay.
+    pub unsettled: u64,
 }
 
 /// One publication of a bundle. The newest is that of new calls.
@@ -292,6 +299,26 @@ pub trait Store: Send + Sync + 'static {
     /// The files of a bundle.
     fn bundle(&self, hash: &str) -> impl Future<Output = Answer<Option<Vec<u8>>>> + Send;
 
+    /// Call records of that number whose key is above `after`, in the order of keys.
+    fn calls_of(
+        &self,
+        number: &PhoneNumber,
+        after: &str,
+        limit: u32,
+    ) -> impl Future<Output = Answer<Vec<CallRow>>> + Send;
+    /// Intents of that number whose key is above `after`, in the order of keys.
+    fn intents_of(
+        &self,
+        number: &PhoneNumber,
+        after: &str,
+        limit: u32,
+    ) -> impl Future<Output = Answer<Vec<Intent>>> + Send;
+    /// Erases what there is of a number: call records, and intents that have ended.
+    fn erase(&self, number: &PhoneNumber) -> impl Future<Output = Answer<Erased>> + Send;
+
+    /// Forgets bundles that others have stood in the place of for so long, but never the newest nor
+    /// the one that a rollback goes back to. How many.
+    fn forget_bundles(&self, replaced_for: Duration) -> impl Future<Output = Answer<u64>> + Send;
     /// Forgets what is older: call records, and intents that have ended. How many rows.
     fn forget(&self, older_than: Duration) -> impl Future<Output = Answer<u64>> + Send;
 }

@@ -3,10 +3,12 @@
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 
+use crate::seal::Keys;
 use crate::store::StoreError;
+use crate::store::sql::sealed::seal_all;
 use crate::store::sql::unusable;
 
-/// One step. `{…}` stands for what the engines call differently.
+/// One step. `{…}` stands for what the engines call differently; `{seal}` for what no SQL can.
 struct Version {
     /// The oldest build that may run on it, by the version that it knows.
     readable_by: i64,
@@ -53,6 +55,24 @@ const VERSIONS: &[Version] = &[
         CREATE INDEX ticket_intents_ended ON ticket_intents (updated_at)
             WHERE state NOT IN ('pending', 'sending', 'unknown', 'handed_over')",
     },
+    // What is personal is sealed. Columns have other names, so that a service of the build before,
+    // which still runs, gets errors: its callers are handed over, and it writes nothing in plain text.
+    Version {
+        readable_by: 3,
+        sql: "
+        CREATE TABLE secrets (name TEXT PRIMARY KEY, sealed {bytes} NOT NULL);
+        ALTER TABLE ticket_intents RENAME COLUMN login TO login_hash;
+        ALTER TABLE ticket_intents ADD COLUMN number_hash TEXT NOT NULL DEFAULT '';
+        ALTER TABLE ticket_intents ADD COLUMN sealed {bytes} NOT NULL DEFAULT '';
+        ALTER TABLE calls ADD COLUMN number_hash TEXT NOT NULL DEFAULT '';
+        ALTER TABLE calls ADD COLUMN sealed {bytes} NOT NULL DEFAULT '';
+        {seal};
+        ALTER TABLE ticket_intents DROP COLUMN payload;
+        ALTER TABLE ticket_intents DROP COLUMN digest;
+        ALTER TABLE calls DROP COLUMN body;
+        CREATE INDEX ticket_intents_number ON ticket_intents (number_hash);
+        CREATE INDEX calls_number ON calls (number_hash) WHERE number_hash <> ''",
+    },
 ];
 
 /// An engine's own words.
@@ -98,11 +118,11 @@ pub(super) const POSTGRES: Dialect = Dialect {
 pub(super) async fn migrate(
     connection: &mut AnyConnection,
     dialect: &Dialect,
+    keys: &Keys,
 ) -> Result<(), StoreError> {
     let ours = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
-    let (there, readable_by) = upgrade(connection, dialect, ours)
-        .await
-        .map_err(|error| unusable(&error))?;
+    let upgraded = upgrade(connection, dialect, ours, keys).await;
+    let (there, readable_by) = upgraded.map_err(|Failed(error)| error)?;
     if readable_by <= ours {
         return Ok(());
     }
@@ -112,12 +132,22 @@ pub(super) async fn migrate(
     )))
 }
 
+/// Why an upgrade was not made.
+pub(super) struct Failed(pub(super) StoreError);
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        Self(unusable(&error))
+    }
+}
+
 /// Version of the tables and the oldest that may read them, after the upgrade.
 async fn upgrade(
     connection: &mut AnyConnection,
     dialect: &Dialect,
     ours: i64,
-) -> Result<(i64, i64), sqlx::Error> {
+    keys: &Keys,
+) -> Result<(i64, i64), Failed> {
     let mut tx = connection.begin_with(dialect.begin).await?;
     tx.execute(dialect.lock).await?;
     let known: i64 = sqlx::query_scalar(dialect.known)
@@ -139,7 +169,11 @@ async fn upgrade(
             let own = |text: String, (word, own): &(&str, &str)| text.replace(word, own);
             let sql = dialect.words.iter().fold(version.sql.to_owned(), own);
             for statement in sql.split(';') {
-                tx.execute(AssertSqlSafe(statement.to_owned())).await?;
+                if statement.trim() == "{seal}" {
+                    seal_all(&mut tx, keys).await?;
+                } else {
+                    tx.execute(AssertSqlSafe(statement.to_owned())).await?;
+                }
             }
             let row = "INSERT INTO store_versions (version, readable_by) VALUES ($1, $2)";
             let row = sqlx::query(row).bind(at).bind(version.readable_by);

@@ -42,6 +42,7 @@ impl<S: Store, O: Oss> Inner<S, O> {
             payload: Payload::new(self.oss.render(&order)),
             key: order.key,
             login: order.login,
+            contact: Some(order.contact),
         };
         let lease = self.settings.within + MARGIN;
         let recorded = timeout(DURABLE, self.store.record(&order, lease)).await;
@@ -176,6 +177,9 @@ impl<S: Store, O: Oss> Inner<S, O> {
             epoch: intent.epoch,
             until,
         };
+        if intent.order.payload.intact().is_none() {
+            return self.damaged(&intent.order, intent.epoch).await;
+        }
         if intent.state != IntentState::Pending {
             return self.look(&held, self.settings.safe_repost).await;
         }

@@ -103,13 +103,14 @@ impl<S: Store, O: Oss> Inner<S, O> {
     /// One order that we hold; whether it was sent.
     async fn step(&self, held: &Intent) -> Result<bool, StoreError> {
         let key = &held.order.key;
+        // Nobody is asked about an order whose line may not be its own.
+        let Some(body) = held.order.payload.intact() else {
+            self.damaged(&held.order, held.epoch).await;
+            return Ok(false);
+        };
         let mut verdict = self.judge(held).await;
         let mut sent = false;
         if let Verdict::Send = verdict {
-            let Some(body) = held.order.payload.intact() else {
-                self.damaged(&held.order, held.epoch).await;
-                return Ok(false);
-            };
             // Committed before the request; not taken if anybody has the order by now.
             if !self
                 .put(held, IntentState::Sending, Duration::ZERO, "")

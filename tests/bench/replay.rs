@@ -23,11 +23,11 @@ use dana::archive::pack::{Packer, packets};
 use dana::archive::{Archive, Part, Recorded};
 use dana::bundle::{Bundle, EXAMPLES};
 use dana::journal::Entry;
-use dana::seal::Keys;
 use dana::replay::again::{Repeats, again};
 use dana::replay::report::Report;
 use dana::replay::verdict::{Candidate, compare};
 use dana::replay::what_if::what_if;
+use dana::seal::Keys;
 use dana::traffic::{Traffic, Wanted, Words};
 
 #[global_allocator]

@@ -41,7 +41,9 @@ fn what_is_on_the_disk_says_nothing_without_the_key() {
     };
     assert_eq!(
         said(&Keys::new([(8, [8; 32])])),
-        ["FILE:1: sealed with key 7, which is not at hand: name its file (--keys)"]
+        [
+            "FILE:1: sealed with key 7, which is not at hand: name its file (--keys, or the setting journal.keys)"
+        ]
     );
     // An older key still opens; a line that was changed or moved is told.
     assert_eq!(

@@ -165,7 +165,7 @@ impl Fleet {
     }
 }
 
-fn plan(id: usize, number: &str, does: &str) -> Plan {
+pub(super) fn plan(id: usize, number: &str, does: &str) -> Plan {
     let source = Source::new("caller", format!("caller\n  {does}\n"));
     let script = parse::parse(&source).expect("a script");
     Plan {
@@ -182,7 +182,7 @@ fn plan(id: usize, number: &str, does: &str) -> Plan {
 }
 
 /// What a gateway saw of a call, if it did not end so.
-async fn call(target: Target, plan: Plan, ends: Disposition) -> Option<String> {
+pub(super) async fn call(target: Target, plan: Plan, ends: Disposition) -> Option<String> {
     let mut said = String::new();
     let made = client::make(&target, plan, |entry| {
         said.extend(render::line(entry).map(|line| line + "\n"));

@@ -5,6 +5,15 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
+use dana::call::Disposition;
+use dana::client::Target;
+use dana::network::mock::Mock;
+use dana::seal::Keys;
+use dana::store::StoreUrl;
+use dana::store::sql::Sql;
+use sqlx::{Connection, Executor};
+
+use super::rolling::{call, plan};
 use super::*;
 use crate::gateway::authority::{Authority, Says};
 
@@ -169,4 +178,94 @@ fn b16_the_end_of_our_certificate_is_told_before_gateways_notice() {
     service.signal("HUP");
     service.wait_for("replaced \u{1b}[3mwhat");
     ends("64060588800");
+}
+
+/// What seals recordings and the store rotates under a running service; then the old key may go.
+#[tokio::test]
+async fn p5_journal_keys_rotate_without_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = Service::start(folder.path(), &[PLAIN]);
+    let keys = folder.path().join("dana-state/journal.keys");
+    let old = fs::read_to_string(&keys).expect("made at the start");
+    let draft = keys.with_extension("draft");
+    crate::cli::key_file(&draft);
+    let new = fs::read_to_string(&draft).expect("a key");
+    fs::write(&draft, format!("{new}{old}")).expect("it is written");
+    fs::rename(&draft, &keys).expect("ours");
+    service.signal("HUP");
+    service.wait_for("the store is sealed by a new key");
+    service.signal("TERM");
+    assert_eq!(service.ended(), Some(0), "{}", service.log());
+    let url = StoreUrl::sqlite(&folder.path().join("dana-state/dana.db"));
+    let opened = Sql::open(&url, &Keys::new([(1, [7; 32])])).await;
+    assert!(opened.is_ok(), "{opened:?}");
+}
+
+/// S8: without its store a service takes calls, says what it cannot do, and is whole again by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn s8_a_service_whose_store_is_away_is_degraded_and_takes_calls() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let root = format!("http://{}", listener.local_addr().expect("an address"));
+    let mock = Mock::new(Duration::from_millis(100));
+    tokio::spawn(mock.serve(listener, std::future::pending()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Service::start(folder.path(), &[PLAIN, ("network.root", &root)]);
+    let at = service.status();
+    let until = |state: &str| {
+        let began = tokio::time::Instant::now();
+        while !get(&at, "/readyz").is_ok_and(|answer| answer.ends_with(&format!("\n{state}\n"))) {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "never {state}:\n{}",
+                service.log()
+            );
+        }
+    };
+    until("ready");
+    let url = format!(
+        "sqlite:{}",
+        folder.path().join("dana-state/dana.db").display()
+    );
+    let mut store = sqlx::SqliteConnection::connect(&url)
+        .await
+        .expect("a store");
+    store
+        .execute("BEGIN IMMEDIATE")
+        .await
+        .expect("nobody else writes");
+    until("degraded");
+    let ready = get(&at, "/readyz").expect("an answer");
+    assert!(ready.starts_with("HTTP/1.0 200"), "{ready}");
+
+    let target = Target::at(&format!("http://{}", service.gateways()), None).expect("a service");
+    let told = "confirm_home says \"да домашний\"\n  anything_else says \"нет спасибо\"";
+    let informed = plan(1, "+77770000104", told);
+    assert_eq!(
+        call(target.clone(), informed, Disposition::InformedOutage).await,
+        None
+    );
+    let wanted = "open says \"нет интернета\"\n  confirm_home says \"да домашний\"\n  \
+                  confirm_ticket says \"да создайте\"";
+    let ordered = plan(2, "+77770000101", wanted);
+    let handed_over = Disposition::TransferredOperator;
+    assert_eq!(call(target, ordered, handed_over).await, None);
+
+    let (code, text, _) = dana(&["status", "--at", &at]);
+    assert_eq!(code, Some(0), "it takes calls");
+    assert!(
+        text.contains("store        is away: no ticket can be ordered; "),
+        "{text}"
+    );
+    assert!(!text.contains("; 0 bytes of records wait"), "{text}");
+    store.execute("ROLLBACK").await.expect("an answer");
+    until("ready");
+    let waits = || dana(&["status", "--at", &at]).1;
+    let began = tokio::time::Instant::now();
+    while !waits()
+        .contains("store        takes what it is told; 0 bytes of records wait, 0 records lost")
+    {
+        assert!(began.elapsed() < PATIENCE, "{}", waits());
+    }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dana::call::Login;
+use dana::call::{Login, PhoneNumber};
 use dana::lookup::{Finding, Lookup, Oss, OurTicket, Posted, Sought, TicketOrder};
 use dana::store::{
-    CallRow, Confirmed, Intent, IntentState, Order, Publication, Recorded, Settled, Store,
+    CallRow, Confirmed, Erased, Intent, IntentState, Order, Publication, Recorded, Settled, Store,
     StoreError,
 };
 use tokio::sync::watch;
@@ -92,6 +92,10 @@ impl<T: Store> Store for Mortal<T> {
         fn publish(&self, hash: &str, files: &[u8]) -> Answer<Publication>;
         fn publications(&self, limit: u32) -> Answer<Vec<Publication>>;
         fn bundle(&self, hash: &str) -> Answer<Option<Vec<u8>>>;
+        fn calls_of(&self, number: &PhoneNumber, after: &str, limit: u32) -> Answer<Vec<CallRow>>;
+        fn intents_of(&self, number: &PhoneNumber, after: &str, limit: u32) -> Answer<Vec<Intent>>;
+        fn erase(&self, number: &PhoneNumber) -> Answer<Erased>;
+        fn forget_bundles(&self, replaced_for: Duration) -> Answer<u64>;
         fn forget(&self, older_than: Duration) -> Answer<u64>;
     }
 }

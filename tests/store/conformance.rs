@@ -1,7 +1,7 @@
 //! What every store does, told once, for the model, SQLite and PostgreSQL.
 
 use dana::store::memory::Memory;
-use dana::store::{CallRow, Confirmed, Intent, IntentState, Recorded, Settled, Store};
+use dana::store::{CallRow, Confirmed, Erased, Intent, IntentState, Recorded, Settled, Store};
 
 use super::*;
 
@@ -47,6 +47,8 @@ every_engine! {
     the_newest_publication_is_that_of_new_calls
     what_is_old_is_forgotten_and_what_is_open_is_not
     x9_what_looks_like_sql_is_a_text
+    what_there_is_of_a_number_is_found_and_erased
+    a_bundle_goes_when_no_call_and_no_rollback_can_need_it
 }
 
 async fn recorded(store: &impl Store, key: &str, index: u32, lease: Duration) -> Recorded {
@@ -327,6 +329,7 @@ fn row(call_key: &str, resumes: i64, closed: bool) -> CallRow {
         began: 1_000,
         resumes,
         closed,
+        from: Some(number(1)),
         body,
     }
 }
@@ -458,4 +461,96 @@ async fn x9_what_looks_like_sql_is_a_text(store: &impl Store) {
     assert_eq!(store.intent("ivr:%").await, Ok(None));
     assert_eq!(store.hold("'", "\"", MINUTE).await, Ok(true));
     assert_eq!(store.bundle("' OR ''='").await, Ok(None));
+}
+
+async fn what_there_is_of_a_number_is_found_and_erased(store: &impl Store) {
+    for (key, index) in [("a", 1), ("b", 2), ("c", 1)] {
+        recorded(store, key, index, MINUTE).await;
+        if key == "a" {
+            let key = order(key, index).key;
+            let ended = store.settle(&key, 1, to(IntentState::Rejected)).await;
+            assert_eq!(ended, Ok(true));
+        }
+        let call = CallRow {
+            from: Some(number(index)),
+            ..row(key, 0, true)
+        };
+        store.put_calls(&[call]).await.expect("an answer");
+    }
+    let unknown = CallRow {
+        from: None,
+        ..row("d", 0, true)
+    };
+    store.put_calls(&[unknown]).await.expect("an answer");
+    let found = async |index: u32, after: &str, limit: u32| {
+        let (calls, intents) = (
+            store.calls_of(&number(index), after, limit).await,
+            store
+                .intents_of(&number(index), &order(after, 0).key, limit)
+                .await,
+        );
+        let calls = calls.expect("an answer").into_iter();
+        let intents = intents.expect("an answer").into_iter();
+        (
+            calls.map(|call| call.call_key).collect::<Vec<_>>(),
+            intents.map(|intent| intent.order.key).collect::<Vec<_>>(),
+        )
+    };
+    let all = |keys: &[&str]| {
+        (
+            keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>(),
+            keys.iter().map(|key| order(key, 0).key).collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(found(1, "", 9).await, all(&["a", "c"]));
+    assert_eq!(found(1, "", 1).await, all(&["a"]));
+    assert_eq!(found(1, "a", 9).await, all(&["c"]));
+    let erased = Erased {
+        calls: 2,
+        intents: 1,
+        unsettled: 1,
+    };
+    assert_eq!(store.erase(&number(1)).await, Ok(erased));
+    assert_eq!(found(1, "", 9).await, (vec![], vec![order("c", 1).key]));
+    assert_eq!(found(2, "", 9).await, all(&["b"]));
+    assert!(store.call("d").await.expect("an answer").is_some());
+    let again = Erased {
+        unsettled: 1,
+        ..Erased::default()
+    };
+    assert_eq!(store.erase(&number(1)).await, Ok(again));
+    assert_eq!(store.erase(&number(9)).await, Ok(Erased::default()));
+}
+
+async fn a_bundle_goes_when_no_call_and_no_rollback_can_need_it(store: &impl Store) {
+    let hashes = async || {
+        let all = store.publications(99).await.expect("an answer").into_iter();
+        all.map(|publication| publication.hash).collect::<Vec<_>>()
+    };
+    assert_eq!(store.forget_bundles(AT_ONCE).await, Ok(0));
+    for hash in ["aa", "bb", "aa", "cc"] {
+        store.publish(hash, b"files").await.expect("an answer");
+    }
+    assert_eq!(
+        store.forget_bundles(MINUTE).await,
+        Ok(0),
+        "calls go on with it"
+    );
+    assert_eq!(store.forget_bundles(AT_ONCE).await, Ok(1));
+    assert_eq!(store.bundle("bb").await, Ok(None));
+    assert_eq!(
+        hashes().await,
+        ["cc", "aa"],
+        "the newest, and that before it"
+    );
+    // The newest once more: a rollback goes back to another one all the same.
+    store.publish("cc", b"").await.expect("an answer");
+    assert_eq!(store.forget_bundles(AT_ONCE).await, Ok(0));
+    assert_eq!(store.bundle("aa").await, Ok(Some(b"files".to_vec())));
+    store.publish("dd", b"files").await.expect("an answer");
+    assert_eq!(store.forget_bundles(AT_ONCE).await, Ok(1));
+    assert_eq!(hashes().await, ["dd", "cc"]);
+    // What is gone may come again.
+    store.publish("aa", b"anew").await.expect("an answer");
+    assert_eq!(store.bundle("aa").await, Ok(Some(b"anew".to_vec())));
 }

@@ -127,19 +127,21 @@ impl Server {
     /// A new database; its URL.
     pub(crate) async fn database(&mut self) -> StoreUrl {
         let (admin, name) = self.fresh();
-        create(&admin, &self.folder, &name).await
+        create(&admin, &self.folder, &name).await.0
     }
 }
 
-async fn create(admin: &str, folder: &Path, name: &str) -> StoreUrl {
+async fn create(admin: &str, folder: &Path, name: &str) -> (StoreUrl, String) {
     let mut admin = PgConnection::connect(admin).await.expect("it serves");
     let sql = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
     admin.execute(sql).await.expect("a database");
-    StoreUrl::parse(&Server::url_of(folder, name)).expect("a URL")
+    let url = Server::url_of(folder, name);
+    (StoreUrl::parse(&url).expect("a URL"), url)
 }
 
-/// The URL of a new database of the shared server; `None` where there is none.
-pub(crate) async fn database() -> Option<StoreUrl> {
+/// The URL of a new database of the shared server, and the same in plain text; `None` where there is
+/// none.
+pub(crate) async fn database() -> Option<(StoreUrl, String)> {
     let (admin, folder, name) = {
         let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
         let server = server.as_mut()?;
@@ -151,8 +153,8 @@ pub(crate) async fn database() -> Option<StoreUrl> {
 
 /// A store in a new database.
 pub(super) async fn postgres() -> Option<Sql> {
-    let url = database().await?;
-    Some(Sql::open(&url).await.expect("a store"))
+    let (url, _) = database().await?;
+    Some(Sql::open(&url, &keys()).await.expect("a store"))
 }
 
 /// What a killed server had said yes to is there when it comes back, without a new connection
@@ -163,14 +165,14 @@ async fn s8_s12_a_server_that_dies_and_comes_back_keeps_what_it_said_yes_to() {
         return;
     };
     let url = server.database().await;
-    let store = Sql::open(&url).await.expect("a store");
+    let store = Sql::open(&url, &keys()).await.expect("a store");
     let mut said_yes = Vec::new();
     for index in 0..40 {
         if index == 20 {
             server.control("-m immediate stop");
             let away = store.record(&order("away", 500), MINUTE).await;
             assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
-            let opened = Sql::open(&url).await;
+            let opened = Sql::open(&url, &keys()).await;
             assert!(matches!(opened, Err(StoreError::Away(_))), "{opened:?}");
             server.control("start");
         }
@@ -189,8 +191,12 @@ async fn s8_s12_a_server_that_dies_and_comes_back_keeps_what_it_said_yes_to() {
 /// Two builds that start at the same moment make the tables once.
 #[tokio::test]
 async fn s16_tables_are_made_once() {
-    let Some(url) = database().await else { return };
-    let (one, two, three) = tokio::join!(Sql::open(&url), Sql::open(&url), Sql::open(&url));
+    let Some((url, _)) = database().await else {
+        return;
+    };
+    let keys = keys();
+    let open = || Sql::open(&url, &keys);
+    let (one, two, three) = tokio::join!(open(), open(), open());
     for store in [one, two, three] {
         assert_eq!(store.expect("a store").publications(1).await, Ok(vec![]));
     }

@@ -55,7 +55,7 @@ async fn found(life: &Life, file: &[u8], log: &[u8]) -> usize {
     let path = folder.path().join("dana.db");
     fs::write(&path, file).expect("it is written");
     fs::write(log_of(&path), log).expect("it is written");
-    let store = Sql::open(&StoreUrl::sqlite(&path)).await;
+    let store = Sql::open(&StoreUrl::sqlite(&path), &keys()).await;
     let store = store.expect("it opens without repair");
     let mut known = 0;
     for (at, (made, _)) in life.said_yes.iter().enumerate() {

@@ -279,12 +279,18 @@ async fn a_ticket_whose_answer_died_with_the_process_is_found_by_the_next() {
     let (mock, root) = mock().await;
     let desk = desk_at(&root, settings());
     let oss = client(&root);
-    let TicketOrder { key, login, .. } = order(101);
+    let TicketOrder {
+        key,
+        login,
+        contact,
+        ..
+    } = order(101);
     let body = oss.render(&order(101));
     let payload = Payload::new(body.clone());
     let recorded = Order {
         key: key.clone(),
         login: login.clone(),
+        contact: Some(contact),
         payload,
     };
     let recorded = desk.store().record(&recorded, HOUR).await;

@@ -13,7 +13,7 @@ async fn service() -> (tempfile::TempDir, Arc<Mock>, String) {
     let (mock, root) = mock().await;
     let folder = tempfile::tempdir().expect("a folder");
     let url = StoreUrl::sqlite(&folder.path().join("dana.db"));
-    let store = Sql::open(&url).await.expect("a store");
+    let store = Sql::open(&url, &keys()).await.expect("a store");
     let desk = Desk::new(store.clone(), client(&root), settings(), Handle::current());
     create(&desk, 101).await;
     mock.break_for(&number(103), Api::CreateTicket, Fault::Status(400), 1);
@@ -21,6 +21,7 @@ async fn service() -> (tempfile::TempDir, Arc<Mock>, String) {
     mock.break_for(&number(108), Api::CreateTicket, Fault::Status(500), 1);
     create(&desk, 108).await;
     store.close().await;
+    cli::key_file(&folder.path().join("journal.keys"));
     let config = folder.path().join("dana.toml");
     let text = format!(
         "[service]\nstate = {:?}\n[network]\nroot = {root:?}\n",

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use dana::store::sql::Sql;
 use dana::store::{
-    CallRow, Confirmed, Intent, Order, Publication, Recorded, Settled, StoreError, StoreUrl,
+    CallRow, Confirmed, Erased, Intent, Order, Publication, Recorded, Settled, StoreError, StoreUrl,
 };
 use sqlx::{Connection, SqliteConnection};
 
@@ -83,6 +83,10 @@ operations! {
     publish(hash: &str, files: &[u8]) -> Publication;
     publications(limit: u32) -> Vec<Publication>;
     bundle(hash: &str) -> Option<Vec<u8>>;
+    calls_of(number: &PhoneNumber, after: &str, limit: u32) -> Vec<CallRow>;
+    intents_of(number: &PhoneNumber, after: &str, limit: u32) -> Vec<Intent>;
+    erase(number: &PhoneNumber) -> Erased;
+    forget_bundles(replaced_for: Duration) -> u64;
     forget(older_than: Duration) -> u64;
 }
 
@@ -102,7 +106,7 @@ async fn child() {
     let (Some(root), Some(file), Some(point)) = (told(ROOT), told(FILE), told(POINT)) else {
         return;
     };
-    let inner = Sql::open(&StoreUrl::sqlite(Path::new(&file)))
+    let inner = Sql::open(&StoreUrl::sqlite(Path::new(&file)), &keys())
         .await
         .expect("a store");
     let store = Halting {
@@ -161,7 +165,7 @@ async fn time_passes(file: &Path) {
 
 /// What the next process makes of what it finds; tickets, and where the order stands.
 async fn goes_on(root: &str, file: &Path) -> Option<IntentState> {
-    let store = Sql::open(&StoreUrl::sqlite(file))
+    let store = Sql::open(&StoreUrl::sqlite(file), &keys())
         .await
         .expect("it opens without repair");
     let desk = Desk::new(store.clone(), client(root), hurried(), Handle::current());

@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
-use dana::store::{CallRow, Confirmed, Intent, Order, Publication, Recorded, Settled, StoreError};
+use dana::store::{
+    CallRow, Confirmed, Erased, Intent, Order, Publication, Recorded, Settled, StoreError,
+};
 
 use super::*;
 
@@ -83,6 +85,10 @@ operations! {
     publish(hash: &str, files: &[u8]) -> Publication;
     publications(limit: u32) -> Vec<Publication>;
     bundle(hash: &str) -> Option<Vec<u8>>;
+    calls_of(number: &PhoneNumber, after: &str, limit: u32) -> Vec<CallRow>;
+    intents_of(number: &PhoneNumber, after: &str, limit: u32) -> Vec<Intent>;
+    erase(number: &PhoneNumber) -> Erased;
+    forget_bundles(replaced_for: Duration) -> u64;
     forget(older_than: Duration) -> u64;
 }
 
@@ -204,6 +210,7 @@ async fn s18_a_store_restored_from_a_backup_finds_the_ticket_and_sends_nothing()
     let known = Order {
         key: order(101).key,
         login: order(101).login,
+        contact: Some(order(101).contact),
         payload: dana::store::Payload::new(payload),
     };
     restored

@@ -24,7 +24,6 @@ use crate::journal::Entry;
 use crate::journal::cdr::fold;
 use crate::network::mock::{Api, Fault, Mock};
 use crate::script::render;
-use crate::store::sql::Sql;
 use crate::store::{IntentState, Store};
 
 /// A machine may be slow, and starts a service in longer than a gateway waits: the demo waits, and
@@ -228,7 +227,7 @@ async fn orders(service: &Replica, mock: &Mock) -> Option<String> {
     if tickets.len() != 1 {
         return Some(format!("{} tickets instead of one", tickets.len()));
     }
-    let store = match Sql::open(&service.store()).await {
+    let store = match service.store().await {
         Ok(store) => store,
         Err(error) => return Some(format!("the store: {error}")),
     };

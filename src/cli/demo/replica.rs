@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep};
 
+use crate::serve::keys;
 use crate::store::StoreUrl;
+use crate::store::sql::Sql;
 
 /// A service that does not listen by then will not.
 const START: Duration = Duration::from_mins(1);
@@ -63,8 +65,12 @@ impl Replica {
     }
 
     /// Where it keeps orders.
-    pub(super) fn store(&self) -> StoreUrl {
-        StoreUrl::sqlite(&self.folder.path().join("state/dana.db"))
+    pub(super) async fn store(&self) -> Result<Sql, String> {
+        let state = self.folder.path().join("state");
+        let keys = keys::load(&state.join("journal.keys")).map_err(|error| error.to_string())?;
+        let url = StoreUrl::sqlite(&state.join("dana.db"));
+        let store = Sql::open(&url, &keys::of_recordings(keys)).await;
+        store.map_err(|error| error.to_string())
     }
 
     /// Starts it; returns when it listens.

@@ -2,6 +2,7 @@
 //! differently is in `schema`.
 
 mod operations;
+pub(super) mod sealed;
 mod statements;
 
 use std::fs::{DirBuilder, OpenOptions};
@@ -13,7 +14,9 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 
-use crate::store::schema::{self, Dialect};
+use crate::seal::Keys;
+use crate::store::schema;
+use crate::store::sql::sealed::Seals;
 use crate::store::url::{StoreUrl, of_file};
 use crate::store::{Answer, StoreError};
 
@@ -30,7 +33,8 @@ const CHECKED_WHOLE: u64 = 64 * 1024 * 1024;
 
 /// What every connection is told first.
 const SQLITE_FIRST: &str = "PRAGMA busy_timeout = 3000; PRAGMA journal_mode = WAL; \
-                            PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+                            PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                            PRAGMA secure_delete = ON";
 const POSTGRES_FIRST: &str = "SET statement_timeout = 10000; SET lock_timeout = 2000; \
                               SET idle_in_transaction_session_timeout = 5000";
 
@@ -38,24 +42,37 @@ const POSTGRES_FIRST: &str = "SET statement_timeout = 10000; SET lock_timeout = 
 #[derive(Clone, Debug)]
 pub struct Sql {
     pool: AnyPool,
+    seals: Seals,
 }
 
 impl Sql {
     /// Opens the store, makes it if there is none, and brings its tables to this build's version.
-    pub async fn open(url: &StoreUrl) -> Answer<Self> {
+    /// Whoever has no keys gets at bundles only.
+    pub async fn open(url: &StoreUrl, keys: &Keys) -> Answer<Self> {
         sqlx::any::install_default_drivers();
-        if let Some(path) = url.file() {
-            make(&path).await?;
+        let (pool, dialect) = if let Some(path) = url.file() {
+            make(&path, keys).await?;
             let pool = pool(&of_file(&path), SQLITE_FIRST)?;
             check(&pool, &path)
                 .await
                 .map_err(|error| damaged(&path, &error))?;
-            prepare(&pool, &schema::SQLITE).await?;
-            return Ok(Self { pool });
-        }
-        let pool = pool(url.reveal(), POSTGRES_FIRST)?;
-        prepare(&pool, &schema::POSTGRES).await?;
-        Ok(Self { pool })
+            (pool, &schema::SQLITE)
+        } else {
+            (pool(url.reveal(), POSTGRES_FIRST)?, &schema::POSTGRES)
+        };
+        let mut connection = pool.acquire().await.map_err(|error| unusable(&error))?;
+        schema::migrate(&mut connection, dialect, keys).await?;
+        let seals = Seals::open(&mut connection, keys).await?;
+        drop(connection);
+        Ok(Self { pool, seals })
+    }
+
+    /// The keys were replaced: what everything else is found by is sealed by the first of the new
+    /// ones, so that an old one may go some day.
+    pub async fn reseal(&self) -> Answer<()> {
+        let connection = self.pool.acquire().await;
+        let mut connection = connection.map_err(|error| unusable(&error))?;
+        self.seals.again(&mut connection).await
     }
 
     /// Closes every connection, so that a SQLite file is whole without its log.
@@ -106,13 +123,8 @@ fn pool(url: &str, first: &'static str) -> Answer<AnyPool> {
         .connect_lazy_with(options))
 }
 
-async fn prepare(pool: &AnyPool, dialect: &Dialect) -> Answer<()> {
-    let mut connection = pool.acquire().await.map_err(|error| unusable(&error))?;
-    schema::migrate(&mut connection, dialect).await
-}
-
 /// A new SQLite file appears whole or not at all: it is made under another name, then linked.
-async fn make(path: &Path) -> Answer<()> {
+async fn make(path: &Path, keys: &Keys) -> Answer<()> {
     let io = |error: &io::Error| {
         StoreError::Unusable(format!(
             "cannot make the store `{}`: {error}",
@@ -150,7 +162,7 @@ async fn make(path: &Path) -> Answer<()> {
     let mut connection = AnyConnection::connect_with(&options)
         .await
         .map_err(|error| unusable(&error))?;
-    let made = schema::migrate(&mut connection, &schema::SQLITE).await;
+    let made = schema::migrate(&mut connection, &schema::SQLITE, keys).await;
     let closed = connection.close().await.map_err(|error| unusable(&error));
     let linked = match made.and(closed) {
         Ok(()) => match std::fs::hard_link(&draft, path) {

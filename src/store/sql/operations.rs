@@ -7,17 +7,19 @@ use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyPool, Row};
 
-use crate::call::Login;
+use crate::call::{Login, PhoneNumber};
 use crate::store::ms;
+use crate::store::sql::sealed::Seals;
 use crate::store::sql::statements::{
-    BUNDLE, BUSY, CALL, CONFIRM, DUE, FORGET_CALLS, FORGET_INTENTS, HOLD, INTENT, INTENTS,
-    INTENTS_LEFT, KEEP_BUNDLE, LEASE, PASS, PUBLICATIONS, PUBLISH, PUT_CALL, RECORD, SEND, SETTLE,
-    UNCLOSED, UNSETTLED,
+    BUNDLE, BUSY, CALL, CALLS_OF, CONFIRM, DUE, ERASE_CALLS, ERASE_INTENTS, FORGET_BUNDLES,
+    FORGET_CALLS, FORGET_INTENTS, FORGET_PUBLICATIONS, HOLD, INTENT, INTENTS, INTENTS_LEFT,
+    INTENTS_OF, KEEP_BUNDLE, LEASE, LEFT, PASS, PUBLICATIONS, PUBLISH, PUT_CALL, RECORD, SEND,
+    SETTLE, UNCLOSED, UNSETTLED,
 };
 use crate::store::sql::{BUNDLE_PATIENCE, Sql};
 use crate::store::{
-    Answer, CallRow, Confirmed, Intent, IntentState, Order, Payload, Publication, Recorded,
-    Settled, Store,
+    Answer, CallRow, Confirmed, Erased, Intent, IntentState, Order, Publication, Recorded, Settled,
+    Store,
 };
 
 fn is_unique(error: &sqlx::Error) -> bool {
@@ -33,17 +35,12 @@ fn set(states: &[IntentState]) -> String {
         .fold(",".to_owned(), |set, state| set + state.as_str() + ",")
 }
 
-fn intent(row: &AnyRow) -> Result<Intent, sqlx::Error> {
+fn intent(row: &AnyRow, seals: &Seals) -> Result<Intent, sqlx::Error> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let number = |column: &str| row.try_get::<i64, _>(column);
-    let bytes = |column: &str| row.try_get::<Vec<u8>, _>(column);
     let odd = |what: &str| sqlx::Error::Protocol(format!("a ticket intent has no {what} of ours"));
     Ok(Intent {
-        order: Order {
-            key: text("intent_key")?,
-            login: Login::new(&text("login")?).ok_or_else(|| odd("login"))?,
-            payload: Payload::stored(bytes("payload")?, bytes("digest")?),
-        },
+        order: seals.open_order(text("intent_key")?, row.try_get("sealed")?),
         state: text("state")?.parse().map_err(|_| odd("state"))?,
         ticket: Some(text("ticket")?).filter(|ticket| !ticket.is_empty()),
         posts: number("posts")?,
@@ -59,13 +56,16 @@ fn intent(row: &AnyRow) -> Result<Intent, sqlx::Error> {
     })
 }
 
-fn call_row(row: &AnyRow) -> Result<CallRow, sqlx::Error> {
+fn call_row(row: &AnyRow, seals: &Seals) -> Result<CallRow, sqlx::Error> {
+    let call_key: String = row.try_get("call_key")?;
+    let (from, body) = seals.open_call(&call_key, row.try_get("sealed")?);
     Ok(CallRow {
-        call_key: row.try_get("call_key")?,
+        call_key,
         began: row.try_get("began")?,
         resumes: row.try_get("resumes")?,
         closed: row.try_get::<i64, _>("closed")? != 0,
-        body: row.try_get("body")?,
+        from,
+        body,
     })
 }
 
@@ -84,6 +84,14 @@ async fn one(pool: &AnyPool, query: Asked) -> Result<Option<AnyRow>, sqlx::Error
     Ok(query.fetch_all(pool).await?.into_iter().next())
 }
 
+/// A page of what there is of a number.
+fn page(sql: &'static str, number: &str, after: &str, limit: u32) -> Asked {
+    sqlx::query(sql)
+        .bind(number.to_owned())
+        .bind(after.to_owned())
+        .bind(i64::from(limit))
+}
+
 async fn changed(pool: &AnyPool, query: Asked) -> Result<u64, sqlx::Error> {
     query
         .execute(pool)
@@ -91,25 +99,42 @@ async fn changed(pool: &AnyPool, query: Asked) -> Result<u64, sqlx::Error> {
         .map(|done: AnyQueryResult| done.rows_affected())
 }
 
+fn intent_of(row: Option<AnyRow>, seals: &Seals) -> Result<Option<Intent>, sqlx::Error> {
+    row.as_ref().map(|row| intent(row, seals)).transpose()
+}
+
+impl Sql {
+    fn intents_in(&self, rows: Vec<AnyRow>) -> Result<Vec<Intent>, sqlx::Error> {
+        rows.iter().map(|row| intent(row, &self.seals)).collect()
+    }
+
+    fn calls_in(&self, rows: Vec<AnyRow>) -> Result<Vec<CallRow>, sqlx::Error> {
+        rows.iter().map(|row| call_row(row, &self.seals)).collect()
+    }
+}
+
 impl Store for Sql {
     async fn record(&self, order: &Order, lease: Duration) -> Answer<Recorded> {
-        let (payload, digest) = order.payload.parts();
+        let seals = &self.seals;
+        let login = &seals.login(&order.login)?;
+        let number = &seals.number(order.contact.as_ref())?;
+        let sealed = &seals.order(order)?;
         self.run(move |pool| async move {
             let query = sqlx::query(RECORD)
                 .bind(order.key.clone())
-                .bind(order.login.reveal().to_owned())
-                .bind(payload.to_vec())
-                .bind(digest.to_vec())
+                .bind(login.clone())
+                .bind(number.clone())
+                .bind(sealed.clone())
                 .bind(ms(lease));
             if changed(&pool, query).await? == 1 {
                 return Ok(Recorded::New { epoch: 1 });
             }
             if let Some(row) = one(&pool, sqlx::query(INTENT).bind(order.key.clone())).await? {
-                return intent(&row).map(|known| Recorded::Known(Box::new(known)));
+                return intent(&row, seals).map(|known| Recorded::Known(Box::new(known)));
             }
-            let busy = sqlx::query(BUSY).bind(order.login.reveal().to_owned());
+            let busy = sqlx::query(BUSY).bind(login.clone());
             match one(&pool, busy).await? {
-                Some(row) => intent(&row).map(|other| Recorded::Busy(Box::new(other))),
+                Some(row) => intent(&row, seals).map(|other| Recorded::Busy(Box::new(other))),
                 // It ended just now: the order is to be made again.
                 None => Err(io::Error::from(io::ErrorKind::Interrupted).into()),
             }
@@ -120,7 +145,7 @@ impl Store for Sql {
     async fn intent(&self, key: &str) -> Answer<Option<Intent>> {
         self.run(move |pool| async move {
             let row = one(&pool, sqlx::query(INTENT).bind(key.to_owned())).await?;
-            row.as_ref().map(intent).transpose()
+            intent_of(row, &self.seals)
         })
         .await
     }
@@ -139,14 +164,15 @@ impl Store for Sql {
                 .bind(set(states))
                 .bind(after.to_owned())
                 .bind(i64::from(limit));
-            query.fetch_all(&pool).await?.iter().map(intent).collect()
+            self.intents_in(query.fetch_all(&pool).await?)
         })
         .await
     }
 
     async fn has_unsettled(&self, login: &Login) -> Answer<bool> {
+        let login = &self.seals.login(login)?;
         self.run(move |pool| async move {
-            let query = sqlx::query_scalar::<_, i64>(UNSETTLED).bind(login.reveal().to_owned());
+            let query = sqlx::query_scalar::<_, i64>(UNSETTLED).bind(login.clone());
             Ok(query.fetch_one(&pool).await? > 0)
         })
         .await
@@ -165,7 +191,7 @@ impl Store for Sql {
     async fn lease(&self, key: &str, lease: Duration) -> Answer<Option<Intent>> {
         self.run(move |pool| async move {
             let query = sqlx::query(LEASE).bind(key.to_owned()).bind(ms(lease));
-            one(&pool, query).await?.as_ref().map(intent).transpose()
+            intent_of(one(&pool, query).await?, &self.seals)
         })
         .await
     }
@@ -235,7 +261,7 @@ impl Store for Sql {
                 other => other?,
             };
             let row = one(&pool, sqlx::query(INTENT).bind(key.to_owned())).await?;
-            row.as_ref().map(intent).transpose()
+            intent_of(row, &self.seals)
         })
         .await
     }
@@ -252,15 +278,18 @@ impl Store for Sql {
     }
 
     async fn put_calls(&self, calls: &[CallRow]) -> Answer<()> {
+        let sealed = calls.iter().map(|call| self.seals.call(call));
+        let sealed = &sealed.collect::<Answer<Vec<_>>>()?;
         self.run(move |pool| async move {
             let mut tx = pool.begin().await?;
-            for call in calls {
+            for (call, (number, sealed)) in calls.iter().zip(sealed) {
                 sqlx::query(PUT_CALL)
                     .bind(call.call_key.clone())
                     .bind(call.began)
                     .bind(call.resumes)
                     .bind(i64::from(call.closed))
-                    .bind(call.body.clone())
+                    .bind(number.clone())
+                    .bind(sealed.clone())
                     .execute(&mut *tx)
                     .await?;
             }
@@ -272,7 +301,9 @@ impl Store for Sql {
     async fn call(&self, call_key: &str) -> Answer<Option<CallRow>> {
         self.run(move |pool| async move {
             let row = one(&pool, sqlx::query(CALL).bind(call_key.to_owned())).await?;
-            row.as_ref().map(call_row).transpose()
+            row.as_ref()
+                .map(|row| call_row(row, &self.seals))
+                .transpose()
         })
         .await
     }
@@ -282,7 +313,7 @@ impl Store for Sql {
             let query = sqlx::query(UNCLOSED)
                 .bind(ms(older_than))
                 .bind(i64::from(limit));
-            query.fetch_all(&pool).await?.iter().map(call_row).collect()
+            self.calls_in(query.fetch_all(&pool).await?)
         })
         .await
     }
@@ -322,6 +353,65 @@ impl Store for Sql {
         self.run_within(BUNDLE_PATIENCE, move |pool| async move {
             let row = one(&pool, sqlx::query(BUNDLE).bind(hash.to_owned())).await?;
             row.map(|row| row.try_get("files")).transpose()
+        })
+        .await
+    }
+
+    async fn calls_of(
+        &self,
+        number: &PhoneNumber,
+        after: &str,
+        limit: u32,
+    ) -> Answer<Vec<CallRow>> {
+        let number = &self.seals.number(Some(number))?;
+        self.run(move |pool| async move {
+            let query = page(CALLS_OF, number, after, limit);
+            self.calls_in(query.fetch_all(&pool).await?)
+        })
+        .await
+    }
+
+    async fn intents_of(
+        &self,
+        number: &PhoneNumber,
+        after: &str,
+        limit: u32,
+    ) -> Answer<Vec<Intent>> {
+        let number = &self.seals.number(Some(number))?;
+        self.run(move |pool| async move {
+            let query = page(INTENTS_OF, number, after, limit);
+            self.intents_in(query.fetch_all(&pool).await?)
+        })
+        .await
+    }
+
+    async fn erase(&self, number: &PhoneNumber) -> Answer<Erased> {
+        let number = &self.seals.number(Some(number))?;
+        self.run(move |pool| async move {
+            let of_number = |sql| sqlx::query(sql).bind(number.clone());
+            let mut tx = pool.begin().await?;
+            let calls = of_number(ERASE_CALLS).execute(&mut *tx).await?;
+            let intents = of_number(ERASE_INTENTS).execute(&mut *tx).await?;
+            let left = sqlx::query_scalar::<_, i64>(LEFT).bind(number.clone());
+            let left = left.fetch_one(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(Erased {
+                calls: calls.rows_affected(),
+                intents: intents.rows_affected(),
+                unsettled: u64::try_from(left).unwrap_or(0),
+            })
+        })
+        .await
+    }
+
+    async fn forget_bundles(&self, replaced_for: Duration) -> Answer<u64> {
+        self.run(move |pool| async move {
+            let mut tx = pool.begin().await?;
+            let publications = sqlx::query(FORGET_PUBLICATIONS).bind(ms(replaced_for));
+            publications.execute(&mut *tx).await?;
+            let forgotten = sqlx::query(FORGET_BUNDLES).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(forgotten.rows_affected())
         })
         .await
     }

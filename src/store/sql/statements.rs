@@ -2,14 +2,14 @@
 
 macro_rules! intent_columns {
     () => {
-        "intent_key, login, state, ticket, payload, digest, posts, looks, epoch, created_at, \
-         updated_at, sent_at, next_at, leased_until, note, (SELECT ms FROM store_clock) AS read_at"
+        "intent_key, state, ticket, sealed, posts, looks, epoch, created_at, updated_at, sent_at, \
+         next_at, leased_until, note, (SELECT ms FROM store_clock) AS read_at"
     };
 }
 
-pub(super) const RECORD: &str = "INSERT INTO ticket_intents (intent_key, login, state, payload, digest, posts, \
-    looks, epoch, created_at, updated_at, sent_at, next_at, leased_until, note) \
-    SELECT $1, $2, 'sending', $3, $4, 1, 0, 1, ms, ms, ms, ms, ms + $5, '' FROM store_clock \
+pub(super) const RECORD: &str = "INSERT INTO ticket_intents (intent_key, login_hash, number_hash, state, sealed, \
+    posts, looks, epoch, created_at, updated_at, sent_at, next_at, leased_until, note) \
+    SELECT $1, $2, $3, 'sending', $4, 1, 0, 1, ms, ms, ms, ms, ms + $5, '' FROM store_clock \
     WHERE true ON CONFLICT DO NOTHING";
 pub(super) const INTENT: &str = concat!(
     "SELECT ",
@@ -20,7 +20,7 @@ pub(super) const BUSY: &str = concat!(
     "SELECT ",
     intent_columns!(),
     " FROM ticket_intents \
-     WHERE login = $1 AND state IN ('pending', 'sending', 'unknown')"
+     WHERE login_hash = $1 AND state IN ('pending', 'sending', 'unknown')"
 );
 pub(super) const INTENTS: &str = concat!(
     "SELECT ",
@@ -36,7 +36,7 @@ pub(super) const INTENTS_LEFT: &str = concat!(
      AND $1 LIKE '%,' || state || ',%' AND intent_key > $2 ORDER BY intent_key LIMIT $3"
 );
 pub(super) const UNSETTLED: &str = "SELECT count(*) AS n FROM ticket_intents \
-    WHERE login = $1 AND state IN ('pending', 'sending', 'unknown', 'handed_over')";
+    WHERE login_hash = $1 AND state IN ('pending', 'sending', 'unknown', 'handed_over')";
 pub(super) const DUE: &str = "SELECT intent_key FROM ticket_intents \
     WHERE state IN ('pending', 'sending', 'unknown', 'handed_over') \
     AND next_at <= (SELECT ms FROM store_clock) AND leased_until <= (SELECT ms FROM store_clock) \
@@ -68,14 +68,15 @@ pub(super) const HOLD: &str = "INSERT INTO offices (office, holder, held_until) 
     SELECT $1, $2, ms + $3 FROM store_clock WHERE true \
     ON CONFLICT (office) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until \
     WHERE offices.holder = excluded.holder OR offices.held_until <= excluded.held_until - $3";
-pub(super) const PUT_CALL: &str = "INSERT INTO calls (call_key, began, resumes, closed, body) \
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (call_key) DO UPDATE \
-    SET resumes = excluded.resumes, closed = excluded.closed, body = excluded.body \
+pub(super) const PUT_CALL: &str = "INSERT INTO calls (call_key, began, resumes, closed, number_hash, sealed) \
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (call_key) DO UPDATE \
+    SET resumes = excluded.resumes, closed = excluded.closed, \
+    number_hash = excluded.number_hash, sealed = excluded.sealed \
     WHERE excluded.resumes > calls.resumes \
     OR (excluded.resumes = calls.resumes AND excluded.closed >= calls.closed)";
 pub(super) const CALL: &str =
-    "SELECT call_key, began, resumes, closed, body FROM calls WHERE call_key = $1";
-pub(super) const UNCLOSED: &str = "SELECT call_key, began, resumes, closed, body FROM calls \
+    "SELECT call_key, began, resumes, closed, sealed FROM calls WHERE call_key = $1";
+pub(super) const UNCLOSED: &str = "SELECT call_key, began, resumes, closed, sealed FROM calls \
     WHERE closed = 0 AND began <= (SELECT ms FROM store_clock) - $1 ORDER BY began LIMIT $2";
 pub(super) const KEEP_BUNDLE: &str = "INSERT INTO bundles (hash, files, stored_at) \
     SELECT $1, $2, ms FROM store_clock WHERE true ON CONFLICT DO NOTHING";
@@ -84,6 +85,25 @@ pub(super) const PUBLISH: &str = "INSERT INTO publications (hash, published_at) 
 pub(super) const PUBLICATIONS: &str =
     "SELECT seq, hash, published_at FROM publications ORDER BY seq DESC LIMIT $1";
 pub(super) const BUNDLE: &str = "SELECT files FROM bundles WHERE hash = $1";
+pub(super) const CALLS_OF: &str = "SELECT call_key, began, resumes, closed, sealed FROM calls \
+    WHERE number_hash = $1 AND number_hash <> '' AND call_key > $2 ORDER BY call_key LIMIT $3";
+pub(super) const INTENTS_OF: &str = concat!(
+    "SELECT ",
+    intent_columns!(),
+    " FROM ticket_intents WHERE number_hash = $1 AND intent_key > $2 ORDER BY intent_key LIMIT $3"
+);
+pub(super) const ERASE_CALLS: &str =
+    "DELETE FROM calls WHERE number_hash = $1 AND number_hash <> ''";
+pub(super) const ERASE_INTENTS: &str = "DELETE FROM ticket_intents WHERE number_hash = $1 \
+    AND state NOT IN ('pending', 'sending', 'unknown', 'handed_over')";
+pub(super) const LEFT: &str = "SELECT count(*) AS n FROM ticket_intents WHERE number_hash = $1";
+pub(super) const FORGET_PUBLICATIONS: &str = "DELETE FROM publications \
+    WHERE seq < (SELECT max(seq) FROM publications WHERE hash <> \
+    (SELECT hash FROM publications ORDER BY seq DESC LIMIT 1)) \
+    AND seq < (SELECT max(seq) FROM publications \
+    WHERE published_at <= (SELECT ms FROM store_clock) - $1)";
+pub(super) const FORGET_BUNDLES: &str =
+    "DELETE FROM bundles WHERE hash NOT IN (SELECT hash FROM publications)";
 pub(super) const FORGET_CALLS: &str =
     "DELETE FROM calls WHERE began < (SELECT ms FROM store_clock) - $1";
 pub(super) const FORGET_INTENTS: &str = "DELETE FROM ticket_intents \
@@ -95,10 +115,11 @@ mod tests {
     use sqlx::{AssertSqlSafe, Row};
 
     use super::*;
+    use crate::seal::Keys;
     use crate::store::StoreUrl;
     use crate::store::sql::Sql;
 
-    const ALL: [(&str, &str); 21] = [
+    const ALL: [(&str, &str); 28] = [
         ("record", RECORD),
         ("intent", INTENT),
         ("busy", BUSY),
@@ -118,6 +139,13 @@ mod tests {
         ("keep bundle", KEEP_BUNDLE),
         ("publish", PUBLISH),
         ("bundle", BUNDLE),
+        ("calls of", CALLS_OF),
+        ("intents of", INTENTS_OF),
+        ("erase calls", ERASE_CALLS),
+        ("erase intents", ERASE_INTENTS),
+        ("left", LEFT),
+        ("forget publications", FORGET_PUBLICATIONS),
+        ("publications", PUBLICATIONS),
         ("forget calls", FORGET_CALLS),
         ("forget intents", FORGET_INTENTS),
     ];
@@ -140,7 +168,7 @@ mod tests {
     async fn s19_no_statement_reads_a_whole_table() {
         let folder = tempfile::tempdir().unwrap();
         let url = StoreUrl::sqlite(&folder.path().join("dana.db"));
-        let store = Sql::open(&url).await.unwrap();
+        let store = Sql::open(&url, &Keys::none()).await.unwrap();
         for (name, sql) in ALL {
             let plan = plan(&store, sql).await;
             assert!(!plan.iter().any(|step| reads_all(step)), "{name}: {plan:?}");

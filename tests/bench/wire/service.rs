@@ -14,7 +14,6 @@ use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
 use dana::journal::Retention;
 use dana::journal::recorder::Recorder;
-use dana::seal::Keys;
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
 use dana::lookup::{
@@ -25,6 +24,7 @@ use dana::network;
 use dana::network::TmForum;
 use dana::problem::Source;
 use dana::script::parse;
+use dana::seal::Keys;
 use dana::session::{ClockSource, Reply, Session, Shared};
 use dana::store::memory::Memory;
 use dana::tickets;
