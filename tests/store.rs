@@ -2,6 +2,7 @@
 //! servers can suffer.
 
 mod conformance;
+mod failover;
 mod files;
 mod postgres;
 mod power_cut;

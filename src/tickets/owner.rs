@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::lookup::Oss;
 use crate::store::{Confirmed, IntentState, Store, StoreError};
@@ -13,6 +14,9 @@ use crate::tickets::{Inner, PROMPT};
 /// Words kept for a store that is away. Each is an order whose call went on without it: a minute
 /// of two hundred calls a second.
 const MAX_WISHES: usize = 12_000;
+/// An order whose commit was not heard of may come to be in the store so much later: PostgreSQL ends
+/// a commit that waits for its standby after ten seconds.
+const AMBIGUOUS: Duration = Duration::from_secs(15);
 
 /// What the store has to be told about an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +29,8 @@ pub(super) enum Wish {
     Ticket(String),
 }
 
-pub(super) type Wishes = BTreeMap<String, Wish>;
+/// Words by key, and since when.
+pub(super) type Wishes = BTreeMap<String, (Wish, Instant)>;
 
 impl<S: Store, O: Oss> Inner<S, O> {
     fn wishes(&self) -> MutexGuard<'_, Wishes> {
@@ -36,14 +41,14 @@ impl<S: Store, O: Oss> Inner<S, O> {
     /// exists stays a fact.
     pub(super) fn wish(&self, key: &str, wish: Wish) {
         let mut wishes = self.wishes();
-        if matches!(wishes.get(key), Some(Wish::Ticket(_))) {
+        if matches!(wishes.get(key), Some((Wish::Ticket(_), _))) {
             return;
         }
         if wishes.len() >= MAX_WISHES && !wishes.contains_key(key) {
             tracing::error!(key, ?wish, "the store is away for too long: a word is lost");
             return;
         }
-        wishes.insert(key.to_owned(), wish);
+        wishes.insert(key.to_owned(), (wish, Instant::now()));
     }
 
     /// Says what is kept; gives up at the first that the store does not take.
@@ -58,15 +63,16 @@ impl<S: Store, O: Oss> Inner<S, O> {
 
     /// Says what is kept for one key.
     async fn say(&self, key: &str) -> Result<(), StoreError> {
-        let Some(wish) = self.wishes().get(key).cloned() else {
+        let Some((wish, since)) = self.wishes().get(key).cloned() else {
             return Ok(());
         };
+        let mut is_known = true;
         match &wish {
             Wish::Operator => {
                 let passed = self
                     .store
                     .pass(key, IntentState::OPEN, IntentState::HandedOver);
-                passed.await.map(drop)?;
+                is_known = passed.await?.is_some();
             }
             Wish::Automatic => {
                 let from = [IntentState::HandedOver];
@@ -75,8 +81,11 @@ impl<S: Store, O: Oss> Inner<S, O> {
             }
             Wish::Ticket(id) => alarm(key, self.store.confirm(key, id).await?),
         }
+        if !is_known && since.elapsed() < AMBIGUOUS {
+            return Ok(());
+        }
         let mut wishes = self.wishes();
-        if wishes.get(key) == Some(&wish) {
+        if wishes.get(key) == Some(&(wish, since)) {
             wishes.remove(key);
         }
         Ok(())

@@ -39,7 +39,8 @@ pub(crate) struct Server {
 /// The server that scenarios share, each with a database of its own.
 static SERVER: LazyLock<Mutex<Option<Server>>> = LazyLock::new(|| Mutex::new(Server::start()));
 
-fn programs() -> Option<PathBuf> {
+/// The folder of its programs, this one among them; `None` where it is not installed, which is said.
+pub(super) fn programs(wanted: &str) -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect())
         .unwrap_or_default();
@@ -52,27 +53,28 @@ fn programs() -> Option<PathBuf> {
             .map(|version| version.path().join("bin")),
     );
     let has = |folder: &&PathBuf| {
-        ["initdb", "pg_ctl"]
+        ["initdb", "pg_ctl", wanted]
             .iter()
             .all(|name| folder.join(name).exists())
     };
-    folders.iter().find(has).cloned()
+    let found = folders.iter().find(has).cloned();
+    if found.is_none() {
+        assert!(
+            std::env::var_os("REQUIRE_POSTGRES").is_none(),
+            "no initdb, or no {wanted}, on PATH or in /usr/lib/postgresql/*/bin"
+        );
+        // Not `eprintln!`: that is swallowed when a test passes.
+        let _ = std::io::stderr().write_all(
+            b"\n*** SKIPPED: PostgreSQL is not installed (no initdb): its tests did not run ***\n\n",
+        );
+    }
+    found
 }
 
 impl Server {
     /// `None` where it is not installed.
     pub(crate) fn start() -> Option<Self> {
-        let Some(programs) = programs() else {
-            assert!(
-                std::env::var_os("REQUIRE_POSTGRES").is_none(),
-                "no initdb on PATH or in /usr/lib/postgresql/*/bin"
-            );
-            // Not `eprintln!`: that is swallowed when a test passes.
-            let _ = std::io::stderr().write_all(
-                b"\n*** SKIPPED: PostgreSQL is not installed (no initdb): its tests did not run ***\n\n",
-            );
-            return None;
-        };
+        let programs = programs("pg_ctl")?;
         let folder = tempfile::Builder::new()
             .prefix("dana-pg")
             .tempdir()

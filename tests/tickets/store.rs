@@ -102,22 +102,23 @@ async fn broken(wrong: Wrong) -> (BrokenDesk, Arc<Broken>, Arc<Mock>) {
     (desk, store, mock)
 }
 
+/// Where the order of the first fixture stands.
+async fn stands(store: &Broken) -> Option<IntentState> {
+    let intent = store.inner.intent(&order(101).key).await;
+    intent.expect("an answer").map(|intent| intent.state)
+}
+
 /// The desk's own work, for as long as it takes the store to stand like that.
 async fn works_until(desk: &BrokenDesk, store: &Broken, wanted: Option<IntentState>) {
-    let stands = async {
+    let until = async {
         loop {
-            let intent = store
-                .inner
-                .intent(&order(101).key)
-                .await
-                .expect("an answer");
-            if intent.map(|intent| intent.state) == wanted {
+            if stands(store).await == wanted {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    desk.work("test".to_owned(), stands).await;
+    desk.work("test".to_owned(), until).await;
 }
 
 #[tokio::test]
@@ -158,6 +159,30 @@ async fn s13_an_order_whose_commit_was_not_heard_of_is_never_sent_by_itself() {
     store.inner.pass_time(HOUR);
     desk.reconcile().await.expect("an answer");
     assert_eq!(mock.ledger(), []);
+}
+
+/// As when a standby is frozen for a while: the commit waits for it longer than the caller does.
+#[tokio::test(start_paused = true)]
+async fn s10_an_order_that_is_committed_after_all_is_the_operators_and_never_sent() {
+    let store = Broken::new(Wrong::Away);
+    let handed = Handed(Arc::clone(&store));
+    let nowhere = client("http://127.0.0.1:9");
+    let desk = Desk::new(handed, nowhere, settings(), Handle::current());
+    assert_eq!(create(&desk, 101).await, TicketResult::Unavailable);
+    store.becomes(Wrong::Nothing);
+    let waits = tokio::time::sleep(Duration::from_secs(10));
+    desk.work("test".to_owned(), waits).await;
+    let late = Order {
+        key: order(101).key,
+        login: order(101).login,
+        contact: None,
+        payload: dana::store::Payload::new(b"{}".to_vec()),
+    };
+    let recorded = store.inner.record(&late, Duration::ZERO).await;
+    assert_eq!(recorded, Ok(Recorded::New { epoch: 1 }));
+    let waits = tokio::time::sleep(Duration::from_secs(3));
+    desk.work("test".to_owned(), waits).await;
+    assert_eq!(stands(&store).await, Some(IntentState::HandedOver));
 }
 
 #[tokio::test]

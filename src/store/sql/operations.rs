@@ -38,9 +38,10 @@ fn set(states: &[IntentState]) -> String {
 fn intent(row: &AnyRow, seals: &Seals) -> Result<Intent, sqlx::Error> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let number = |column: &str| row.try_get::<i64, _>(column);
+    let sealed: Vec<u8> = row.try_get("sealed")?;
     let odd = |what: &str| sqlx::Error::Protocol(format!("a ticket intent has no {what} of ours"));
     Ok(Intent {
-        order: seals.open_order(text("intent_key")?, row.try_get("sealed")?),
+        order: seals.open_order(text("intent_key")?, &sealed),
         state: text("state")?.parse().map_err(|_| odd("state"))?,
         ticket: Some(text("ticket")?).filter(|ticket| !ticket.is_empty()),
         posts: number("posts")?,
@@ -58,7 +59,8 @@ fn intent(row: &AnyRow, seals: &Seals) -> Result<Intent, sqlx::Error> {
 
 fn call_row(row: &AnyRow, seals: &Seals) -> Result<CallRow, sqlx::Error> {
     let call_key: String = row.try_get("call_key")?;
-    let (from, body) = seals.open_call(&call_key, row.try_get("sealed")?);
+    let sealed: Vec<u8> = row.try_get("sealed")?;
+    let (from, body) = seals.open_call(&call_key, &sealed);
     Ok(CallRow {
         call_key,
         began: row.try_get("began")?,
@@ -99,16 +101,16 @@ async fn changed(pool: &AnyPool, query: Asked) -> Result<u64, sqlx::Error> {
         .map(|done: AnyQueryResult| done.rows_affected())
 }
 
-fn intent_of(row: Option<AnyRow>, seals: &Seals) -> Result<Option<Intent>, sqlx::Error> {
-    row.as_ref().map(|row| intent(row, seals)).transpose()
+fn intent_of(row: Option<&AnyRow>, seals: &Seals) -> Result<Option<Intent>, sqlx::Error> {
+    row.map(|row| intent(row, seals)).transpose()
 }
 
 impl Sql {
-    fn intents_in(&self, rows: Vec<AnyRow>) -> Result<Vec<Intent>, sqlx::Error> {
+    fn intents_in(&self, rows: &[AnyRow]) -> Result<Vec<Intent>, sqlx::Error> {
         rows.iter().map(|row| intent(row, &self.seals)).collect()
     }
 
-    fn calls_in(&self, rows: Vec<AnyRow>) -> Result<Vec<CallRow>, sqlx::Error> {
+    fn calls_in(&self, rows: &[AnyRow]) -> Result<Vec<CallRow>, sqlx::Error> {
         rows.iter().map(|row| call_row(row, &self.seals)).collect()
     }
 }
@@ -145,7 +147,7 @@ impl Store for Sql {
     async fn intent(&self, key: &str) -> Answer<Option<Intent>> {
         self.run(move |pool| async move {
             let row = one(&pool, sqlx::query(INTENT).bind(key.to_owned())).await?;
-            intent_of(row, &self.seals)
+            intent_of(row.as_ref(), &self.seals)
         })
         .await
     }
@@ -164,7 +166,7 @@ impl Store for Sql {
                 .bind(set(states))
                 .bind(after.to_owned())
                 .bind(i64::from(limit));
-            self.intents_in(query.fetch_all(&pool).await?)
+            self.intents_in(&query.fetch_all(&pool).await?)
         })
         .await
     }
@@ -191,7 +193,7 @@ impl Store for Sql {
     async fn lease(&self, key: &str, lease: Duration) -> Answer<Option<Intent>> {
         self.run(move |pool| async move {
             let query = sqlx::query(LEASE).bind(key.to_owned()).bind(ms(lease));
-            intent_of(one(&pool, query).await?, &self.seals)
+            intent_of(one(&pool, query).await?.as_ref(), &self.seals)
         })
         .await
     }
@@ -261,7 +263,7 @@ impl Store for Sql {
                 other => other?,
             };
             let row = one(&pool, sqlx::query(INTENT).bind(key.to_owned())).await?;
-            intent_of(row, &self.seals)
+            intent_of(row.as_ref(), &self.seals)
         })
         .await
     }
@@ -313,7 +315,7 @@ impl Store for Sql {
             let query = sqlx::query(UNCLOSED)
                 .bind(ms(older_than))
                 .bind(i64::from(limit));
-            self.calls_in(query.fetch_all(&pool).await?)
+            self.calls_in(&query.fetch_all(&pool).await?)
         })
         .await
     }
@@ -366,7 +368,7 @@ impl Store for Sql {
         let number = &self.seals.number(Some(number))?;
         self.run(move |pool| async move {
             let query = page(CALLS_OF, number, after, limit);
-            self.calls_in(query.fetch_all(&pool).await?)
+            self.calls_in(&query.fetch_all(&pool).await?)
         })
         .await
     }
@@ -380,7 +382,7 @@ impl Store for Sql {
         let number = &self.seals.number(Some(number))?;
         self.run(move |pool| async move {
             let query = page(INTENTS_OF, number, after, limit);
-            self.intents_in(query.fetch_all(&pool).await?)
+            self.intents_in(&query.fetch_all(&pool).await?)
         })
         .await
     }

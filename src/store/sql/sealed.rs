@@ -101,8 +101,8 @@ impl Seals {
     }
 
     /// What was sealed of an order; what does not open, is damaged.
-    pub(super) fn open_order(&self, key: String, sealed: Vec<u8>) -> Order {
-        let opened = self.keys.open_value(&place("order", &key), &sealed);
+    pub(super) fn open_order(&self, key: String, sealed: &[u8]) -> Order {
+        let opened = self.keys.open_value(&place("order", &key), sealed);
         let opened = opened.ok().and_then(|bytes| {
             postcard::from_bytes::<(Login, Option<PhoneNumber>, Payload)>(&bytes).ok()
         });
@@ -125,8 +125,8 @@ impl Seals {
     }
 
     /// What was sealed of a call's record; nothing, if it does not open.
-    pub(super) fn open_call(&self, key: &str, sealed: Vec<u8>) -> (Option<PhoneNumber>, String) {
-        let opened = self.keys.open_value(&place("call", key), &sealed).ok();
+    pub(super) fn open_call(&self, key: &str, sealed: &[u8]) -> (Option<PhoneNumber>, String) {
+        let opened = self.keys.open_value(&place("call", key), sealed).ok();
         let opened = opened.and_then(|bytes| postcard::from_bytes(&bytes).ok());
         opened.unwrap_or_default()
     }
@@ -193,7 +193,9 @@ pub(in crate::store) async fn seal_all(
         return Ok(());
     }
     if keys.first().is_none() {
-        return Err(Failed(no_keys()));
+        let why = "an older build wrote the store, and what it wrote has to be sealed\n\n\
+                   hint: start the service first";
+        return Err(Failed(StoreError::Unusable(why.to_owned())));
     }
     let index = Some(index(connection, keys).await?);
     let seals = Seals {
