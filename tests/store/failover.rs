@@ -18,7 +18,7 @@ use dana::lookup::{
 use dana::store::{IntentState, Store};
 use dana::tickets::{Desk, Settings};
 use dana::time::WallTime;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
@@ -128,18 +128,8 @@ impl Address {
         let at = listener.local_addr().expect("an address");
         let (leads, led) = watch::channel(socket);
         tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut led = led.clone();
-                tokio::spawn(async move {
-                    let socket = led.borrow_and_update().clone();
-                    let Ok(mut server) = UnixStream::connect(socket).await else {
-                        return;
-                    };
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                        _ = led.changed() => {}
-                    }
-                });
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(lead(client, led.clone()));
             }
         });
         Self { leads, at }
@@ -149,6 +139,18 @@ impl Address {
         let url = format!("postgres://dana@{}/postgres", self.at);
         let url = StoreUrl::parse(&url).expect("a URL");
         Sql::open(&url, &keys()).await.expect("a store")
+    }
+}
+
+/// Until one side goes away, or the address leads elsewhere.
+async fn lead(mut client: TcpStream, mut led: watch::Receiver<PathBuf>) {
+    let socket = led.borrow_and_update().clone();
+    let Ok(mut server) = UnixStream::connect(socket).await else {
+        return;
+    };
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+        _ = led.changed() => {}
     }
 }
 

@@ -211,8 +211,8 @@ const FIRST: &str = r#"
         published_at BIGINT NOT NULL);
     INSERT INTO calls VALUES ('a', 1000, 0, 1, '{"call":"c-0770000001"}')"#;
 
-/// Makes such a store, opens it, and closes it; what it reads then.
-async fn brought_up_to_date(url: &StoreUrl, raw: &str, words: [(&str, &str); 4]) {
+/// Makes such a store.
+async fn first_version(raw: &str, words: [(&str, &str); 4]) {
     sqlx::any::install_default_drivers();
     let mut connection = AnyConnection::connect(raw).await.expect("a store");
     for statement in FIRST.split(';') {
@@ -240,7 +240,11 @@ async fn brought_up_to_date(url: &StoreUrl, raw: &str, words: [(&str, &str); 4])
         row.execute(&mut connection).await.expect("a row");
     }
     connection.close().await.expect("it closes");
+}
 
+/// Makes such a store, opens it, and closes it; what it reads then.
+async fn brought_up_to_date(url: &StoreUrl, raw: &str, words: [(&str, &str); 4]) {
+    first_version(raw, words).await;
     let without = Sql::open(url, &Keys::none()).await;
     assert!(
         matches!(without, Err(StoreError::Unusable(_))),
