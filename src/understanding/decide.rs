@@ -42,8 +42,10 @@ impl Decision<'_> {
     };
 }
 
-/// How much the rules' word weighs beside the examples, in logits: of a subject, of any other answer.
+/// How much the rules' word weighs beside the examples, in logits: of a subject, of a yes or no, of any
+/// other answer.
 const RULE_SUBJECT: f64 = 1.25;
+const RULE_YES_NO: f64 = 1.5;
 const RULE: f64 = 2.0;
 /// Below this an answer is not clear enough to be one: of an open question, of yes or no.
 const LEAST_OPEN: f64 = 0.2;
@@ -52,7 +54,7 @@ const LEAST_YES_NO: f64 = 0.4;
 const PERSON: f64 = 0.25;
 /// How likely consent must be where the rules hear it too, and where they do not.
 const CONSENT: f64 = 0.6;
-const CONSENT_UNHEARD: f64 = 0.95;
+const CONSENT_UNHEARD: f64 = 0.9;
 
 /// Decides.
 pub(super) fn decide<'m>(
@@ -103,8 +105,16 @@ fn weigh(
         None => None,
     };
     if let Some(at) = rule {
-        let subject = matches!(labels[at], Intent::Topic(_));
-        logits[at] += if subject { RULE_SUBJECT } else { RULE };
+        logits[at] += match labels[at] {
+            Intent::Topic(_) => RULE_SUBJECT,
+            Intent::Yes | Intent::No => RULE_YES_NO,
+            Intent::Operator
+            | Intent::Repeat
+            | Intent::OtherTopic
+            | Intent::Language(_)
+            | Intent::Digits
+            | Intent::Unclear => RULE,
+        };
     }
     let likely = model::likelihoods(labels.len(), &logits);
     let [mut first, mut second] = two_most(&likely);

@@ -134,14 +134,14 @@ pub(super) fn consents(marks: &[Mark<'_>], words: usize) -> bool {
         };
         marks.iter().filter(bare).any(back)
     };
-    let agreed = |no: &Mark<'_>| {
+    let agreed = |part: &Mark<'_>| {
         marks
             .iter()
-            .any(|yes| yes.meaning == Meaning::Yes && covers(yes, no))
+            .any(|yes| yes.meaning == Meaning::Yes && covers(yes, part))
     };
     let refuses = |mark: &Mark<'_>| {
         let no = mark.meaning == Meaning::No && !mark.phrase.whole && !turned(marks, mark);
-        mark.meaning == Meaning::Doubt || (no && !agreed(mark))
+        (no || mark.meaning == Meaning::Doubt) && !agreed(mark)
     };
     !marks.iter().any(refuses) && (0..words).all(|at| covered(at) || denied(at))
 }

@@ -21,9 +21,10 @@ const ROUNDS: usize = 20;
 const STEP: f64 = 0.5;
 /// Keeps the first steps of a rare feature from being too long.
 const FIRST: f64 = 0.1;
-/// How many of a hundred features of an open answer are left out each time, so that no word is relied on
-/// alone. Of a yes or a no every word counts.
+/// How many of a hundred features are left out each time, so that no word is relied on alone: of an
+/// open answer, of a yes or no, where more depends on every word.
 const LEFT_OUT: usize = 30;
+const LEFT_OUT_YES_NO: usize = 10;
 /// Most examples.
 const MAX_EXAMPLES: usize = 200_000;
 /// What the question of an example is called whose answer fits any yes/no question.
@@ -181,7 +182,7 @@ fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Rows<N> {
             features.clear();
             let left_out = match kind {
                 Kind::Open => LEFT_OUT,
-                Kind::YesNo => 0,
+                Kind::YesNo => LEFT_OUT_YES_NO,
             };
             features.extend(
                 example
