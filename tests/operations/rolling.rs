@@ -252,9 +252,7 @@ async fn p1_p3_one_of_three_replicas_is_killed_and_its_calls_go_on_at_the_others
         wrong.extend(made.expect("no panic"));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let ledger = fleet.mock.ledger();
-    let posts: Vec<u32> = ledger.iter().map(|entry| entry.posts).collect();
-    assert_eq!(posts.len(), TICKETS.len());
+    assert_eq!(fleet.mock.ledger().len(), TICKETS.len());
     let resumed = resumes(&left) + resumes(&right);
     assert!(resumed > 0, "nothing was killed under a call");
 }
