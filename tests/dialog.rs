@@ -244,9 +244,11 @@ proptest! {
 
 /// Says `words` to the last question of `turn`, at `at`.
 fn say(dialog: &mut Dialog, at: CallTime, turn: &[Action], words: &str) -> Vec<Action> {
-    let asked = turn.iter().rev().find_map(|action| match action {
-        Action::Listen(listen) => Some(listen.id),
-        _ => None,
+    let asked = turn.iter().rev().find_map(|action| {
+        let Action::Listen(listen) = action else {
+            return None;
+        };
+        Some(listen.id)
     });
     let heard = Alternative {
         text: Said::new(words),

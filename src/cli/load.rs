@@ -16,7 +16,7 @@ use crate::cli::out::Exit;
 use crate::cli::{out, test};
 use crate::client::Target;
 use crate::load;
-use crate::load::{Pattern, Plan, Process, Progress, Report, Situation};
+use crate::load::{Pattern, Plan, Process, Progress, Report, Situation, Spent};
 
 /// Options of `dana load`.
 #[derive(Debug, clap::Args)]
@@ -320,24 +320,7 @@ fn print(args: &Args, report: &Report) {
         );
     }
     if let (Some(service), Some(own)) = (report.service, report.own) {
-        let cpu = service.cpu().as_secs_f64();
-        let per_call = Some(cpu * 1e6 / float(all.calls)).filter(|_| all.calls > 0);
-        let per_call = per_call.map_or_else(String::new, |us| format!(", {us:.1} µs a call"));
-        let share = 100.0 * cpu / all.seconds;
-        out::data(&format!(
-            "service        {cpu:.2} s of processor time{per_call}, {share:.0} % of a core"
-        ));
-        let moments = [service.ended, service.begun, service.idle];
-        let [memory, begun, before] = moments.map(|usage| float(usage.memory) / f64::from(1 << 20));
-        out::data(&format!(
-            "               {memory:.1} MiB of memory; {begun:.1} after the warm-up, {before:.1} before"
-        ));
-        let [open, begun, before] = moments.map(|usage| usage.descriptors);
-        out::data(&format!(
-            "               {open} descriptors; {begun} after the warm-up, {before} before"
-        ));
-        let own = own.cpu().as_secs_f64();
-        out::data(&format!("this command   {own:.2} s of processor time"));
+        print_spent(&all, &service, &own);
     }
     if all.resumes > 0 {
         out::data(&format!(
@@ -357,6 +340,28 @@ fn print(args: &Args, report: &Report) {
             report.figures.begun
         ));
     }
+}
+
+/// What the service and this command have spent.
+fn print_spent(all: &Summary, service: &Spent, own: &Spent) {
+    let cpu = service.cpu().as_secs_f64();
+    let per_call = Some(cpu * 1e6 / float(all.calls)).filter(|_| all.calls > 0);
+    let per_call = per_call.map_or_else(String::new, |us| format!(", {us:.1} µs a call"));
+    let share = 100.0 * cpu / all.seconds;
+    out::data(&format!(
+        "service        {cpu:.2} s of processor time{per_call}, {share:.0} % of a core"
+    ));
+    let moments = [service.ended, service.begun, service.idle];
+    let [memory, begun, before] = moments.map(|usage| float(usage.memory) / f64::from(1 << 20));
+    out::data(&format!(
+        "               {memory:.1} MiB of memory; {begun:.1} after the warm-up, {before:.1} before"
+    ));
+    let [open, begun, before] = moments.map(|usage| usage.descriptors);
+    out::data(&format!(
+        "               {open} descriptors; {begun} after the warm-up, {before} before"
+    ));
+    let own = own.cpu().as_secs_f64();
+    out::data(&format!("this command   {own:.2} s of processor time"));
 }
 
 fn time(us: u64) -> String {

@@ -250,19 +250,12 @@ pub fn run(plan: Plan, mut tell: impl FnMut(Progress)) -> io::Result<Report> {
             .map_err(|_| io::Error::other("a thread panicked"))?;
         figures.add(&joined?);
     }
-    let spent = |idle: Option<Usage>, begun: Option<Usage>, ended: Option<Usage>| {
-        Some(Spent {
-            idle: idle?,
-            begun: begun?,
-            ended: ended?,
-        })
-    };
     Ok(Report {
         figures,
         lasted,
         at_once,
-        own: spent(idle.0, begun.0, ended.0),
-        service: spent(idle.1, begun.1, ended.1),
+        own: Spent::between(idle.0, begun.0, ended.0),
+        service: Spent::between(idle.1, begun.1, ended.1),
     })
 }
 

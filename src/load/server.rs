@@ -38,6 +38,19 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// `None` where one of the moments is not known.
+    pub(super) fn between(
+        idle: Option<Usage>,
+        begun: Option<Usage>,
+        ended: Option<Usage>,
+    ) -> Option<Self> {
+        Some(Self {
+            idle: idle?,
+            begun: begun?,
+            ended: ended?,
+        })
+    }
+
     /// Processor time.
     pub fn cpu(&self) -> Duration {
         self.ended.cpu.saturating_sub(self.begun.cpu)

@@ -106,34 +106,9 @@ pub(super) async fn chaos(args: &Args) -> Result<bool, String> {
     let mut service = Replica::new(&args.bundle, &root)?;
     service.start().await?;
 
-    let target = at(&service.url())?;
-    let lengths = client::lengths(&target).await.map_err(|e| e.to_string())?;
-    let lengths = Arc::new(lengths);
     let kills = Arc::new(AtomicUsize::new(0));
     let (seen, mut call) = mpsc::channel(SEEN);
-    let mut seen = Some(seen);
-    let mut calls = JoinSet::new();
-    // The others order nothing: a ticket that was ordered and never sent is for an operator, by
-    // design, and no two runs would be alike.
-    let callers = CALLERS.iter().zip(0..);
-    for (caller, number) in callers.filter(|(caller, at)| *at == 0 || caller.tickets == 0) {
-        let mut plan = plan(number, caller, args.speed, &lengths)?;
-        plan.patience = WAITS;
-        let (target, kills) = (target.clone(), Arc::clone(&kills));
-        let seen = seen.take();
-        calls.spawn(async move {
-            let mut playing = Playing::new();
-            let tell = |entry: &Entry| {
-                if let Some(seen) = &seen {
-                    show(entry, &mut playing, kills.load(Ordering::Relaxed));
-                    // Beyond that the call is not looked at any more, which shows.
-                    let _ = seen.try_send(entry.clone());
-                }
-            };
-            (caller, client::make(&target, plan, tell).await)
-        });
-    }
-
+    let mut calls = call_all(args, &service, &kills, seen).await?;
     let mut outages = Vec::new();
     for moment in MOMENTS {
         if !moment.comes(victim, &mut call, &mock).await {
@@ -147,14 +122,13 @@ pub(super) async fn chaos(args: &Args) -> Result<bool, String> {
         outages.push(killed.elapsed());
         note(&format!("back after {} ms", killed.elapsed().as_millis()));
     }
-    // Nobody listens: the rest of the call is only shown.
+    // The rest of the call is only shown.
     drop(call);
 
     let mut faults = Vec::new();
     let mut endings = Vec::new();
     while let Some(call) = calls.join_next().await {
-        let (caller, made): (&Caller, Result<Vec<Entry>, CallFailure>) =
-            call.map_err(|error| error.to_string())?;
+        let (caller, made) = call.map_err(|error| error.to_string())?;
         if let Ok(entries) = &made {
             let again = twice(entries, caller.name == victim.name);
             faults.extend(again.map(|what| format!("{}: {what}", caller.name)));
@@ -169,6 +143,44 @@ pub(super) async fn chaos(args: &Args) -> Result<bool, String> {
     Ok(conclude(&outages, &faults) && good)
 }
 
+type Call = (&'static Caller, Result<Vec<Entry>, CallFailure>);
+
+/// Begins the calls: the first is shown, and told to `seen`. The others order nothing: a ticket that
+/// was ordered and never sent is for an operator, by design, and no two runs would be alike.
+async fn call_all(
+    args: &Args,
+    service: &Replica,
+    kills: &Arc<AtomicUsize>,
+    seen: mpsc::Sender<Entry>,
+) -> Result<JoinSet<Call>, String> {
+    let target = at(&service.url())?;
+    let lengths = client::lengths(&target).await.map_err(|e| e.to_string())?;
+    let lengths = Arc::new(lengths);
+    let mut seen = Some(seen);
+    let mut calls = JoinSet::new();
+    for (number, caller) in CALLERS.iter().enumerate() {
+        if number > 0 && caller.tickets > 0 {
+            continue;
+        }
+        let mut plan = plan(number, caller, args.speed, &lengths)?;
+        plan.patience = WAITS;
+        let (target, kills) = (target.clone(), Arc::clone(kills));
+        let seen = seen.take();
+        calls.spawn(async move {
+            let mut playing = Playing::new();
+            let tell = |entry: &Entry| {
+                if let Some(seen) = &seen {
+                    show(entry, &mut playing, kills.load(Ordering::Relaxed));
+                    // Beyond that the call is not looked at any more, which shows.
+                    let _ = seen.try_send(entry.clone());
+                }
+            };
+            (caller, client::make(&target, plan, tell).await)
+        });
+    }
+    Ok(calls)
+}
+
 /// What plays, by its id: how often the service had been killed when it came, and its text.
 type Playing = BTreeMap<u32, (usize, String)>;
 
@@ -177,28 +189,26 @@ fn show(entry: &Entry, playing: &mut Playing, kills: usize) {
     if let Some(line) = render::line(entry) {
         out::data(&line);
     }
-    match entry {
-        Entry::Action {
-            action: Action::Play(play),
-            ..
-        } => {
-            playing.insert(play.id, (kills, play.text()));
+    if let Entry::Action {
+        action: Action::Play(play),
+        ..
+    } = entry
+    {
+        playing.insert(play.id, (kills, play.text()));
+    } else if let Entry::Event {
+        event: Event::PlaybackFinished {
+            playback, cause, ..
+        },
+        ..
+    } = entry
+    {
+        let played = playing.remove(playback);
+        let over = |(before, _): &(usize, String)| *before < kills;
+        if let Some((_, text)) = played.filter(over)
+            && *cause == PlaybackCause::Completed
+        {
+            note(&format!("heard to its end: {text}"));
         }
-        Entry::Event {
-            event: Event::PlaybackFinished {
-                playback, cause, ..
-            },
-            ..
-        } => {
-            let played = playing.remove(playback);
-            let over = |(before, _): &(usize, String)| *before < kills;
-            if let Some((_, text)) = played.filter(over)
-                && *cause == PlaybackCause::Completed
-            {
-                note(&format!("heard to its end: {text}"));
-            }
-        }
-        _ => {}
     }
 }
 
@@ -210,12 +220,15 @@ fn note(text: &str) {
 /// What came twice in a call: a playback and, where the caller asks for no repeat, words.
 fn twice(entries: &[Entry], words: bool) -> Option<String> {
     let (mut ids, mut texts) = (BTreeSet::new(), BTreeSet::new());
-    let mut plays = entries.iter().filter_map(|entry| match entry {
-        Entry::Action {
+    let mut plays = entries.iter().filter_map(|entry| {
+        let Entry::Action {
             action: Action::Play(play),
             ..
-        } => Some(play),
-        _ => None,
+        } = entry
+        else {
+            return None;
+        };
+        Some(play)
     });
     let again = plays.find(|play| !ids.insert(play.id) || (words && !texts.insert(play.text())));
     again.map(|play| format!("said twice: {}", play.text()))
