@@ -5,7 +5,7 @@
 use crate::call::{Locale, Question, Topic};
 use crate::understanding::Intent;
 use crate::understanding::model::{self, Kind, Logits};
-use crate::understanding::phrases::{Mark, Meaning};
+use crate::understanding::phrases::{Mark, Marks, Meaning};
 use crate::understanding::rules;
 
 /// What an utterance means, and what decided.
@@ -59,7 +59,7 @@ const CONSENT_UNHEARD: f64 = 0.9;
 /// Decides.
 pub(super) fn decide<'m>(
     question: Question,
-    marks: &'m [Mark<'m>],
+    marks: &'m Marks<'m>,
     words: usize,
     logits: Option<(Kind, Logits)>,
 ) -> Decision<'m> {
@@ -185,7 +185,7 @@ fn permille(likelihood: f64) -> u16 {
 type Answer<'m> = (Intent, u16, &'m Mark<'m>, &'static str);
 
 /// The rules, the strongest first.
-fn answer<'m>(question: Question, marks: &'m [Mark<'m>]) -> Option<Answer<'m>> {
+fn answer<'m>(question: Question, marks: &'m Marks<'m>) -> Option<Answer<'m>> {
     let topic = rules::topic(marks);
     let person = rules::standing(marks, Meaning::Operator);
     // The word alone may be said of an operator («оператор обещал»); a subject then tells more.
@@ -228,7 +228,7 @@ fn answer<'m>(question: Question, marks: &'m [Mark<'m>]) -> Option<Answer<'m>> {
 }
 
 /// «Соедините» agrees where an operator was offered, and asks for one anywhere else.
-fn agrees_to_person(question: Question, person: &Mark<'_>, marks: &[Mark<'_>]) -> bool {
+fn agrees_to_person(question: Question, person: &Mark<'_>, marks: &Marks<'_>) -> bool {
     let agrees = |mark: &Mark<'_>| {
         mark.meaning == Meaning::Yes
             && mark.asked()

@@ -8,7 +8,9 @@ use std::ops::Range;
 use frostem::{Algorithm, Stemmer};
 
 use crate::understanding::kazakh::{self, Suffixes};
-use crate::understanding::letters::{End, FEWEST_SOUNDS, Reached, Search, Tree, tolerance};
+use crate::understanding::letters::{
+    End, FEWEST_SOUNDS, Reached, Search, Tree, at, place, tolerance,
+};
 use crate::understanding::words::{Keyed, Words, key, sound};
 
 /// What a word of a phrase is called inside.
@@ -42,11 +44,12 @@ pub(super) struct Token {
     pub(super) denied: bool,
 }
 
-/// A word that was read already.
+/// A word that was read already. Small: most of what a look-up costs is waiting for memory.
 struct Known {
-    /// Where its symbols are.
-    symbols: Range<usize>,
     mask: Mask,
+    /// Where its symbols begin, and how many there are.
+    start: u32,
+    count: u16,
     /// As it is spelt, or often said; if not, it may be part of a torn word before it is taken for a
     /// misheard one.
     certain: bool,
@@ -172,12 +175,20 @@ impl Lexicon {
 /// Most sounds of a word that is compared by sound; a longer one is none.
 const MOST_SOUNDS: usize = 20;
 /// The symbols of each word of an utterance.
-#[derive(Debug, Default)]
-pub(super) struct Tokens {
-    all: Vec<Token>,
-    words: Vec<(Range<usize>, Mask)>,
+#[derive(Debug)]
+pub(super) struct Tokens<'l> {
+    words: Vec<(Symbols<'l>, Mask)>,
+    /// Those of words that were not read before.
+    fresh: Vec<Token>,
     /// Whether any word was known as it is spelt.
     pub(super) known: bool,
+}
+
+/// Where the symbols of a word are.
+#[derive(Debug)]
+enum Symbols<'l> {
+    Known(&'l [Token]),
+    Fresh(Range<usize>),
 }
 
 /// A set of symbols, roughly: what is not in it is not among them.
@@ -197,21 +208,55 @@ impl Mask {
         mask
     }
 
+    pub(super) const fn has(self, symbol: Symbol) -> bool {
+        self.0 >> (symbol % 64) & 1 != 0
+    }
+
+    /// All that is in one of both.
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     pub(super) const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 }
 
-impl Tokens {
-    /// The symbols of the word at `at`.
-    pub(super) fn of(&self, at: usize) -> &[Token] {
-        let range = self.words.get(at).map(|(range, _)| range.clone());
-        self.all.get(range.unwrap_or_default()).unwrap_or_default()
+impl<'l> Tokens<'l> {
+    /// Whether a word has symbols that are in a set, roughly.
+    pub(super) fn meets(&self, at: usize, set: Mask) -> bool {
+        self.words.get(at).is_some_and(|(_, mask)| mask.meets(set))
     }
 
-    /// The same, roughly; `None` behind the last word.
-    pub(super) fn mask(&self, at: usize) -> Option<Mask> {
-        self.words.get(at).map(|(_, mask)| *mask)
+    /// The symbols of all words behind each, roughly.
+    pub(super) fn rest(&self) -> Vec<Mask> {
+        let mut rest = vec![Mask::default(); self.words.len()];
+        for at in (1..rest.len()).rev() {
+            rest[at - 1] = rest[at].or(self.words[at].1);
+        }
+        rest
+    }
+
+    /// Of each word behind one its symbols, exactly and roughly.
+    pub(super) fn behind(&self, at: usize) -> impl Iterator<Item = (&[Token], Mask)> {
+        let words = self.words.get(at + 1..).unwrap_or_default();
+        words
+            .iter()
+            .map(|(symbols, mask)| (self.symbols(symbols), *mask))
+    }
+
+    /// The symbols of the word at `at`.
+    pub(super) fn of(&self, at: usize) -> &[Token] {
+        self.words
+            .get(at)
+            .map_or(&[], |(symbols, _)| self.symbols(symbols))
+    }
+
+    fn symbols<'t>(&'t self, of: &Symbols<'t>) -> &'t [Token] {
+        match of {
+            Symbols::Known(symbols) => symbols,
+            Symbols::Fresh(range) => self.fresh.get(range.clone()).unwrap_or_default(),
+        }
     }
 
     /// How many words there are.
@@ -219,18 +264,19 @@ impl Tokens {
         self.words.len()
     }
 
-    /// The symbols of the next word.
-    fn take(&mut self, symbols: &[Token], mask: Mask) {
-        let start = self.all.len();
-        self.all.extend_from_slice(symbols);
-        self.words.push((start..self.all.len(), mask));
+    /// The symbols of the next word, which was read already.
+    fn take_known(&mut self, known: &Known, symbols: &'l [Token]) {
+        let symbols = symbols.get(at(known.start)..).unwrap_or_default();
+        let symbols = symbols.get(..usize::from(known.count)).unwrap_or_default();
+        self.words.push((Symbols::Known(symbols), known.mask));
     }
 
-    /// Takes the last word back.
-    fn drop_last(&mut self) {
-        if let Some((range, _)) = self.words.pop() {
-            self.all.truncate(range.start);
-        }
+    /// The symbols of the next word.
+    fn take(&mut self, symbols: &[Token]) {
+        let start = self.fresh.len();
+        self.fresh.extend_from_slice(symbols);
+        let range = start..self.fresh.len();
+        self.words.push((Symbols::Fresh(range), Mask::of(symbols)));
     }
 }
 
@@ -250,22 +296,22 @@ impl Lexicon {
                 }
                 self.alike(word, 0, MOST_WRONG, &mut tokens);
             }
-            let start = self.symbols.len();
-            self.symbols.extend(&tokens);
             let known = Known {
-                symbols: start..self.symbols.len(),
                 mask: Mask::of(&tokens),
+                start: place(self.symbols.len()),
+                count: u16::try_from(tokens.len()).unwrap_or(u16::MAX),
                 certain,
             };
+            self.symbols.extend(&tokens);
             self.known.insert(key(word), known);
         }
     }
 
     /// Reads an utterance, and mends words that the recogniser tore apart or ran together.
-    pub(super) fn read(&self, words: &mut Words) -> Tokens {
+    pub(super) fn read(&self, words: &mut Words<'_>) -> Tokens<'_> {
         let mut tokens = Tokens {
-            all: Vec::with_capacity(4 * words.len()),
             words: Vec::with_capacity(words.len() + 1),
+            fresh: Vec::new(),
             known: false,
         };
         let mut found = Vec::new();
@@ -273,31 +319,31 @@ impl Lexicon {
         while at < words.len() {
             let known = self.known.get(&words.key(at));
             if let Some(known) = known.filter(|known| known.certain) {
-                tokens.take(&self.symbols[known.symbols.clone()], known.mask);
+                tokens.take_known(known, &self.symbols);
                 tokens.known = true;
                 at += 1;
                 continue;
             }
             found.clear();
             if known.is_none() {
-                self.spelt(words.get(at), None, &mut found);
+                self.spelt(&words.get(at), None, &mut found);
             }
             if found.is_empty() && at > 0 && self.join(words, at - 1, &mut found) {
                 at -= 1;
-                tokens.drop_last();
+                tokens.words.pop();
             }
             if found.is_empty() && !self.join(words, at, &mut found) && known.is_none() {
                 self.part(words, at, &mut found);
             }
             if let Some(known) = known.filter(|_| found.is_empty()) {
-                tokens.take(&self.symbols[known.symbols.clone()], known.mask);
+                tokens.take_known(known, &self.symbols);
             } else {
                 if found.is_empty() {
-                    self.alike(words.get(at), 0, MOST_WRONG, &mut found);
+                    self.alike(&words.get(at), 0, MOST_WRONG, &mut found);
                 } else {
                     tokens.known = true;
                 }
-                tokens.take(&found, Mask::of(&found));
+                tokens.take(&found);
             }
             at += 1;
         }
@@ -305,17 +351,17 @@ impl Lexicon {
     }
 
     /// «тех ник» is one word, if that is known, as it is spelt or as it sounds.
-    fn join(&self, words: &mut Words, at: usize, found: &mut Vec<Token>) -> bool {
-        let Some(joined) = words.joined(at) else {
-            return false;
-        };
-        let [first, second] = [at, at + 1].map(|at| words.get(at).chars().count());
+    fn join(&self, words: &mut Words<'_>, at: usize, found: &mut Vec<Token>) -> bool {
+        let [first, second] = [at, at + 1].map(|at| words.letters(at).count());
         if first.min(second) > MOST_PARTICLE {
             return false;
         }
-        self.spelt(joined, Some(first), found);
+        let Some(joined) = words.joined(at) else {
+            return false;
+        };
+        self.spelt(&joined, Some(first), found);
         if found.is_empty() {
-            self.alike(joined, first, 0, found);
+            self.alike(&joined, first, 0, found);
         }
         if !found.is_empty() {
             words.join(at);
@@ -324,13 +370,13 @@ impl Lexicon {
     }
 
     /// «неработает» is two words, if both are known.
-    fn part(&self, words: &mut Words, at: usize, found: &mut Vec<Token>) {
-        if let Some(end) = self.parted(words.get(at), found) {
-            words.split(at, end);
+    fn part(&self, words: &mut Words<'_>, at: usize, found: &mut Vec<Token>) {
+        if let Some(letters) = self.parted(&words.get(at), found) {
+            words.split(at, letters);
         }
     }
 
-    /// Where the second word of two begins, and the symbols of the first.
+    /// How many letters the first of two words has, and its symbols.
     fn parted(&self, word: &str, found: &mut Vec<Token>) -> Option<usize> {
         let mut second = Vec::new();
         for letters in (1..=MOST_PARTICLE).rev() {
@@ -344,7 +390,7 @@ impl Lexicon {
                 self.spelt(tail, None, &mut second);
             }
             if !second.is_empty() {
-                return Some(end);
+                return Some(letters);
             }
             found.clear();
         }

@@ -15,7 +15,9 @@ mod vocabulary;
 mod words;
 
 use std::cmp::Ordering;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +26,7 @@ use crate::problem::{Problems, Source};
 use crate::understanding::decide::Decision;
 use crate::understanding::lexicon::Tokens;
 use crate::understanding::model::{Kind, Logits, Model};
-use crate::understanding::phrases::{Mark, Meaning};
+use crate::understanding::phrases::{Mark, Marks, Meaning};
 use crate::understanding::words::Words;
 
 pub use crate::understanding::load::File;
@@ -123,10 +125,10 @@ pub struct Grammars {
 }
 
 /// An utterance, taken apart.
-struct Heard<'g> {
-    words: Words,
-    tokens: Tokens,
-    marks: Vec<Mark<'g>>,
+struct Heard<'g, 't> {
+    words: Words<'t>,
+    tokens: Tokens<'g>,
+    marks: Marks<'g>,
     /// What the model makes of it, where it knows such questions.
     logits: Option<(Kind, Logits)>,
 }
@@ -135,32 +137,30 @@ impl Grammars {
     /// Reads the grammars from their files, and the weights that were learnt from examples; without
     /// weights the rules decide alone.
     pub fn load(files: &[File], weights: Option<(&Arc<Source>, &[u8])>) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let model = weights.and_then(|(examples, bytes)| {
-            let model = Model::read(bytes);
-            let stale = "the weights were not learnt from these examples";
-            let fits = |model: &Model| model.examples == train::fingerprint(&examples.text);
-            if !model.as_ref().is_some_and(fits) {
-                problems.push(examples.problem(0..0, stale).hint("run `dana train`"));
-            }
-            model
+        // Side by side: neither needs the other.
+        let (grammar, model) = thread::scope(|scope| {
+            let model = weights.map(|(examples, bytes)| scope.spawn(|| learnt(examples, bytes)));
+            let grammar = load::read(files);
+            let model = model.map(ScopedJoinHandle::join).transpose();
+            (grammar, model.unwrap_or_else(|panic| resume_unwind(panic)))
         });
-        match load::read(files) {
-            Ok(mut grammar) if problems.is_empty() => {
-                if let Some(Model { words, .. }) = &model {
-                    grammar.lexicon.remember(words);
+        let (mut grammar, model) = match (grammar, model.transpose()) {
+            (Ok(grammar), Ok(model)) => (grammar, model),
+            (grammar, model) => {
+                let mut problems = Problems::default();
+                for found in [model.err(), grammar.err()].into_iter().flatten() {
+                    problems.extend(found);
                 }
-                Ok(Self { grammar, model })
+                return Err(problems);
             }
-            Ok(_) => Err(problems),
-            Err(others) => {
-                problems.extend(others);
-                Err(problems)
-            }
+        };
+        if let Some(Model { words, .. }) = &model {
+            grammar.lexicon.remember(words);
         }
+        Ok(Self { grammar, model })
     }
 
-    fn hear(&self, question: Question, text: &str) -> Heard<'_> {
+    fn hear<'t>(&self, question: Question, text: &'t str) -> Heard<'_, 't> {
         let words = Words::new(text);
         // A word that is said twice in a row counts once, but a digit does not.
         let mut words = if asks_digits(question) {
@@ -181,13 +181,13 @@ impl Grammars {
     }
 
     /// The words that tell one label from the next likely one, by the examples.
-    fn telling(&self, question: Question, words: &Words, likely: [usize; 2]) -> String {
+    fn telling(&self, question: Question, words: &Words<'_>, likely: [usize; 2]) -> String {
         let model = self.model.as_ref().zip(Kind::of(question));
         let shares = model.map(|(model, kind)| model.shares((kind, question), words, likely));
         let shares = shares.unwrap_or_default();
         let most = shares.iter().copied().max().unwrap_or_default();
         let tells = |at: &usize| shares.get(*at).is_some_and(|share| share * 2 > most.max(1));
-        let told: Vec<&str> = (0..words.len())
+        let told: Vec<String> = (0..words.len())
             .filter(tells)
             .map(|at| words.get(at))
             .collect();
@@ -220,7 +220,7 @@ impl Grammars {
         };
         let phrases = heard.marks.iter().map(found).collect();
         let unknown = (0..heard.tokens.len()).filter(|at| heard.tokens.of(*at).is_empty());
-        let unknown = unknown.map(|at| heard.words.get(at).to_owned()).collect();
+        let unknown = unknown.map(|at| heard.words.get(at)).collect();
         let runner_up = decision.runner_up;
         Explained {
             understood,
@@ -236,10 +236,10 @@ impl Grammars {
         &self,
         locale: Option<Locale>,
         question: Question,
-        heard: &'h Heard<'_>,
+        heard: &'h Heard<'_, '_>,
     ) -> (Understood, Decision<'h>) {
-        let person = rules::standing(&heard.marks, Meaning::Operator).is_some();
-        let digits = self.digits(question, heard).filter(|_| !person);
+        let person = || rules::standing(&heard.marks, Meaning::Operator).is_some();
+        let digits = self.digits(question, heard).filter(|_| !person());
         // Of words that nobody knows, the examples say nothing either.
         let logits = heard.logits.filter(|_| heard.tokens.known);
         let decision = if digits.is_some() {
@@ -259,7 +259,7 @@ impl Grammars {
     }
 
     /// Digits and number words, where digits are asked.
-    fn digits(&self, question: Question, heard: &Heard<'_>) -> Option<String> {
+    fn digits(&self, question: Question, heard: &Heard<'_, '_>) -> Option<String> {
         if !asks_digits(question) {
             return None;
         }
@@ -275,6 +275,18 @@ impl Grammars {
     }
 }
 
+/// The model, if its weights were learnt from these examples.
+fn learnt(examples: &Arc<Source>, weights: &[u8]) -> Result<Model, Problems> {
+    let model = Model::read(weights);
+    let fits = |model: &Model| model.examples == train::fingerprint(&examples.text);
+    model.filter(fits).ok_or_else(|| {
+        let stale = "the weights were not learnt from these examples";
+        let mut problems = Problems::default();
+        problems.push(examples.problem(0..0, stale).hint("run `dana train`"));
+        problems
+    })
+}
+
 const fn asks_digits(question: Question) -> bool {
     matches!(question, Question::AskLogin | Question::ChooseLogin)
 }
@@ -283,7 +295,7 @@ const fn asks_digits(question: Question) -> bool {
 const MAX_DIGITS: usize = 16;
 
 /// The language that was spoken: the one whose phrases weigh more.
-fn spoken(marks: &[Mark<'_>], call: Option<Locale>) -> Option<Locale> {
+fn spoken(marks: &Marks<'_>, call: Option<Locale>) -> Option<Locale> {
     let weight = |locale: Locale| -> u32 {
         let of = marks
             .iter()

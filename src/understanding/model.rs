@@ -3,11 +3,9 @@
 //!
 //! Everything here is whole numbers or exact floating-point operations: the same on every machine.
 
-use std::ops::AddAssign;
-
 use crate::call::{Question, Topic};
 use crate::understanding::Intent;
-use crate::understanding::words::{Keyed, Words, mix};
+use crate::understanding::words::{Keyed, Words, key, mix};
 
 /// Rows of a table of weights: a feature's hash names its row.
 const ROWS_LOG2: u32 = 16;
@@ -121,12 +119,21 @@ impl Model {
         examples: [u8; DIGEST],
         words: [Vec<String>; 2],
     ) -> Self {
-        Self {
-            open: Table::new(open, &words),
-            yes_no: Table::new(yes_no, &words),
+        let mut model = Self {
+            open: Table::new(open),
+            yes_no: Table::new(yes_no),
             examples,
             words,
+        };
+        let mut features = Vec::new();
+        for word in model.words.iter().flatten() {
+            features.clear();
+            let key = key(word);
+            letters(word.chars(), key, |feature| features.push(feature));
+            model.open.sum(key, &features);
+            model.yes_no.sum(key, &features);
         }
+        model
     }
 
     /// Reads a file of weights; `None` if it is none of this version.
@@ -156,7 +163,7 @@ impl Model {
     }
 
     /// How strongly an utterance means each label.
-    pub(super) fn logits(&self, kind: Kind, question: Question, words: &Words) -> Logits {
+    pub(super) fn logits(&self, kind: Kind, question: Question, words: &Words<'_>) -> Logits {
         match kind {
             Kind::Open => self.open.logits(question, words),
             Kind::YesNo => self.yes_no.logits(question, words),
@@ -167,7 +174,7 @@ impl Model {
     pub(super) fn shares(
         &self,
         (kind, question): (Kind, Question),
-        words: &Words,
+        words: &Words<'_>,
         [label, other]: [usize; 2],
     ) -> Vec<i32> {
         let mut shares = vec![0; words.len() + 1];
@@ -191,22 +198,25 @@ fn rows<const N: usize>(bytes: &[u8]) -> Option<Rows<N>> {
 }
 
 impl<const N: usize> Table<N> {
-    fn new(rows: Rows<N>, words: &[Vec<String>; 2]) -> Self {
-        let sum = |word: &String| {
-            let words = Words::new(word);
-            let (mut sum, mut count) = ([0; N], 0);
-            letters(words.get(0), words.key(0), |feature| {
-                add(&mut sum, &rows[feature]);
-                count += 1;
-            });
-            // The letters of a word are few enough for it: see MAX_LETTERS.
-            (words.key(0), (sum, count))
-        };
-        let words = words.iter().flatten().map(sum).collect();
-        Self { rows, words }
+    fn new(rows: Rows<N>) -> Self {
+        Self {
+            rows,
+            words: Keyed::default(),
+        }
     }
 
-    fn logits(&self, question: Question, words: &Words) -> Logits {
+    /// Adds the rows of a word up. Its letters are few enough for the sum: see [`MAX_LETTERS`].
+    fn sum(&mut self, word: u64, features: &[usize]) {
+        let mut sum = [0; N];
+        for feature in features {
+            add(&mut sum, &self.rows[*feature]);
+        }
+        let sum = sum.map(|sum| i16::try_from(sum).unwrap_or_default());
+        let count = u16::try_from(features.len()).unwrap_or_default();
+        self.words.insert(word, (sum, count));
+    }
+
+    fn logits(&self, question: Question, words: &Words<'_>) -> Logits {
         let (mut sums, mut count) = ([0_i32; N], 0_u32);
         for at in 0..words.len() {
             let key = words.key(at);
@@ -214,7 +224,7 @@ impl<const N: usize> Table<N> {
                 add(&mut sums, sum);
                 count += u32::from(*of);
             } else {
-                letters(words.get(at), key, |feature| {
+                letters(words.letters(at), key, |feature| {
                     add(&mut sums, &self.rows[feature]);
                     count += 1;
                 });
@@ -235,9 +245,10 @@ impl<const N: usize> Table<N> {
 }
 
 /// Adds weights up. Cannot overflow: an utterance has at most 4096 letters and 64 words.
-fn add<S: AddAssign + From<W>, W: Copy, const N: usize>(sums: &mut [S; N], row: &[W; N]) {
+fn add<W: Copy + Into<i32>, const N: usize>(sums: &mut [i32; N], row: &[W; N]) {
     for (sum, weight) in sums.iter_mut().zip(row) {
-        *sum += S::from(*weight);
+        // Without the check of what cannot be the processor adds all lanes at once.
+        *sum = sum.wrapping_add((*weight).into());
     }
 }
 
@@ -245,19 +256,22 @@ fn add<S: AddAssign + From<W>, W: Copy, const N: usize>(sums: &mut [S; N], row: 
 /// question only.
 pub(super) fn features(
     question: Question,
-    words: &Words,
+    words: &Words<'_>,
     mut take: impl FnMut(usize, usize, bool),
 ) {
-    for (at, word) in words.iter().enumerate() {
-        letters(word, words.key(at), |feature| take(at, feature, false));
+    for at in 0..words.len() {
+        let letters_of = words.letters(at);
+        letters(letters_of, words.key(at), |feature| {
+            take(at, feature, false);
+        });
     }
     order(question, words, take);
 }
 
 /// A word and its letters by fours.
-fn letters(word: &str, key: u64, mut take: impl FnMut(usize)) {
+fn letters(word: impl Iterator<Item = char>, key: u64, mut take: impl FnMut(usize)) {
     let mut window = BOUNDARY;
-    for letter in word.chars().map(u64::from).chain([BOUNDARY]) {
+    for letter in word.map(u64::from).chain([BOUNDARY]) {
         window = (window << 16) | (letter & 0xFFFF);
         if window >> 48 != 0 {
             take(row(mix(window)));
@@ -268,7 +282,7 @@ fn letters(word: &str, key: u64, mut take: impl FnMut(usize)) {
 
 /// The order of the words: neighbours without their endings. Where the question has examples of its own,
 /// for that question too: each word, neighbours, two with one between, and three in a row.
-fn order(question: Question, words: &Words, mut take: impl FnMut(usize, usize, bool)) {
+fn order(question: Question, words: &Words<'_>, mut take: impl FnMut(usize, usize, bool)) {
     let question = asked(question);
     let [mut second, mut first] = [0; 2];
     for at in 0..=words.len() {

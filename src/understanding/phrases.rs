@@ -1,9 +1,8 @@
 //! All phrases in one tree of symbols: finds every phrase of an utterance in one pass.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::Range;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::call::{Locale, Question, Topic};
@@ -125,6 +124,55 @@ impl Mark<'_> {
     }
 }
 
+/// The phrases of an utterance, in the order of their ends.
+#[derive(Debug)]
+pub(super) struct Marks<'g> {
+    all: Vec<Mark<'g>>,
+    /// The words behind «не» and those before «емес», a bit each.
+    turned: [u64; 2],
+}
+
+impl<'g> Deref for Marks<'g> {
+    type Target = [Mark<'g>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.all
+    }
+}
+
+impl<'g> Marks<'g> {
+    fn new(mut all: Vec<Mark<'g>>) -> Self {
+        all.sort_by_key(|mark| (mark.last, mark.phrase.weight));
+        let mut turned = [0; 2];
+        for mark in &all {
+            match mark.meaning {
+                Meaning::NotBefore => turned[0] |= bit(mark.last) << 1,
+                Meaning::NotAfter => turned[1] |= bit(mark.first) >> 1,
+                Meaning::Yes
+                | Meaning::No
+                | Meaning::Doubt
+                | Meaning::Operator
+                | Meaning::Repeat
+                | Meaning::Language(_)
+                | Meaning::Topic(_)
+                | Meaning::Filler => {}
+            }
+        }
+        Self { all, turned }
+    }
+
+    /// Whether «не» stands before a phrase, or «емес» behind it.
+    pub(super) fn turn(&self, mark: &Mark<'_>) -> bool {
+        let [first, last] = self.turned;
+        first & bit(mark.first) != 0 || last & bit(mark.last) != 0
+    }
+}
+
+/// The bit of a word; an utterance has at most 64.
+const fn bit(word: usize) -> u64 {
+    if word < 64 { 1 << word } else { 0 }
+}
+
 /// Small, so that many fit into a processor's cache: most of what a look-up costs is waiting for memory.
 #[derive(Clone, Copy, Debug, Default)]
 struct Node {
@@ -137,8 +185,6 @@ struct Node {
     /// How many of both there are.
     child_count: u16,
     end_count: u16,
-    /// What leads here.
-    symbol: Symbol,
     /// Words that may stand before the next, by the phrase that allows most.
     gap: u8,
     /// A negation came before: it turns the words beside it and no others.
@@ -226,23 +272,29 @@ impl Gathered {
             texts: self.texts,
             ends: self.ends.iter().map(|(_, end)| *end).collect(),
             nodes: vec![Node::default(); symbols],
+            symbols: vec![0; symbols],
+            negation: Mask::default(),
             negations: self.negations,
         };
+        let negations = (0..).zip(&phrases.negations).filter(|(_, is)| **is);
+        negations.for_each(|(symbol, _)| phrases.negation.add(symbol));
+        let nodes = self.ways.len() + 1;
+        let ways = starts(self.ways.iter().map(|(from, ..)| *from), nodes);
+        let ends = starts(self.ends.iter().map(|(node, _)| *node), nodes);
         // What was which node: those that wait for their children, in the order of their new places.
         let mut waiting = VecDeque::new();
         for (_, symbol, old) in &self.ways[..roots] {
             waiting.push_back((usize::from(*symbol), *old, *symbol));
         }
         while let Some((new, old, symbol)) = waiting.pop_front() {
-            let of = |from: &u32| old.cmp(from).reverse();
-            let ways = equal(&self.ways, |(from, ..)| of(from));
-            let ends = equal(&self.ends, |(node, _)| of(node));
+            let [ways, ends] = [&ways, &ends].map(|starts| starts[at(old)]..starts[at(old) + 1]);
             let tight = phrases.nodes[new].tight || phrases.is_negation(symbol);
             let children = phrases.nodes.len();
             let mut onward = Mask::default();
             for (child, (_, symbol, old)) in (children..).zip(&self.ways[ways.clone()]) {
                 onward.add(*symbol);
                 waiting.push_back((child, *old, *symbol));
+                phrases.symbols.push(*symbol);
                 phrases.nodes.push(Node {
                     tight,
                     ..Node::default()
@@ -254,7 +306,6 @@ impl Gathered {
                 ends: place(ends.start),
                 child_count: u16::try_from(ways.len()).unwrap_or(u16::MAX),
                 end_count: u16::try_from(ends.len()).unwrap_or(u16::MAX),
-                symbol,
                 gap: self.gaps.get(at(old)).copied().unwrap_or_default(),
                 tight,
             };
@@ -263,11 +314,16 @@ impl Gathered {
     }
 }
 
-/// Where the items stand that compare as equal, in a sorted list.
-fn equal<T>(items: &[T], compare: impl Fn(&T) -> Ordering) -> Range<usize> {
-    let start = items.partition_point(|item| compare(item) == Ordering::Less);
-    let end = items.partition_point(|item| compare(item) != Ordering::Greater);
-    start..end
+/// Where what belongs to each node begins, in a list that is sorted by node; the end of the last behind it.
+fn starts(of: impl Iterator<Item = u32>, nodes: usize) -> Vec<usize> {
+    let mut starts = vec![0; nodes + 1];
+    for node in of {
+        starts[at(node) + 1] += 1;
+    }
+    for node in 0..nodes {
+        starts[node + 1] += starts[node];
+    }
+    starts
 }
 
 /// Every phrase of the grammars.
@@ -278,8 +334,12 @@ pub(super) struct Phrases {
     ends: Vec<End>,
     /// First those behind the root, by symbol.
     nodes: Vec<Node>,
+    /// What leads to each node, apart from it: a search looks at little memory.
+    symbols: Vec<Symbol>,
     /// Words that turn a meaning, by symbol; a phrase does not reach over them.
     negations: Vec<bool>,
+    /// The same, roughly.
+    negation: Mask,
 }
 
 impl Phrases {
@@ -290,11 +350,14 @@ impl Phrases {
     }
 
     /// The node behind another by a symbol.
-    fn child(&self, of: Node, symbol: Symbol) -> Option<Node> {
+    fn child(&self, of: &Node, symbol: Symbol) -> Option<&Node> {
+        if !of.onward.has(symbol) {
+            return None;
+        }
         let first = at(of.children);
-        let children = &self.nodes[first..first + usize::from(of.child_count)];
-        let place = children.binary_search_by_key(&symbol, |child| child.symbol);
-        place.ok().map(|place| children[place])
+        let children = &self.symbols[first..first + usize::from(of.child_count)];
+        let place = children.binary_search(&symbol).ok()?;
+        self.nodes.get(first + place)
     }
 
     fn is_negation(&self, symbol: Symbol) -> bool {
@@ -302,23 +365,24 @@ impl Phrases {
         self.negations.get(place).copied().unwrap_or_default()
     }
 
-    /// Every phrase of the utterance that fits the question, in the order of their ends.
-    pub(super) fn find(&self, tokens: &Tokens, question: Question) -> Vec<Mark<'_>> {
+    /// Every phrase of the utterance that fits the question.
+    pub(super) fn find(&self, tokens: &Tokens<'_>, question: Question) -> Marks<'_> {
         let negates = |at: &usize| {
-            let mut tokens = tokens.of(*at).iter();
-            tokens.any(|token| self.is_negation(token.symbol))
+            let mut symbols = tokens.of(*at).iter();
+            tokens.meets(*at, self.negation) && symbols.any(|t| self.is_negation(t.symbol))
         };
         let negating = (0..tokens.len()).filter(negates);
         let mut found = Find {
             phrases: self,
             tokens,
-            negating: negating.fold(0, |all, at| all | 1 << at),
+            rest: tokens.rest(),
+            negating: negating.fold(0, |all, at| all | bit(at)),
             question,
             marks: Vec::with_capacity(32),
         };
         for first in 0..tokens.len() {
             for token in tokens.of(first) {
-                if let Some(&node) = self.nodes.get(usize::from(token.symbol)) {
+                if let Some(node) = self.nodes.get(usize::from(token.symbol)) {
                     let path = Path {
                         node,
                         first,
@@ -328,16 +392,15 @@ impl Phrases {
                 }
             }
         }
-        found
-            .marks
-            .sort_by_key(|mark| (mark.last, mark.phrase.weight));
-        found.marks
+        Marks::new(found.marks)
     }
 }
 
 struct Find<'a, 'g> {
     phrases: &'g Phrases,
-    tokens: &'a Tokens,
+    tokens: &'a Tokens<'a>,
+    /// What stands behind each word, roughly.
+    rest: Vec<Mask>,
     /// The words that negate, a bit each.
     negating: u64,
     question: Question,
@@ -346,25 +409,25 @@ struct Find<'a, 'g> {
 
 /// How far a phrase has come.
 #[derive(Clone, Copy)]
-struct Path {
-    node: Node,
+struct Path<'g> {
+    node: &'g Node,
     first: usize,
     /// Most words that stood between two of its own.
     gap: u8,
 }
 
-impl Find<'_, '_> {
+impl<'g> Find<'_, 'g> {
     /// Takes the phrases that end here, and goes on.
-    fn reach(&mut self, path: Path, word: usize, denied: bool) {
+    fn reach(&mut self, path: Path<'g>, word: usize, denied: bool) {
         if path.node.end_count > 0 {
             self.ends(path, word, denied);
         }
-        if path.node.child_count > 0 {
+        if path.node.onward.meets(self.rest[word]) {
             self.follow(path, word);
         }
     }
 
-    fn ends(&mut self, Path { node, first, gap }: Path, last: usize, denied: bool) {
+    fn ends(&mut self, Path { node, first, gap }: Path<'g>, last: usize, denied: bool) {
         let start = at(node.ends);
         for end in &self.phrases.ends[start..start + usize::from(node.end_count)] {
             let phrase = &end.phrase;
@@ -386,21 +449,19 @@ impl Find<'_, '_> {
     }
 
     /// Looks at the words that may come next; a phrase does not reach over a negation.
-    fn follow(&mut self, Path { node, first, gap }: Path, word: usize) {
+    fn follow(&mut self, Path { node, first, gap }: Path<'g>, word: usize) {
         let (phrases, tokens) = (self.phrases, self.tokens);
         let on = |token: &Token| Some((phrases.child(node, token.symbol)?, token.denied));
-        for between in 0..=if node.tight { 0 } else { node.gap } {
+        let most = if node.tight { 0 } else { node.gap };
+        for (between, (symbols, mask)) in (0..=most).zip(tokens.behind(word)) {
             let next = word + 1 + usize::from(between);
-            let Some(mask) = tokens.mask(next) else {
-                break;
-            };
             if node.onward.meets(mask) {
                 let gap = gap.max(between);
-                for (node, denied) in tokens.of(next).iter().filter_map(on) {
+                for (node, denied) in symbols.iter().filter_map(on) {
                     self.reach(Path { node, first, gap }, next, denied);
                 }
             }
-            if self.negating >> next & 1 != 0 {
+            if self.negating & bit(next) != 0 {
                 break;
             }
         }

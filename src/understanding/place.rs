@@ -120,9 +120,9 @@ impl Grammars {
             numbers,
         };
         for (at, word) in words.iter().enumerate() {
-            let names = word.chars().count() >= FEWEST_LETTERS && !PARTS.contains(&word);
+            let names = word.chars().count() >= FEWEST_LETTERS && !PARTS.contains(&word.as_str());
             if names && !numerals.contains(&at) {
-                sound(word, false, &mut sounds);
+                sound(&word, false, &mut sounds);
                 place
                     .words
                     .push((hash(&sounds, SHARED), hash(&sounds, OWN)));

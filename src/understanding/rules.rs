@@ -2,7 +2,7 @@
 //! question the last word wins; a wish for a person wins over everything.
 
 use crate::call::Topic;
-use crate::understanding::phrases::{Mark, Meaning};
+use crate::understanding::phrases::{Mark, Marks, Meaning};
 
 /// Score of what was said clearly.
 pub(super) const CLEAR: u16 = 950;
@@ -13,7 +13,7 @@ pub(super) const HINT: u16 = 450;
 
 /// The subject with the strongest phrase; of equals the one said last. No internet at all is the
 /// most general complaint: any other that is named in several words tells more.
-pub(super) fn topic<'a>(marks: &'a [Mark<'a>]) -> Option<(Topic, &'a Mark<'a>)> {
+pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
     let subject = |mark: &'a Mark<'a>| Some((mark.meaning.topic()?, mark));
     let rank = |topic: Topic, mark: &Mark<'_>| match (mark.phrase.weak, mark.words) {
         (true, _) => 0,
@@ -35,15 +35,14 @@ pub(super) fn topic<'a>(marks: &'a [Mark<'a>]) -> Option<(Topic, &'a Mark<'a>)> 
 
 /// The last mark with that meaning that stands: not turned by a word beside it, and not a part of
 /// what denies it («оператор не нужен»).
-pub(super) fn standing<'a>(marks: &'a [Mark<'a>], meaning: Meaning) -> Option<&'a Mark<'a>> {
+pub(super) fn standing<'a>(marks: &'a Marks<'a>, meaning: Meaning) -> Option<&'a Mark<'a>> {
     let mut all = marks.iter().filter(|mark| mark.meaning == meaning);
-    all.rfind(|mark| !turned(marks, mark) && !marks.iter().any(|other| denies(marks, other, mark)))
+    all.rfind(|mark| !marks.turn(mark) && !marks.iter().any(|other| denies(marks, other, mark)))
 }
 
 /// Whether `other` is a no, or the same meaning turned round, around the words of `mark`.
-fn denies(marks: &[Mark<'_>], other: &Mark<'_>, mark: &Mark<'_>) -> bool {
-    let no =
-        other.meaning == Meaning::No || (other.meaning == mark.meaning && turned(marks, other));
+fn denies(marks: &Marks<'_>, other: &Mark<'_>, mark: &Mark<'_>) -> bool {
+    let no = other.meaning == Meaning::No || (other.meaning == mark.meaning && marks.turn(other));
     no && other.words > 1 && contains(other, mark)
 }
 
@@ -51,34 +50,25 @@ const fn contains(outer: &Mark<'_>, inner: &Mark<'_>) -> bool {
     outer.first <= inner.first && inner.last <= outer.last
 }
 
-/// Whether «не» stands before a phrase, or «емес» behind it.
-fn turned(marks: &[Mark<'_>], of: &Mark<'_>) -> bool {
-    marks.iter().any(|mark| {
-        (mark.meaning == Meaning::NotBefore && mark.last + 1 == of.first)
-            || (mark.meaning == Meaning::NotAfter && mark.first == of.last + 1)
-    })
-}
-
 /// Yes, no or doubt. A longer phrase covers those inside it, a refusal or a doubt takes the words
 /// that it shares with a yes, «не надо» takes the verb behind it, a hint yields to anything clear;
 /// of what is left the last one counts.
-pub(super) fn verdict<'a>(marks: &'a [Mark<'a>]) -> Option<(Meaning, &'a Mark<'a>)> {
+pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>)> {
     let says =
         |mark: &&Mark<'_>| matches!(mark.meaning, Meaning::Yes | Meaning::No | Meaning::Doubt);
-    let clear = marks.iter().filter(says).any(|mark| !mark.phrase.weak);
-    let said = || {
-        marks
-            .iter()
-            .filter(says)
-            .filter(|mark| !(clear && mark.phrase.weak))
+    let mut said: Vec<&Mark<'_>> = marks.iter().filter(says).collect();
+    if said.iter().any(|mark| !mark.phrase.weak) {
+        said.retain(|mark| !mark.phrase.weak);
+    }
+    let beaten = |mark: &&Mark<'_>| {
+        said.iter()
+            .any(|other| covers(other, mark) || takes(marks, other, mark))
     };
-    let beaten =
-        |mark: &&Mark<'_>| said().any(|other| covers(other, mark) || takes(marks, other, mark));
-    let left = said().filter(|mark| !beaten(mark));
+    let left = said.iter().copied().filter(|mark| !beaten(mark));
     // Who refuses in so many words and then wavers has refused.
     let refused = left
         .clone()
-        .any(|mark| mark.meaning == Meaning::No && !mark.phrase.whole && !turned(marks, mark));
+        .any(|mark| mark.meaning == Meaning::No && !mark.phrase.whole && !marks.turn(mark));
     let left = left.filter(|mark| !(refused && mark.meaning == Meaning::Doubt));
     // Of two that are alike, the one that agrees counts less: a wrong yes is worse than a wrong no.
     let mark = left.max_by_key(|m| {
@@ -89,7 +79,7 @@ pub(super) fn verdict<'a>(marks: &'a [Mark<'a>]) -> Option<(Meaning, &'a Mark<'a
             m.meaning != Meaning::Yes,
         )
     })?;
-    let meaning = match (mark.meaning, turned(marks, mark)) {
+    let meaning = match (mark.meaning, marks.turn(mark)) {
         (Meaning::Yes, true) => Meaning::No,
         (Meaning::No, true) => Meaning::Yes,
         (meaning, _) => meaning,
@@ -103,8 +93,8 @@ fn covers(outer: &Mark<'_>, inner: &Mark<'_>) -> bool {
 }
 
 /// Whether a refusal or a doubt takes words away from a yes.
-fn takes(marks: &[Mark<'_>], other: &Mark<'_>, mark: &Mark<'_>) -> bool {
-    if mark.meaning != Meaning::Yes || other.meaning == Meaning::Yes || turned(marks, other) {
+fn takes(marks: &Marks<'_>, other: &Mark<'_>, mark: &Mark<'_>) -> bool {
+    if mark.meaning != Meaning::Yes || other.meaning == Meaning::Yes || marks.turn(other) {
         return false;
     }
     let shares = other.words > 1 && other.first <= mark.last && mark.first <= other.last;
@@ -115,7 +105,7 @@ fn takes(marks: &[Mark<'_>], other: &Mark<'_>, mark: &Mark<'_>) -> bool {
 
 /// Whether an answer is consent: every word of it agrees or is a filler, nothing doubts, and a bare
 /// no («нет», «жоқ») was taken back in the question's own words. What else is said with a yes may undo it.
-pub(super) fn consents(marks: &[Mark<'_>], words: usize) -> bool {
+pub(super) fn consents(marks: &Marks<'_>, words: usize) -> bool {
     let agrees = |mark: &Mark<'_>| matches!(mark.meaning, Meaning::Yes | Meaning::Filler);
     let covered = |at: usize| {
         marks.iter().filter(|mark| agrees(mark)).any(|mark| {
@@ -140,7 +130,7 @@ pub(super) fn consents(marks: &[Mark<'_>], words: usize) -> bool {
             .any(|yes| yes.meaning == Meaning::Yes && covers(yes, part))
     };
     let refuses = |mark: &Mark<'_>| {
-        let no = mark.meaning == Meaning::No && !mark.phrase.whole && !turned(marks, mark);
+        let no = mark.meaning == Meaning::No && !mark.phrase.whole && !marks.turn(mark);
         (no || mark.meaning == Meaning::Doubt) && !agreed(mark)
     };
     !marks.iter().any(refuses) && (0..words).all(|at| covered(at) || denied(at))

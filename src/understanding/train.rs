@@ -108,7 +108,7 @@ fn words(source: &Source) -> [Vec<String>; 2] {
     let lines = source.text.lines().skip(1);
     for text in lines.filter_map(|line| line.split('\t').next_back()) {
         for word in Words::new(text).iter() {
-            *times.entry(word.to_owned()).or_insert(0_usize) += 1;
+            *times.entry(word).or_insert(0_usize) += 1;
         }
     }
     times.retain(|word, _| word.chars().count() <= MAX_LETTERS);

@@ -14,10 +14,10 @@ const STEM: usize = 4;
 /// So many more letters make it longer.
 const ENDING: usize = 2;
 
-/// The words of a text, folded, in one buffer.
-#[derive(Debug, Default)]
-pub(super) struct Words {
-    text: String,
+/// The words of a text. Most are known by their key alone: letters are folded again where they are wanted.
+#[derive(Debug)]
+pub(super) struct Words<'t> {
+    text: &'t str,
     at: Vec<Word>,
 }
 
@@ -30,38 +30,31 @@ struct Word {
     stem: u64,
 }
 
-impl Words {
-    /// Splits and folds a text.
-    pub(super) fn new(text: &str) -> Self {
-        let mut words = Self {
-            text: String::with_capacity(text.len().min(MAX_TEXT)),
-            at: Vec::with_capacity(16),
-        };
-        let mut key = Key::default();
-        let mut start = 0;
-        for c in text.chars().take(MAX_TEXT).chain([' ']) {
-            if let Some(c) = folded(c) {
-                key.push(c);
-                words.text.push(c);
-                continue;
-            }
-            if c.is_alphanumeric() {
-                for c in c.to_lowercase().map(fold) {
-                    key.push(c);
-                    words.text.push(c);
+impl<'t> Words<'t> {
+    /// Splits a text.
+    pub(super) fn new(text: &'t str) -> Self {
+        let mut at = Vec::with_capacity(16);
+        let (mut key, mut start, mut next) = (Key::default(), 0, 0);
+        for c in text.chars().take(MAX_TEXT) {
+            let behind = next + c.len_utf8();
+            if let Some(letter) = letter(c) {
+                key.push(letter);
+            } else {
+                if key.letters > 0 {
+                    at.push(key.word(start, next));
+                    key = Key::default();
                 }
-                continue;
+                start = behind;
+                if at.len() == MAX_WORDS {
+                    break;
+                }
             }
-            if words.text.len() > start {
-                words.at.push(key.word(start, words.text.len()));
-                key = Key::default();
-                start = words.text.len();
-            }
-            if words.at.len() == MAX_WORDS {
-                break;
-            }
+            next = behind;
         }
-        words
+        if key.letters > 0 {
+            at.push(key.word(start, next));
+        }
+        Self { text, at }
     }
 
     /// A word that is said twice in a row counts once.
@@ -75,10 +68,16 @@ impl Words {
         self.at.len()
     }
 
-    /// A word; empty behind the last one.
-    pub(super) fn get(&self, at: usize) -> &str {
+    /// The letters of a word, folded; none behind the last one.
+    pub(super) fn letters(&self, at: usize) -> impl Iterator<Item = char> {
         let word = self.at.get(at).copied().unwrap_or_default();
-        self.text.get(word.start..word.end).unwrap_or_default()
+        self.between(word.start, word.end)
+    }
+
+    /// A word, folded; empty behind the last one.
+    pub(super) fn get(&self, at: usize) -> String {
+        let word = self.at.get(at).copied().unwrap_or_default();
+        self.text_between(word.start, word.end)
     }
 
     /// What a word is looked up by; 0 behind the last one.
@@ -91,31 +90,37 @@ impl Words {
         self.at.get(at).map_or(0, |word| word.stem)
     }
 
-    /// The words in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+    /// The words in order, folded.
+    pub(super) fn iter(&self) -> impl Iterator<Item = String> {
         (0..self.len()).map(|at| self.get(at))
     }
 
     /// What was said from one word to another, as it was understood.
     pub(super) fn said(&self, first: usize, last: usize) -> String {
-        let words: Vec<&str> = (first..=last).map(|at| self.get(at)).collect();
+        let words: Vec<String> = (first..=last).map(|at| self.get(at)).collect();
         words.join(" ")
     }
 
-    /// Makes two words of the one at `at`, the first of so many bytes: «неработает».
-    pub(super) fn split(&mut self, at: usize, bytes: usize) {
-        if let Some(Word { start, end, .. }) = self.at.get(at).copied() {
-            let middle = (start + bytes).min(end);
+    /// Makes two words of the one at `at`, the first of so many letters: «неработает»; not where there are
+    /// as many as are looked at.
+    pub(super) fn split(&mut self, at: usize, letters: usize) {
+        let Some(Word { start, end, .. }) = self.at.get(at).copied() else {
+            return;
+        };
+        let word = self.text.get(start..end).unwrap_or_default();
+        let mut places = word.char_indices().filter(|(_, c)| letter(*c).is_some());
+        let middle = places.nth(letters).map_or(end, |(place, _)| start + place);
+        if self.at.len() < MAX_WORDS {
             let parts = [(start, middle), (middle, end)].map(|(start, end)| self.word(start, end));
             self.at.splice(at..=at, parts);
         }
     }
 
-    /// The word at `at` and the next as one, if they stand side by side in the text: «тех ник».
-    pub(super) fn joined(&self, at: usize) -> Option<&str> {
+    /// The word at `at` and the next as one, if nothing was said between them: «тех ник».
+    pub(super) fn joined(&self, at: usize) -> Option<String> {
         let (first, second) = (self.at.get(at)?, self.at.get(at + 1)?);
-        let beside = first.end == second.start;
-        beside.then(|| self.text.get(first.start..second.end))?
+        let beside = self.between(first.end, second.start).next().is_none();
+        beside.then(|| self.text_between(first.start, second.end))
     }
 
     /// Makes them one.
@@ -126,11 +131,19 @@ impl Words {
         }
     }
 
+    fn between(&self, start: usize, end: usize) -> impl Iterator<Item = char> {
+        let text = self.text.get(start..end).unwrap_or_default();
+        text.chars().filter_map(letter)
+    }
+
+    fn text_between(&self, start: usize, end: usize) -> String {
+        let mut text = String::with_capacity(end.saturating_sub(start));
+        text.extend(self.between(start, end));
+        text
+    }
+
     fn word(&self, start: usize, end: usize) -> Word {
-        let mut key = Key::default();
-        let letters = self.text.get(start..end).unwrap_or_default();
-        letters.chars().for_each(|c| key.push(c));
-        key.word(start, end)
+        Key::of(self.between(start, end)).word(start, end)
     }
 }
 
@@ -143,9 +156,15 @@ struct Key {
 }
 
 impl Key {
+    fn of(letters: impl Iterator<Item = char>) -> Self {
+        let mut key = Self::default();
+        letters.for_each(|c| key.push(c));
+        key
+    }
+
     fn push(&mut self, letter: char) {
         self.sum = (self.sum.rotate_left(5) ^ u64::from(letter)).wrapping_mul(SPREAD);
-        self.letters += 1;
+        self.letters = self.letters.wrapping_add(1);
         if self.letters == STEM {
             self.stem = self.sum;
         }
@@ -168,9 +187,9 @@ impl Key {
     }
 }
 
-/// What a word of a grammar or an example is looked up by.
+/// What a folded word is looked up by.
 pub(super) fn key(word: &str) -> u64 {
-    Words::new(word).key(0)
+    Key::of(word.chars()).word(0, 0).key
 }
 
 const SPREAD: u64 = 0xD6E8_FEB8_6659_FD93;
@@ -207,7 +226,7 @@ impl Hasher for Spread {
 /// The one word of a text; `None` if there are none or several.
 pub(super) fn one_word(text: &str) -> Option<String> {
     let words = Words::new(text);
-    (words.len() == 1).then(|| words.get(0).to_owned())
+    (words.len() == 1).then(|| words.get(0))
 }
 
 /// One letter for those that are heard or written alike. Of the Russian endings that the stemmer
@@ -227,13 +246,35 @@ const fn fold(c: char) -> char {
     }
 }
 
-/// A letter that nearly all texts consist of, folded; `None` for any other sign.
-const fn folded(c: char) -> Option<char> {
-    match c {
-        'а'..='я' | 'ә' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё' => {
-            Some(fold(c))
-        }
-        _ => None,
+/// The first of the letters that nearly all texts consist of, and how far they reach.
+const FIRST: u32 = 0x0430;
+const LETTERS: usize = 0xBA;
+
+/// What each of them is folded to; `None` for what is no small letter of Russian or Kazakh.
+static FOLDED: [Option<char>; LETTERS] = {
+    let mut letters = [None; LETTERS];
+    let (mut at, mut code) = (0, FIRST);
+    while at < LETTERS {
+        letters[at] = match char::from_u32(code) {
+            Some(c @ ('а'..='я' | 'ә' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё')) => {
+                Some(fold(c))
+            }
+            _ => None,
+        };
+        at += 1;
+        code += 1;
+    }
+    letters
+};
+
+/// A letter or a digit, folded; `None` for any other sign.
+#[inline]
+fn letter(c: char) -> Option<char> {
+    let place = usize::try_from(u32::from(c).wrapping_sub(FIRST)).ok()?;
+    match FOLDED.get(place) {
+        Some(Some(letter)) => Some(*letter),
+        _ if c == ' ' || !c.is_alphanumeric() => None,
+        _ => c.to_lowercase().next().map(fold),
     }
 }
 
