@@ -168,11 +168,7 @@ pub fn join(segments: impl IntoIterator<Item = Vec<Entry>>) -> Vec<Entry> {
             let keep = joined.iter().position(told_again).unwrap_or(joined.len());
             joined.truncate(keep);
         }
-        if joined.is_empty() {
-            joined = segment;
-        } else {
-            joined.extend(segment);
-        }
+        joined.extend(segment);
     }
     joined
 }
