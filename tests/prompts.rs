@@ -342,9 +342,8 @@ fn every_clip_that_a_value_asks_for_is_in_the_catalog() {
 }
 
 fn segments(id: PromptId, locale: Locale, nth: u8, values: &Values) -> Option<Vec<Segment>> {
-    let mut said = Vec::new();
-    let said_it = BUNDLE.catalog.say(id, locale, nth, values, &mut said);
-    said_it.map(|()| said)
+    let said = BUNDLE.catalog.segments(id, locale, nth, values);
+    said.map(std::borrow::Cow::into_owned)
 }
 
 #[test]

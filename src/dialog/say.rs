@@ -90,8 +90,9 @@ impl Dialog {
         let catalog = &self.bundle.catalog;
         let nth = self.ledger.times_said.get(&prompt).copied().unwrap_or(0);
         if !catalog.slots(prompt).contains(&Slot::LineKey) {
-            let said = catalog.say(prompt, locale, nth, values, segments);
-            return said.ok_or(Broken);
+            let said = catalog.segments(prompt, locale, nth, values);
+            segments.extend_from_slice(&said.ok_or(Broken)?);
+            return Ok(());
         }
         let subscriber = self.ledger.subscriber.iter();
         let lines = subscriber.flat_map(|subscriber| &subscriber.lines);
@@ -104,8 +105,8 @@ impl Dialog {
                 line: Some((key, digits)),
                 ..values.clone()
             };
-            let said = catalog.say(prompt, locale, nth, &values, segments);
-            said.ok_or(Broken)?;
+            let said = catalog.segments(prompt, locale, nth, &values);
+            segments.extend_from_slice(&said.ok_or(Broken)?);
         }
         Ok(())
     }

@@ -42,22 +42,22 @@ impl Known {
             return Ok(Entry::Action { at, action });
         }
         let entry = line.entry(path)?;
-        match &entry {
-            Entry::Action {
-                action: Action::Play(play),
-                ..
-            } if self.plays.len() < Self::MOST => {
-                self.plays.insert(rest.into(), play.clone());
-            }
-            Entry::Action {
-                action: Action::Listen(listen),
-                ..
-            } if self.listens.len() < Self::MOST => {
-                self.listens.insert(rest.into(), listen.clone());
-            }
-            _ => {}
+        if let Entry::Action { action, .. } = &entry {
+            self.remember(rest, action);
         }
         Ok(entry)
+    }
+
+    fn remember(&mut self, rest: &[u8], action: &Action) {
+        if let Action::Play(play) = action
+            && self.plays.len() < Self::MOST
+        {
+            self.plays.insert(rest.into(), play.clone());
+        } else if let Action::Listen(listen) = action
+            && self.listens.len() < Self::MOST
+        {
+            self.listens.insert(rest.into(), listen.clone());
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! All prompts in all locales, and every clip that speaks them, with its length once the audio is
 //! known. What stands in the files is read by [`read`](crate::prompt::read).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -146,31 +147,30 @@ impl Catalog {
         takes.flatten().any(|takes| takes.len() > 1)
     }
 
-    /// Adds what says the prompt the `nth` time in a call (from 0): clips and pauses, ready to be
+    /// What says the prompt the `nth` time in a call (from 0): clips and pauses, ready to be
     /// played. `None` when a value for a slot is missing or cannot be said.
-    pub fn say(
+    pub fn segments(
         &self,
         id: PromptId,
         locale: Locale,
         nth: u8,
         values: &Values,
-        segments: &mut Vec<Segment>,
-    ) -> Option<()> {
+    ) -> Option<Cow<'_, [Segment]>> {
         let speech = self.speech(locale)?;
         let takes = speech.takes.get(usize::from(id.0))?;
         let take = takes.get(usize::from(nth).checked_rem(takes.len())?)?;
         if let Some(fixed) = &take.fixed {
-            segments.extend_from_slice(fixed);
-            return Some(());
+            return Some(Cow::Borrowed(fixed));
         }
+        let mut segments = Vec::with_capacity(take.parts.len());
         for part in &take.parts {
             match part {
                 Part::Clip(id) => segments.push(segment(&speech.clips, id)?),
-                Part::Slot(slot) => self.fill(locale, &slot.value(values)?, segments)?,
-                Part::Mark(mark, silence_ms) => punctuate(mark, *silence_ms, segments),
+                Part::Slot(slot) => self.fill(locale, &slot.value(values)?, &mut segments)?,
+                Part::Mark(mark, silence_ms) => punctuate(mark, *silence_ms, &mut segments),
             }
         }
-        Some(())
+        Some(Cow::Owned(segments))
     }
 
     /// Adds what says a value.

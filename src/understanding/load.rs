@@ -43,9 +43,12 @@ pub(super) struct Grammar {
     pub(super) lexicon: Lexicon,
     pub(super) phrases: Phrases,
     pub(super) numbers: Numbers,
-    /// Hints for a recogniser, by question; without a locale those of all.
-    pub(super) hints: BTreeMap<(Option<Locale>, Question), Arc<[Arc<str>]>>,
+    /// Hints for a recogniser.
+    pub(super) hints: Hints,
 }
+
+/// By locale and question; without a locale those of all.
+pub(super) type Hints = BTreeMap<(Option<Locale>, Question), Arc<[Arc<str>]>>;
 
 /// Hints that a recogniser can make use of.
 const MAX_HINTS: usize = 32;
@@ -432,9 +435,7 @@ impl Reader {
     }
 }
 
-fn hints_of(
-    hints: &BTreeMap<(Locale, Question), Vec<Arc<str>>>,
-) -> BTreeMap<(Option<Locale>, Question), Arc<[Arc<str>]>> {
+fn hints_of(hints: &BTreeMap<(Locale, Question), Vec<Arc<str>>>) -> Hints {
     let mut all: BTreeMap<_, Vec<Arc<str>>> = BTreeMap::new();
     for ((locale, question), texts) in hints {
         for locale in [Some(*locale), None] {
