@@ -92,7 +92,7 @@ fn p14_it_says_what_it_cannot_have() {
     let cases: [(&[(&str, &str)], &str); 2] = [
         (
             &[plain, ("service.state", "file/state")],
-            "cannot make the key file `file/state/journal.keys`: Not a directory (os error 20)",
+            "cannot make the key file `file/state/token.keys`: Not a directory (os error 20)",
         ),
         (
             &[plain, ("store.url", "sqlite:/proc/dana.db")],

@@ -54,7 +54,8 @@ set_up > log 2>&1 || { cat log; take_down; exit 1; }
 echo ready
 while read -r command node; do
     case $command in
-        kill) kill -KILL $(processes "$node") ;;
+        # Where nobody takes leave of the dead, their locks look like those of the living.
+        kill) kill -KILL $(processes "$node") && rm "$node/data/postmaster.pid" "$node"/.s.PGSQL.*.lock ;;
         freeze) kill -STOP $(processes "$node") ;;
         thaw) kill -CONT $(processes "$node") ;;
         *) as "$bin/pg_ctl" -D "$node/data" -w -l "$node/server" "$command" >> log 2>&1 ;;
