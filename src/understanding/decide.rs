@@ -54,7 +54,7 @@ const LEAST_YES_NO: f64 = 0.4;
 const PERSON: f64 = 0.25;
 /// How likely consent must be where the rules hear it too, and where they do not.
 const CONSENT: f64 = 0.6;
-const CONSENT_UNHEARD: f64 = 0.9;
+const CONSENT_UNHEARD: f64 = 0.95;
 
 /// Decides.
 pub(super) fn decide<'m>(
