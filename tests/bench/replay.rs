@@ -1,9 +1,9 @@
-//! How fast recorded calls are replayed, beside the floor: merely reading and parsing the same
-//! bytes, in the same run and with as many threads.
+//! How fast recorded calls are replayed, beside the floor: merely parsing the same lines, which lie
+//! in memory, in the same run and with as many threads.
 //!
 //! `cargo bench --bench replay [-- CALLS]` makes an archive of realistic traffic, then prints calls
-//! a second: parsed; replayed on their own bundle, to the byte; replayed on a candidate that asks
-//! every caller anew (a limit of each question is another). The best of several rounds counts, so
+//! a second: parsed; read; replayed on their own bundle, to the byte; replayed on a candidate that
+//! asks every caller anew (a limit of each question is another). The best of several rounds counts, so
 //! that what else the machine does is not counted.
 
 #![expect(
@@ -23,6 +23,7 @@ use dana::archive::pack::{Packer, packets};
 use dana::archive::{Archive, Part, Recorded};
 use dana::bundle::{Bundle, EXAMPLES};
 use dana::journal::Entry;
+use dana::journal::reader::entry;
 use dana::replay::again::{Repeats, again};
 use dana::replay::report::Report;
 use dana::replay::verdict::{Candidate, compare};
@@ -84,6 +85,34 @@ fn measure<T: Send>(
     best
 }
 
+/// The same for the lines of the calls, parsed one by one.
+fn parse(archive: &Archive) -> Duration {
+    let lines = |calls: &[Recorded]| -> Vec<Vec<u8>> {
+        let entries = calls.iter().flat_map(|call| &call.entries);
+        entries
+            .map(|entry| serde_json::to_vec(entry).expect("JSON"))
+            .collect()
+    };
+    let parts: Vec<Vec<Vec<u8>>> = archive
+        .parts()
+        .map(|part| {
+            let calls: Vec<Recorded> = archive.read(&part).into_iter().flatten().collect();
+            lines(&calls)
+        })
+        .collect();
+    let each = |lines: &Vec<Vec<u8>>| {
+        let entries = lines.iter().map(|line| entry("", 0, line));
+        black_box(entries.collect::<Result<Vec<Entry>, _>>().expect("entries"));
+    };
+    let round = || {
+        let began = Instant::now();
+        let all: Result<(), ()> = in_order(all_cores(), &parts, each, |()| Ok(()));
+        all.expect("all of it");
+        began.elapsed()
+    };
+    (0..ROUNDS).map(|_| round()).min().expect("a round")
+}
+
 fn report(name: &str, calls: u64, took: Duration, floor: Duration) {
     let a_second = f64::from(u32::try_from(calls).unwrap_or(u32::MAX)) / took.as_secs_f64();
     let speed = floor.as_secs_f64() / took.as_secs_f64();
@@ -99,7 +128,8 @@ fn main() {
     let file = folder.path().join("calls.dana");
     make(&bundle, home, &file, calls);
     let archive = Archive::open(&[file], Keys::none()).expect("an archive");
-    let floor = measure(
+    let floor = parse(&archive);
+    let read = measure(
         &archive,
         |calls| {
             black_box(calls.len());
@@ -144,7 +174,8 @@ fn main() {
         "{calls} calls, {} threads, best of {ROUNDS} rounds",
         all_cores()
     );
-    report("floor: read and parsed", calls, floor, floor);
+    report("floor: lines in memory, parsed", calls, floor, floor);
+    report("read from the archive", calls, read, floor);
     report("replayed, to the byte", calls, same, floor);
     report("a candidate without a change", calls, unchanged, floor);
     report("a candidate that asks all anew", calls, anew, floor);
