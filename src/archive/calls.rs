@@ -38,6 +38,16 @@ struct Split<'k> {
     lost: bool,
 }
 
+/// Entries of a usual call.
+const USUAL: usize = 48;
+
+/// A segment that begins with that.
+fn first(entry: Entry) -> Vec<Entry> {
+    let mut segment = Vec::with_capacity(USUAL);
+    segment.push(entry);
+    segment
+}
+
 struct Call {
     key: String,
     place: Place,
@@ -88,7 +98,7 @@ impl Split<'_> {
                             place,
                             resume,
                             bytes: 0,
-                            segments: vec![vec![entry]],
+                            segments: vec![first(entry)],
                         });
                     }
                 }
