@@ -16,10 +16,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use ring::rand::SecureRandom;
-use ring::rand::SystemRandom;
-
 use crate::digest::hex;
+use crate::seal;
 use crate::seal::Keys;
 use crate::serve::config::Config;
 use crate::serve::secret;
@@ -84,10 +82,7 @@ pub fn load(path: &Path) -> Result<Vec<MasterKey>, KeyError> {
 /// Written whole under another name, then linked: of two processes that start at once, one wins
 /// and both read the same file.
 fn create(path: &Path) -> io::Result<()> {
-    let mut random = [0u8; 36];
-    SystemRandom::new()
-        .fill(&mut random)
-        .map_err(|_| io::Error::other("no random numbers"))?;
+    let random: [u8; 36] = seal::random()?;
     let (id, secret) = random.split_at(4);
     let id = id
         .iter()

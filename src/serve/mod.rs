@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ring::rand::{SecureRandom, SystemRandom};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
@@ -37,6 +36,7 @@ use crate::network::TmForum;
 use crate::publication;
 use crate::records;
 use crate::records::Spool;
+use crate::seal;
 use crate::seal::Keys;
 use crate::serve::config::{Clock, Config};
 use crate::serve::credentials::{CredentialError, Credentials};
@@ -366,13 +366,10 @@ fn serve<N: Network>(
 
 /// Eight random bytes: replicas may have one process id and one address each in a box of its own.
 fn random() -> Result<[u8; 8], ServeError> {
-    let mut random = [0; 8];
-    let filled = SystemRandom::new().fill(&mut random);
-    filled.map_err(|_| ServeError::Io {
+    seal::random().map_err(|source| ServeError::Io {
         what: "cannot name this replica".to_owned(),
-        source: io::Error::other("no random numbers"),
-    })?;
-    Ok(random)
+        source,
+    })
 }
 
 fn runtime() -> io::Result<Runtime> {

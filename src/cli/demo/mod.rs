@@ -35,6 +35,7 @@ use crate::network;
 use crate::network::TmForum;
 use crate::network::mock::Mock;
 use crate::script::render;
+use crate::seal;
 use crate::seal::Keys;
 use crate::session::{ClockSource, Shared};
 use crate::store::memory::Memory;
@@ -277,7 +278,7 @@ pub(super) fn service<N: Network>(
 ) -> Result<Gateway<N>, String> {
     let key = MasterKey {
         id: 1,
-        secret: secret()?,
+        secret: seal::random().map_err(|error| error.to_string())?,
     };
     let keys = TokenKeys::new(vec![key]).ok_or("no key")?;
     Ok(Gateway::new(Settings::default(), bundle, shared, keys))
@@ -289,13 +290,4 @@ async fn listen() -> Result<(TcpListener, String), String> {
         .map_err(|error| error.to_string())?;
     let at = listener.local_addr().map_err(|error| error.to_string())?;
     Ok((listener, format!("http://{at}")))
-}
-
-fn secret() -> Result<[u8; 32], String> {
-    use ring::rand::{SecureRandom, SystemRandom};
-    let mut secret = [0; 32];
-    SystemRandom::new()
-        .fill(&mut secret)
-        .map_err(|_| "no randomness".to_owned())?;
-    Ok(secret)
 }
