@@ -22,15 +22,18 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// The service at `url`, if there is one to be called; what is wrong with the URL or the files.
+    /// The service at `url`; what is wrong with the URL or the files.
+    pub(super) fn at(&self, url: &str) -> Result<Target, String> {
+        Target::at(url, self.read()?.as_ref()).map_err(|error| error.to_string())
+    }
+
+    /// The same, if there is one to be called.
     pub(super) fn to(&self, url: Option<&str>) -> Result<Option<Target>, String> {
-        let certificates = self.read()?;
-        let Some(url) = url else {
-            let unused = certificates.map(|_| TargetError::Unused.to_string());
-            return unused.map_or(Ok(None), Err);
-        };
-        let target = Target::at(url, certificates.as_ref());
-        target.map(Some).map_err(|error| error.to_string())
+        match url {
+            Some(url) => self.at(url).map(Some),
+            None if self.read()?.is_some() => Err(TargetError::Unused.to_string()),
+            None => Ok(None),
+        }
     }
 
     fn read(&self) -> Result<Option<Certificates>, String> {

@@ -108,9 +108,8 @@ pub fn run(args: &Args) -> Exit {
             return Exit::BadFile;
         }
     };
-    let target = match args.shown.to(Some(&args.target)) {
-        Ok(Some(target)) => target,
-        Ok(None) => return Exit::BadFile,
+    let target = match args.shown.at(&args.target) {
+        Ok(target) => target,
         Err(error) => {
             out::talk(&format!("error: {error}"));
             return Exit::BadFile;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
@@ -18,6 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
+
+use crate::gateway::tls::certificates;
 
 /// How long a service may take to accept a connection, with its handshake.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -186,10 +188,12 @@ impl fmt::Debug for Address {
 fn config(pem: &Certificates) -> Result<Arc<ClientConfig>, TargetError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
-    for authority in certificates(&pem.authorities, "no authority of the service in its file")? {
+    let none = TargetError::Unreadable("no authority of the service in its file");
+    for authority in certificates(&pem.authorities).ok_or(none)? {
         roots.add(authority)?;
     }
-    let chain = certificates(&pem.certificate, "no certificate in its file")?;
+    let none = TargetError::Unreadable("no certificate in its file");
+    let chain = certificates(&pem.certificate).ok_or(none)?;
     let key = PrivateKeyDer::from_pem_slice(&pem.key);
     let key = key.map_err(|_| TargetError::Unreadable("no private key in its file"))?;
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -198,13 +202,4 @@ fn config(pem: &Certificates) -> Result<Arc<ClientConfig>, TargetError> {
         .with_client_auth_cert(chain, key)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(Arc::new(config))
-}
-
-fn certificates(
-    pem: &[u8],
-    none: &'static str,
-) -> Result<Vec<CertificateDer<'static>>, TargetError> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let read = read.ok().filter(|read| !read.is_empty());
-    read.ok_or(TargetError::Unreadable(none))
 }

@@ -68,7 +68,8 @@ impl Tls {
 fn config(pem: &Pem) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
-    for authority in certificates(&pem.clients, "no authority of gateways in its file")? {
+    let none = TlsError::Unreadable("no authority of gateways in its file");
+    for authority in certificates(&pem.clients).ok_or(none)? {
         let added = roots.add(authority);
         added.map_err(|error| TlsError::Clients(error.to_string()))?;
     }
@@ -83,7 +84,8 @@ fn config(pem: &Pem) -> Result<Arc<ServerConfig>, TlsError> {
     }
     let clients = clients.build();
     let clients = clients.map_err(|error| TlsError::Clients(error.to_string()))?;
-    let chain = certificates(&pem.certificate, "no certificate in its file")?;
+    let none = TlsError::Unreadable("no certificate in its file");
+    let chain = certificates(&pem.certificate).ok_or(none)?;
     let key = PrivateKeyDer::from_pem_slice(&pem.key);
     let key = key.map_err(|_| TlsError::Unreadable("no private key in its file"))?;
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -98,7 +100,7 @@ fn config(pem: &Pem) -> Result<Arc<ServerConfig>, TlsError> {
 
 /// When the first of our certificate and those between it and its root ends.
 pub fn ends(pem: &Pem) -> Option<WallTime> {
-    let chain = certificates(&pem.certificate, "").ok()?;
+    let chain = certificates(&pem.certificate)?;
     chain.iter().filter_map(end).min()
 }
 
@@ -115,10 +117,10 @@ fn end(certificate: &CertificateDer<'_>) -> Option<WallTime> {
     Some(WallTime::from_unix_ms(ms))
 }
 
-fn certificates(pem: &[u8], none: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// The certificates of a PEM text; `None` if it has none or one that cannot be read.
+pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let read = read.ok().filter(|read| !read.is_empty());
-    read.ok_or(TlsError::Unreadable(none))
+    read.ok().filter(|read| !read.is_empty())
 }
 
 /// The gateway that a verified certificate names; `None` unless it names exactly one.
