@@ -162,15 +162,10 @@ impl Catalog {
         if let Some(fixed) = &take.fixed {
             return Some(Cow::Borrowed(fixed));
         }
-        let mut segments = Vec::with_capacity(take.parts.len());
-        for part in &take.parts {
-            match part {
-                Part::Clip(id) => segments.push(segment(&speech.clips, id)?),
-                Part::Slot(slot) => self.fill(locale, &slot.value(values)?, &mut segments)?,
-                Part::Mark(mark, silence_ms) => punctuate(mark, *silence_ms, &mut segments),
-            }
-        }
-        Some(Cow::Owned(segments))
+        let said = said(&speech.clips, &take.parts, |slot, segments| {
+            self.fill(locale, &slot.value(values)?, segments)
+        });
+        said.map(Cow::Owned)
     }
 
     /// Adds what says a value.
@@ -242,18 +237,22 @@ impl Speech {
     /// Makes ready what needs no value, with the clips as they are now.
     fn fix(&mut self) {
         for take in self.takes.iter_mut().flatten() {
-            take.fixed = fixed(&self.clips, &take.parts);
+            take.fixed = said(&self.clips, &take.parts, |_, _| None);
         }
     }
 }
 
-/// What says these parts; `None` if that needs a value.
-fn fixed(clips: &BTreeMap<Arc<str>, Clip>, parts: &[Part]) -> Option<Vec<Segment>> {
+/// What says these parts; `fill` says the value of a slot, if it can.
+fn said(
+    clips: &BTreeMap<Arc<str>, Clip>,
+    parts: &[Part],
+    fill: impl Fn(Slot, &mut Vec<Segment>) -> Option<()>,
+) -> Option<Vec<Segment>> {
     let mut segments = Vec::with_capacity(parts.len());
     for part in parts {
         match part {
             Part::Clip(id) => segments.push(segment(clips, id)?),
-            Part::Slot(_) => return None,
+            Part::Slot(slot) => fill(*slot, &mut segments)?,
             Part::Mark(mark, silence_ms) => punctuate(mark, *silence_ms, &mut segments),
         }
     }
