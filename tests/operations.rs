@@ -8,7 +8,7 @@ mod personal;
 mod rolling;
 mod start;
 mod status;
-mod subject;
+pub(crate) mod subject;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};

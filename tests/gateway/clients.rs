@@ -8,7 +8,7 @@ use dana::client::target::{Certificates, TargetError};
 use dana::client::{self, CallFailure, Target};
 use dana::clock;
 use dana::journal::cdr::fold;
-use dana::load::{self, Pattern, Situation};
+use dana::load::{self, Situation};
 use dana::problem::Source;
 use dana::script::parse;
 
@@ -91,22 +91,10 @@ async fn a_load_shows_its_certificate() {
     let replica = replica(&BackEnds::default(), 7, settings).await;
     let shown = shown(&authority, &authority.gateway("almaty-1"));
     let situation = Situation::ending("test", &script(), Disposition::TicketCreated);
+    let situation = Arc::new(situation.expect("a situation"));
     let plan = load::Plan {
         target: Target::at(&url(&replica), Some(&shown)).expect("a service"),
-        threads: 1,
-        connections: 2,
-        pattern: Pattern::Closed {
-            calls: 4,
-            ramp: Duration::ZERO,
-        },
-        think: Duration::ZERO,
-        jitter_percent: 0,
-        seed: 7,
-        warm_up: Duration::ZERO,
-        lasts: Duration::from_mins(1),
-        calls: Some(8),
-        mix: vec![(1, Arc::new(situation.expect("a situation")))],
-        process: None,
+        ..super::load::plan(&replica, situation, 8)
     };
     let ran = tokio::task::spawn_blocking(|| load::run(plan, |_| {}));
     let report = ran.await.expect("no panic").expect("it runs");

@@ -24,7 +24,7 @@ fn situation(text: &str, ends: Disposition) -> Arc<Situation> {
 }
 
 /// So many calls, four at once, over two connections of two threads.
-fn plan(replica: &Replica, situation: Arc<Situation>, calls: u64) -> Plan {
+pub(super) fn plan(replica: &Replica, situation: Arc<Situation>, calls: u64) -> Plan {
     Plan {
         target: Target::at(&replica.target, None).expect("a service"),
         threads: 2,

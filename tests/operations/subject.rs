@@ -15,7 +15,8 @@ use dana::time::{CallTime, WallTime};
 
 use super::*;
 
-fn header(id: &str, number: &str) -> Header {
+/// The head of a call from that number.
+pub(crate) fn header(id: &str, number: &str) -> Header {
     let offer = Offer {
         call: CallId::new(id).expect("an id"),
         call_key: format!("gateway:{id}:1"),

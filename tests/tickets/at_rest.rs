@@ -1,30 +1,17 @@
 //! What a store in a file and a spool hold of a caller can be read with their keys only.
 
-use dana::call::CallId;
-use dana::dialog::event::{Capabilities, Offer};
+use dana::journal::Entry;
 use dana::journal::cdr::fold;
-use dana::journal::{Entry, Header};
 use dana::records::{Spool, ship};
 use dana::store::StoreUrl;
 use dana::store::sql::Sql;
 
 use super::*;
+use crate::operations::subject;
 
 /// The record of a call from the number of a fixture.
 fn record(index: u32) -> dana::journal::cdr::Cdr {
-    let offer = Offer {
-        call: CallId::new(&format!("c-{index}")).expect("an id"),
-        call_key: format!("gateway:c-{index}:1"),
-        from: PhoneNumber::parse(&number(index)),
-        to: "3131".to_owned(),
-        locale: None,
-        capabilities: Capabilities {
-            recognizer: true,
-            transfer: true,
-        },
-        began: WallTime::from_unix_ms(1_760_418_000_000),
-    };
-    let header = Header::new("a-bundle".to_owned(), 0, 0, offer);
+    let header = subject::header(&format!("c-{index}"), &number(index));
     fold(&[Entry::Header(Box::new(header))]).expect("a record")
 }
 
