@@ -126,7 +126,6 @@ impl Mind {
                 if let Ok(turn) = std::panic::catch_unwind(AssertUnwindSafe(step)) {
                     return turn;
                 }
-                tracing::error!("the dialog panicked: the caller goes to the operator");
                 *self = Self::Fallback(Fallback::new(known.clone()));
                 self.hand_over(at)
             }
@@ -166,11 +165,12 @@ impl Mind {
         }
     }
 
-    /// The state for the resume token; none without a dialog: who resumes from that falls back.
-    pub fn state(&self) -> Vec<u8> {
+    /// Puts the state for the resume token there; none without a dialog: who resumes from that falls
+    /// back.
+    pub fn write_to(&self, state: &mut Vec<u8>) {
         match self {
-            Self::Dialog(dialog) => dialog.to_bytes(),
-            Self::Fallback(_) => Vec::new(),
+            Self::Dialog(dialog) => dialog.write_to(state),
+            Self::Fallback(_) => state.clear(),
         }
     }
 

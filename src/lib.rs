@@ -9,6 +9,7 @@
 //! | [`time`] | the two times of a call |
 //! | [`chance`] | chance from a seed |
 //! | [`digest`] | hashes, and how they are written |
+//! | `compact` | values in binary form |
 //! | [`call`] | the words every room shares |
 //! | [`problem`] | problems of files, with place and hint |
 //! | [`page`] | an HTML page with plots |
@@ -60,6 +61,7 @@ pub mod chance;
 pub mod cli;
 pub mod client;
 pub mod clock;
+mod compact;
 pub mod dialog;
 pub mod digest;
 pub mod fallback;

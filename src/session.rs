@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream};
 use tokio::time::{Instant, Sleep};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::bundle::Bundle;
 use crate::dialog::Dialog;
@@ -105,6 +105,10 @@ pub struct Session<N> {
     held: Option<Held>,
     /// The transfer that rings with an order that was handed over.
     handed: Option<u32>,
+    /// What an operator would be told may have changed since it was brought up to date.
+    learnt: bool,
+    /// Of the call: what is logged of it carries its name.
+    span: Span,
     /// Events that may still come at once.
     allowance: u32,
     allowance_at: CallTime,
@@ -118,11 +122,12 @@ impl<N: Network> Session<N> {
         offer: Offer,
         sealer: Sealer,
         skew_ms: i64,
+        span: Span,
     ) -> (Self, Reply) {
         let envelope = Envelope::new(offer.clone(), bundle.hash.to_string());
         let (dialog, turn) = Dialog::answer(bundle, offer);
         let mind = Mind::Dialog(Box::new(dialog));
-        let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms);
+        let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms, span);
         session.envelope.acked_event_seq = 1;
         let reply = session.give(CallTime::ZERO, turn);
         (session, reply)
@@ -136,6 +141,7 @@ impl<N: Network> Session<N> {
         mut envelope: Envelope,
         sealer: Sealer,
         resume: (u64, u32),
+        span: Span,
     ) -> (Self, Option<Reply>) {
         let (last_event_seq, offset_ms) = resume;
         envelope.resume = envelope.resume.saturating_add(1);
@@ -149,7 +155,7 @@ impl<N: Network> Session<N> {
                 None,
             ),
         };
-        let mut session = Self::begin(shared, mind, envelope, sealer, 0);
+        let mut session = Self::begin(shared, mind, envelope, sealer, 0, span);
         session.base = base;
         session.allowance_at = base;
         // A gateway keeps 256 events; a number beyond that is none.
@@ -169,6 +175,7 @@ impl<N: Network> Session<N> {
         envelope: Envelope,
         sealer: Sealer,
         skew_ms: i64,
+        span: Span,
     ) -> Self {
         let header = Header::new(
             envelope.bundle.clone(),
@@ -190,6 +197,8 @@ impl<N: Network> Session<N> {
             running: FuturesUnordered::new(),
             held: None,
             handed: None,
+            learnt: true,
+            span,
             allowance: EVENTS_AT_ONCE,
             allowance_at: CallTime::ZERO,
         }
@@ -270,7 +279,9 @@ impl<N: Network> Session<N> {
     }
 
     fn happens(&mut self, cx: &mut Context<'_>) -> Option<Event> {
-        if let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx) {
+        if !self.running.is_empty()
+            && let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx)
+        {
             return Some(event);
         }
         let awaited = self.envelope.acked_event_seq < self.owed_events;
@@ -326,13 +337,22 @@ impl<N: Network> Session<N> {
     fn step(&mut self, at: CallTime, seq: Option<u64>, event: Event) -> Turn {
         self.recorder.event(at, seq, &event);
         self.take_back(&event);
+        self.learnt |= !is_of_media(&event);
         let ends = matches!(event, Event::CallEnded { .. });
-        if at > MAX_CALL && !ends && self.mind.is_dialog() {
-            self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
-            self.mind.hand_over(at)
-        } else {
-            self.mind.handle(at, event, &self.envelope.context)
+        if !self.mind.is_dialog() {
+            return self.mind.handle(at, event, &self.envelope.context);
         }
+        if at > MAX_CALL && !ends {
+            self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
+            return self.mind.hand_over(at);
+        }
+        let turn = self.mind.handle(at, event, &self.envelope.context);
+        if !self.mind.is_dialog() {
+            self.span.in_scope(
+                || tracing::error!("the dialog panicked: the caller goes to the operator"),
+            );
+        }
+        turn
     }
 
     /// Gives the turn, or holds it: before an operator is told to create a ticket if it is absent,
@@ -343,7 +363,8 @@ impl<N: Network> Session<N> {
         };
         self.handed = Some(transfer);
         let network = Arc::clone(&self.shared.network);
-        let handed = Box::pin(async move { network.hand_over(key).await });
+        let handed = async move { network.hand_over(key).await };
+        let handed = Box::pin(handed.instrument(self.span.clone()));
         self.held = Some(Held { at, turn, handed });
         None
     }
@@ -361,7 +382,8 @@ impl<N: Network> Session<N> {
             false
         };
         if let Some(key) = unconfirmed(&self.envelope.context).filter(|_| missed) {
-            self.shared.network.take_back(key);
+            let network = &self.shared.network;
+            self.span.in_scope(|| network.take_back(key));
         }
     }
 
@@ -399,8 +421,11 @@ impl<N: Network> Session<N> {
         if self.mind.is_over() {
             return Vec::new();
         }
-        self.mind.tell_context(&mut self.envelope.context);
-        self.envelope.state = self.mind.state();
+        if std::mem::take(&mut self.learnt) {
+            self.mind.tell_context(&mut self.envelope.context);
+        }
+        debug_assert!(self.mind.context() == self.envelope.context);
+        self.mind.write_to(&mut self.envelope.state);
         self.sealer.seal(&self.envelope).unwrap_or_default()
     }
 
@@ -410,14 +435,16 @@ impl<N: Network> Session<N> {
         if let Action::LookUp(lookup) = action {
             let (lookup, kind) = (lookup.clone(), lookup.kind());
             let asked = AssertUnwindSafe(async move { network.look_up(lookup).await });
-            self.running.push(Box::pin(async move {
+            let found = async move {
                 // A panic of ours there is an answer that is not to be had, in this call alone.
                 let found = asked.catch_unwind().await;
                 Event::Found(found.unwrap_or_else(|_| {
                     tracing::error!(kind = kind.as_str(), "a look-up panicked");
                     Finding::unavailable(kind)
                 }))
-            }));
+            };
+            let found = found.instrument(self.span.clone());
+            self.running.push(Box::pin(found));
         } else if let Action::CreateTicket(order, attempt) = action {
             let again = self.envelope.resume > 0 && *attempt == Attempt::First;
             let attempt = if again { Attempt::Resumed } else { *attempt };
@@ -425,12 +452,23 @@ impl<N: Network> Session<N> {
             // A caller who hangs up does not undo what he agreed to: the order outlives his call,
             // for as long as the adapter's own deadline.
             let sent = async move { network.create_ticket(order, attempt).await };
-            let sent = tokio::spawn(sent.in_current_span());
+            let sent = tokio::spawn(sent.instrument(self.span.clone()));
             self.running.push(Box::pin(async move {
                 Event::TicketFinished(sent.await.unwrap_or(TicketResult::Unconfirmed))
             }));
         }
     }
+}
+
+/// Whether an event tells of playing and ringing only, from which nobody learns anything of the call.
+const fn is_of_media(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Answered
+            | Event::PlaybackFinished { .. }
+            | Event::SpeechStarted
+            | Event::TransferProgress { .. }
+    )
 }
 
 const fn is_look_up(action: &Action) -> bool {

@@ -9,12 +9,15 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::call::CallId;
+use crate::compact;
 use crate::dialog::action::TransferContext;
 use crate::dialog::event::Offer;
 use crate::time::CallTime;
 
 /// Longest token. Beyond it the call cannot be carried and goes to the operator.
 pub const MAX_TOKEN: usize = 4096;
+/// Room for a usual one.
+const USUAL_TOKEN: usize = 640;
 /// A token is accepted so long after its call's offer: no call of ours is longer.
 pub const MAX_AGE_MS: i64 = 60 * 60 * 1000;
 
@@ -51,7 +54,7 @@ pub struct Envelope {
     pub at: CallTime,
     /// How often the call was resumed.
     pub resume: u32,
-    /// [`Dialog::to_bytes`](crate::dialog::Dialog::to_bytes).
+    /// [`Dialog::write_to`](crate::dialog::Dialog::write_to).
     #[serde(serialize_with = "bytes")]
     pub state: Vec<u8>,
 }
@@ -156,18 +159,20 @@ impl Sealer {
     /// Seals; `None` when it would be longer than [`MAX_TOKEN`].
     pub fn seal(&mut self, envelope: &Envelope) -> Option<Vec<u8>> {
         let nonce = self.nonce()?;
-        let mut room = [0; MAX_TOKEN - HEAD_LEN - TAG_LEN];
-        let plain = postcard::to_slice(envelope, &mut room).ok()?;
-        let mut token = Vec::with_capacity(HEAD_LEN + plain.len() + TAG_LEN);
+        let mut token = Vec::with_capacity(USUAL_TOKEN);
         token.extend_from_slice(&self.id.to_be_bytes());
         token.extend_from_slice(&nonce);
+        compact::append(envelope, &mut token)?;
+        if token.len() + TAG_LEN > MAX_TOKEN {
+            return None;
+        }
+        let plain = token.get_mut(HEAD_LEN..)?;
         let nonce = Nonce::assume_unique_for_key(nonce);
         let aad = Aad::from(&self.bound);
         let tag = self
             .key
             .seal_in_place_separate_tag(nonce, aad, plain)
             .ok()?;
-        token.extend_from_slice(plain);
         token.extend_from_slice(tag.as_ref());
         Some(token)
     }

@@ -30,11 +30,12 @@ use trail::{Exit, Passed};
 
 use crate::bundle::Bundle;
 use crate::call::{Disposition, Locale, Queue};
+use crate::compact;
 use crate::flow::{Body, Outcome};
 use crate::lookup::LookupKind;
 use crate::time::CallTime;
 
-/// Form of [`Dialog::to_bytes`]. A new form is written one release after it can be read.
+/// Form of [`Dialog::write_to`]. A new form is written one release after it can be read.
 const STATE_VERSION: u8 = 2;
 /// Longest state, in bytes; a usual one has some 400. A resume token has no room for more.
 const MAX_STATE: usize = 4_096;
@@ -254,16 +255,18 @@ impl Dialog {
         &self.bundle
     }
 
-    /// The state, small and binary, for the resume token. Holds no texts and no names. Empty if it
-    /// could not be written, which `from_bytes` refuses.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let state = (STATE_VERSION, &self.core, &self.ledger);
-        let mut room = [0; MAX_STATE];
-        let written = postcard::to_slice(&state, &mut room);
-        written.map_or_else(|_| Vec::new(), |bytes| bytes.to_vec())
+    /// Puts the state there, small and binary, for the resume token. Holds no texts and no names.
+    /// Nothing if it could not be written, which `from_bytes` refuses.
+    pub fn write_to(&self, state: &mut Vec<u8>) {
+        state.clear();
+        let written = compact::append(&(STATE_VERSION, &self.core, &self.ledger), state);
+        if written.is_none() || state.len() > MAX_STATE {
+            state.clear();
+        }
     }
 
-    /// The call that `bytes` of the same bundle hold; `None` if they are not of this build's form.
+    /// The call that the `bytes` of [`write_to`](Self::write_to) hold, on the same bundle; `None` if
+    /// they are not of this build's form.
     /// The next event has to be [`Event::Resumed`].
     pub fn from_bytes(bundle: Arc<Bundle>, bytes: &[u8]) -> Option<Self> {
         if bytes.first() != Some(&STATE_VERSION) {

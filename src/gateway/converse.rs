@@ -39,8 +39,6 @@ pub struct Converse<N: Network> {
     gateway: Arc<str>,
     lag: Arc<Lag>,
     events: Streaming<CallEvent>,
-    /// Of the call: what is logged on its way carries its name.
-    span: Span,
     call: Option<Live<N>>,
     /// A call that goes on when the bundle that it began on has come.
     fetching: Option<(Box<GoesOn>, Fetched)>,
@@ -94,7 +92,6 @@ impl<N: Network> Converse<N> {
             gateway,
             lag,
             events,
-            span: Span::none(),
             call: None,
             fetching: None,
             heard: Instant::now(),
@@ -128,12 +125,16 @@ impl<N: Network> Converse<N> {
 
     /// From now on the stream serves this call.
     fn serve(&mut self, live: Live<N>, reply: Option<Reply>) -> Option<CallTurn> {
-        let call = hashed(&live.offer.call_key);
-        self.span = tracing::info_span!("call", call, gateway = &*self.gateway);
-        self.span
-            .in_scope(|| tracing::debug!(seq = reply.as_ref().map(|of| of.seq), "taken"));
         self.call = Some(live);
         reply.map(turn)
+    }
+
+    /// What is logged of a call carries its name.
+    fn span(&self, call_key: &str) -> Span {
+        let call = hashed(call_key);
+        let span = tracing::info_span!("call", call, gateway = &*self.gateway);
+        span.in_scope(|| tracing::debug!("taken"));
+        span
     }
 
     fn offered(&self, offered: Offered) -> Result<(Live<N>, Reply), Refused> {
@@ -174,7 +175,9 @@ impl<N: Network> Converse<N> {
         inner.settings.metrics.offered(gateway);
         let shared = Arc::clone(&inner.shared);
         let bundle = inner.bundle();
-        let (session, reply) = Session::offered(shared, bundle, offer.clone(), sealer, skew_ms);
+        let span = self.span(&offer.call_key);
+        let (session, reply) =
+            Session::offered(shared, bundle, offer.clone(), sealer, skew_ms, span);
         Ok((
             Live {
                 session,
@@ -234,7 +237,8 @@ impl<N: Network> Converse<N> {
             .map_err(refused)?;
         inner.settings.metrics.resumed(gateway);
         let shared = Arc::clone(&inner.shared);
-        let (session, reply) = Session::resumed(shared, bundle, envelope, sealer, resume);
+        let span = self.span(&offer.call_key);
+        let (session, reply) = Session::resumed(shared, bundle, envelope, sealer, resume, span);
         let live = Live {
             session,
             signal,
@@ -314,17 +318,11 @@ impl<N: Network> Stream for Converse<N> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         let this = self.get_mut();
-        let span = this.span.clone();
-        let _entered = span.enter();
         if this.finished {
             this.call = None;
             return Poll::Ready(None);
         }
-        let notice = this
-            .call
-            .as_ref()
-            .and_then(|live| live.signal.poll(cx.waker()));
-        match notice {
+        match this.call.as_ref().and_then(|live| live.signal.notice()) {
             Some(Notice::Superseded) => return this.end(Refused::ResumedElsewhere),
             Some(Notice::Draining) => return this.end(Refused::Draining),
             None => {}
@@ -371,6 +369,12 @@ impl<N: Network> Stream for Converse<N> {
                 return this.end(Refused::Idle);
             }
             this.silence.as_mut().reset(until);
+        }
+        // Only who waits has to be woken for a notice; one that came meanwhile is taken at once.
+        if let Some(live) = &this.call
+            && live.signal.wait(cx.waker()).is_some()
+        {
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
     }

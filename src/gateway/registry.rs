@@ -1,7 +1,7 @@
 //! Which calls are live, and how to reach their streams. Touched when a call is offered, resumed
 //! or over, never on an event's way.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -52,9 +52,14 @@ impl Signal {
         self.waker.wake();
     }
 
-    /// The notice, if there is one; else the waker is kept for it.
-    pub(super) fn poll(&self, waker: &std::task::Waker) -> Option<Notice> {
+    /// Keeps the waker for a notice; gives one that is there already.
+    pub(super) fn wait(&self, waker: &std::task::Waker) -> Option<Notice> {
         self.waker.register(waker);
+        self.notice()
+    }
+
+    /// The notice, if there is one.
+    pub(super) fn notice(&self) -> Option<Notice> {
         match self.notice.load(Ordering::Acquire) {
             1 => Some(Notice::Superseded),
             2 => Some(Notice::Draining),
@@ -83,8 +88,8 @@ struct Calls {
     draining: bool,
     live: BTreeMap<Arc<str>, BTreeMap<CallId, Arc<Signal>>>,
     count: usize,
-    closed: BTreeSet<String>,
-    order: VecDeque<String>,
+    closed: HashSet<Arc<str>>,
+    order: VecDeque<Arc<str>>,
 }
 
 impl Registry {
@@ -153,8 +158,9 @@ impl Registry {
             calls.count -= 1;
         }
         if let Some(call_key) = closed {
-            calls.closed.insert(call_key.to_owned());
-            calls.order.push_back(call_key.to_owned());
+            let call_key: Arc<str> = call_key.into();
+            calls.closed.insert(Arc::clone(&call_key));
+            calls.order.push_back(call_key);
             if calls.order.len() > MAX_CLOSED
                 && let Some(oldest) = calls.order.pop_front()
             {

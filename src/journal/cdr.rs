@@ -6,19 +6,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::call::CallId;
-use crate::call::Disposition;
-use crate::call::PhoneNumber;
-use crate::call::Question;
-use crate::call::Queue;
-use crate::call::TransferReason;
-use crate::call::named;
+use crate::call::{CallId, Disposition, PhoneNumber, Question, Queue, TransferReason, named};
 use crate::dialog::action::Action;
-use crate::dialog::event::EndedBy;
-use crate::dialog::event::Event;
-use crate::dialog::event::ListenCause;
-use crate::dialog::event::PlaybackCause;
-use crate::dialog::event::TransferResult;
+use crate::dialog::event::{EndedBy, Event, ListenCause, PlaybackCause, TransferResult};
 use crate::journal::Entry;
 use crate::journal::Header;
 use crate::lookup::LookupKind;
@@ -226,14 +216,8 @@ impl Fold {
     pub(super) fn push(&mut self, entry: &Entry) {
         match entry {
             Entry::Header(header) => self.header(header),
-            Entry::Event { at, event, .. } => {
-                self.event(*at, event);
-                self.settle(*at);
-            }
-            Entry::Action { at, action } => {
-                self.action(*at, action);
-                self.settle(*at);
-            }
+            Entry::Event { at, event, .. } => self.event(*at, event),
+            Entry::Action { at, action } => self.action(*at, action),
             Entry::Gap { entries } => {
                 if let Some(record) = &mut self.record {
                     record.gaps = record.gaps.saturating_add(*entries);
@@ -262,7 +246,8 @@ impl Fold {
         Some(record)
     }
 
-    fn header(&mut self, header: &Header) {
+    /// Takes the head of a segment.
+    pub(super) fn header(&mut self, header: &Header) {
         if let Some(record) = &mut self.record {
             record.resumes = header.resume;
             return;
@@ -291,7 +276,13 @@ impl Fold {
         });
     }
 
-    fn event(&mut self, at: CallTime, event: &Event) {
+    /// Takes an event.
+    pub(super) fn event(&mut self, at: CallTime, event: &Event) {
+        self.happened(at, event);
+        self.settle(at);
+    }
+
+    fn happened(&mut self, at: CallTime, event: &Event) {
         let Some(record) = &mut self.record else {
             return;
         };
@@ -360,7 +351,13 @@ impl Fold {
         }
     }
 
-    fn action(&mut self, at: CallTime, action: &Action) {
+    /// Takes an action.
+    pub(super) fn action(&mut self, at: CallTime, action: &Action) {
+        self.done(at, action);
+        self.settle(at);
+    }
+
+    fn done(&mut self, at: CallTime, action: &Action) {
         let Some(record) = &mut self.record else {
             return;
         };

@@ -196,6 +196,15 @@ impl LineFile {
         self.lines.push(b'\n');
     }
 
+    /// The same, of lines that have their ends.
+    pub(super) fn append_lines(&mut self, lines: Vec<u8>) {
+        if self.lines.is_empty() {
+            self.lines = lines;
+        } else {
+            self.lines.extend_from_slice(&lines);
+        }
+    }
+
     /// Whether what was appended is to be written before more is.
     pub(super) const fn is_full(&self) -> bool {
         self.lines.len() >= MAX_WRITE

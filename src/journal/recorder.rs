@@ -1,7 +1,8 @@
 //! Writes journals through a bounded queue that can never slow a call.
 //!
-//! On the call's side a copy is queued, or counted as lost: no wait, no file, no lock between
-//! calls. One thread writes; it never stops a call, and what it cannot write it counts.
+//! On the call's side lines are made while what they tell is at hand, and queued, or counted as lost:
+//! no wait, no file, no lock between calls. One thread writes; it never stops a call, and what it
+//! cannot write it counts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,6 +18,8 @@ use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::call::Disposition;
 use crate::dialog::action::Action;
 use crate::dialog::event::Event;
@@ -24,6 +27,7 @@ use crate::journal::Entry;
 use crate::journal::Header;
 use crate::journal::Retention;
 use crate::journal::cdr::Cdr;
+use crate::journal::cdr::Fold;
 use crate::journal::files;
 use crate::journal::writer;
 use crate::seal::Keys;
@@ -33,8 +37,8 @@ use crate::time::CallTime;
 /// 1,000 calls fill it in 8 s of a disk that stands still, and it then holds some 20 MB.
 const QUEUE: usize = 8_192;
 
-/// Entries of a usual turn: an event, what is said, what is listened for.
-const USUAL_TURN: usize = 4;
+/// Room for the lines of a usual turn: an event, what is said, what is listened for.
+const USUAL_TURN: usize = 1_024;
 
 /// Hands out one [`CallRecorder`] a call (or segment of a call). Cheap to clone. The default one
 /// writes nowhere.
@@ -67,16 +71,54 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) enum Message {
     Begin(u64, Box<Header>, Arc<Ending>),
-    Entries(u64, Vec<Entry>),
+    Lines(u64, Lines),
     Close(u64),
 }
 
-/// How a journal ends even if the queue is full at that moment: the writer looks here when it is
+/// Lines of a journal, each with its end, and how many they are.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) text: Vec<u8>,
+    pub(super) count: u64,
+}
+
+impl Lines {
+    /// One more.
+    pub(super) fn push(&mut self, line: &impl Serialize) {
+        if self.text.is_empty() {
+            self.text.reserve_exact(USUAL_TURN);
+        }
+        // It holds nothing that JSON does not.
+        let _ = serde_json::to_writer(&mut self.text, line);
+        self.text.push(b'\n');
+        self.count += 1;
+    }
+}
+
+/// An [`Entry`] as it is written, of what others own.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Line<'a> {
+    Event {
+        at: CallTime,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        event: &'a Event,
+    },
+    Action {
+        at: CallTime,
+        action: &'a Action,
+    },
+}
+
+/// How a journal ends, also if the queue is full at that moment: the writer looks here when it is
 /// idle.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     pub(super) closed: AtomicBool,
     pub(super) lost: AtomicU64,
+    /// The call's record, once it is over.
+    pub(super) fold: Mutex<Option<Box<Fold>>>,
 }
 
 /// Is told of call records.
@@ -153,14 +195,16 @@ impl Recorder {
             call_key,
             call,
             header: None,
-            turn: Vec::new(),
+            turn: Lines::default(),
+            fold: Fold::default(),
             ending: Arc::default(),
             lost: 0,
         };
         match &self.target {
             Target::Nowhere => {}
-            Target::Memory(_) => recorder.record(|| Entry::Header(Box::new(header))),
+            Target::Memory(calls) => keep(calls, &recorder.call_key, Entry::Header(header.into())),
             Target::Folder(_) => {
+                recorder.fold.header(&header);
                 recorder.header = Some(Box::new(header));
                 recorder.catch_up();
             }
@@ -214,6 +258,12 @@ impl Recorder {
     }
 }
 
+/// Adds to what is kept of a call.
+fn keep(calls: &Mutex<BTreeMap<String, Vec<Entry>>>, call_key: &str, entry: Entry) {
+    let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+    calls.entry(call_key.to_owned()).or_default().push(entry);
+}
+
 /// The journal of one call. Dropping it closes the journal.
 #[derive(Debug)]
 pub struct CallRecorder {
@@ -224,7 +274,9 @@ pub struct CallRecorder {
     /// Not queued yet: nothing else may go before it.
     header: Option<Box<Header>>,
     /// What is not queued yet.
-    turn: Vec<Entry>,
+    turn: Lines,
+    /// The call's record so far.
+    fold: Fold,
     ending: Arc<Ending>,
     /// Entries lost since the last that was queued.
     lost: u64,
@@ -234,56 +286,58 @@ impl CallRecorder {
     /// Something happened: a new turn begins.
     pub fn event(&mut self, at: CallTime, seq: Option<u64>, event: &Event) {
         self.commit();
-        self.record(|| Entry::Event {
-            at,
-            seq,
-            event: event.clone(),
-        });
+        match &self.target {
+            Target::Nowhere => {}
+            Target::Memory(calls) => {
+                let event = event.clone();
+                keep(calls, &self.call_key, Entry::Event { at, seq, event });
+            }
+            Target::Folder(_) => {
+                self.turn.push(&Line::Event { at, seq, event });
+                self.fold.event(at, event);
+            }
+        }
     }
 
     /// Something was done.
     pub fn action(&mut self, at: CallTime, action: &Action) {
-        self.record(|| Entry::Action {
-            at,
-            action: action.clone(),
-        });
+        match &self.target {
+            Target::Nowhere => {}
+            Target::Memory(calls) => {
+                let action = action.clone();
+                keep(calls, &self.call_key, Entry::Action { at, action });
+            }
+            Target::Folder(_) => {
+                self.turn.push(&Line::Action { at, action });
+                self.fold.action(at, action);
+            }
+        }
     }
 
     /// The call ended: the dialog's own word on how, as the last line.
     pub fn ended(&mut self, at: CallTime, disposition: Disposition) {
-        self.record(|| Entry::Ended { at, disposition });
+        let entry = Entry::Ended { at, disposition };
+        match &self.target {
+            Target::Nowhere => {}
+            Target::Memory(calls) => keep(calls, &self.call_key, entry),
+            Target::Folder(_) => {
+                self.turn.push(&entry);
+                self.fold.push(&entry);
+            }
+        }
     }
 
     /// The turn is whole: it goes to the writer in one piece.
     pub fn commit(&mut self) {
-        if self.turn.is_empty() {
+        if self.turn.count == 0 {
             return;
         }
         let turn = std::mem::take(&mut self.turn);
-        let entries = u64::try_from(turn.len()).unwrap_or(u64::MAX);
-        if !self.catch_up() || self.send(Message::Entries(self.call, turn)).is_err() {
+        let entries = turn.count;
+        if !self.catch_up() || self.send(Message::Lines(self.call, turn)).is_err() {
             self.lost = self.lost.saturating_add(entries);
             if let Target::Folder(queue) = &self.target {
                 queue.lost.fetch_add(entries, Ordering::Relaxed);
-            }
-        }
-    }
-
-    fn record(&mut self, entry: impl FnOnce() -> Entry) {
-        match &self.target {
-            Target::Nowhere => {}
-            Target::Memory(calls) => {
-                let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
-                calls
-                    .entry(self.call_key.clone())
-                    .or_default()
-                    .push(entry());
-            }
-            Target::Folder(_) => {
-                if self.turn.is_empty() {
-                    self.turn.reserve_exact(USUAL_TURN);
-                }
-                self.turn.push(entry());
             }
         }
     }
@@ -299,9 +353,12 @@ impl CallRecorder {
         }
         if self.lost > 0 {
             let gap = Entry::Gap { entries: self.lost };
-            if self.send(Message::Entries(self.call, vec![gap])).is_err() {
+            let mut line = Lines::default();
+            line.push(&gap);
+            if self.send(Message::Lines(self.call, line)).is_err() {
                 return false;
             }
+            self.fold.push(&gap);
             self.lost = 0;
         }
         true
@@ -326,7 +383,11 @@ impl CallRecorder {
 impl Drop for CallRecorder {
     fn drop(&mut self) {
         self.commit();
-        if !self.catch_up() || self.send(Message::Close(self.call)).is_err() {
+        let caught_up = self.catch_up();
+        let fold = Box::new(std::mem::take(&mut self.fold));
+        let kept = &self.ending.fold;
+        *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fold);
+        if !caught_up || self.send(Message::Close(self.call)).is_err() {
             self.ending.lost.store(self.lost, Ordering::Relaxed);
             self.ending.closed.store(true, Ordering::Release);
         }

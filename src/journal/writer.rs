@@ -23,11 +23,11 @@ use crate::journal::Entry;
 use crate::journal::Header;
 use crate::journal::Retention;
 use crate::journal::cdr;
-use crate::journal::cdr::Fold;
 use crate::journal::files;
 use crate::journal::files::{LineFile, MAX_WRITE};
 use crate::journal::reader;
 use crate::journal::recorder::Ending;
+use crate::journal::recorder::Lines;
 use crate::journal::recorder::Message;
 use crate::journal::recorder::Tell;
 use crate::seal::Keys;
@@ -49,6 +49,10 @@ const GATHER: Duration = Duration::from_millis(20);
 
 /// Most messages between two writings: what is in memory alone.
 const MOST: usize = 4_096;
+
+/// On a core that they share, calls come first: after so many messages, or files, they have their turn.
+/// Each of them costs some microseconds, and a change of threads as much as one.
+const IN_ONE_GO: u64 = 16;
 
 /// The queue was empty for so long: time to look for calls that could not say that they ended.
 const IDLE: Duration = Duration::from_millis(200);
@@ -87,10 +91,11 @@ pub(super) fn start(
                     writer.take(message);
                     let mut taken = 1;
                     for message in receiver.try_iter().take(MOST) {
-                        // On a core that they share, calls come first.
-                        thread::yield_now();
                         writer.take(message);
                         taken += 1;
+                        if taken % IN_ONE_GO == 0 {
+                            thread::yield_now();
+                        }
                     }
                     writer.flush();
                     let (count, changed) = &*done;
@@ -137,48 +142,50 @@ struct Writer {
 }
 
 struct Journal {
-    path: PathBuf,
-    header: Header,
-    fold: Fold,
+    /// [`Entry::Header`]: the first line, also when a disk refused it at first.
+    head: Entry,
+    begun: bool,
     ending: Arc<Ending>,
     file: Option<LineFile>,
     /// Lines that are not written yet.
     unflushed: u64,
     /// Lines that could not be written since the last that could.
     unwritten: u64,
-    lost: Arc<AtomicU64>,
+    /// All that could not be written.
+    missing: u64,
 }
 
 impl Writer {
     fn take(&mut self, message: Message) {
         match message {
-            Message::Begin(call, header, ending) => {
-                let journal = Journal {
-                    path: files::segment(&self.place.folder, &header, header.resume),
-                    header: (*header).clone(),
-                    fold: Fold::default(),
-                    ending,
-                    file: None,
-                    unflushed: 0,
-                    unwritten: 0,
-                    lost: Arc::clone(&self.place.lost),
-                };
-                self.calls.insert(call, Box::new(journal));
-                let began = header.offer.began;
-                let entry = Entry::Header(header);
-                self.write(call, std::slice::from_ref(&entry));
-                // Should nothing more ever come of it, somebody knows that there was a call.
-                if let Some(begun) = cdr::fold(&[entry]) {
-                    (self.place.tell)(&begun);
-                }
-                self.prune(began);
-            }
-            Message::Entries(call, entries) => self.write(call, &entries),
+            Message::Begin(call, header, ending) => self.begin(call, header, ending),
+            Message::Lines(call, lines) => self.write(call, lines),
             Message::Close(call) => self.close(call),
         }
     }
 
-    fn write(&mut self, call: u64, entries: &[Entry]) {
+    fn begin(&mut self, call: u64, header: Box<Header>, ending: Arc<Ending>) {
+        let began = header.offer.began;
+        let head = Entry::Header(header);
+        // Should nothing more ever come of it, somebody knows that there was a call.
+        if let Some(begun) = cdr::fold(std::slice::from_ref(&head)) {
+            (self.place.tell)(&begun);
+        }
+        let journal = Journal {
+            head,
+            begun: false,
+            ending,
+            file: None,
+            unflushed: 0,
+            unwritten: 0,
+            missing: 0,
+        };
+        self.calls.insert(call, Box::new(journal));
+        self.write(call, Lines::default());
+        self.prune(began);
+    }
+
+    fn write(&mut self, call: u64, lines: Lines) {
         let Some(journal) = self.calls.get_mut(&call) else {
             return;
         };
@@ -186,14 +193,12 @@ impl Writer {
             self.unflushed.push(call);
         }
         let was_open = journal.file.is_some();
-        for entry in entries {
-            if let Err(error) = journal.write(entry, &self.place.keys) {
-                journal.failed(&error, 1);
-            }
-            if journal.file.as_ref().is_some_and(LineFile::is_full) {
-                journal.flush();
-            }
-            journal.fold.push(entry);
+        let count = lines.count;
+        if let Err(error) = journal.write(lines, &self.place) {
+            journal.failed(&error, count, &self.place);
+        }
+        if journal.file.as_ref().is_some_and(LineFile::is_full) {
+            journal.flush(&self.place);
         }
         match (was_open, journal.file.is_some()) {
             (false, true) => self.opened(call),
@@ -212,17 +217,19 @@ impl Writer {
             && let Some(journal) = self.calls.get_mut(&oldest)
         {
             self.open.remove(&oldest);
-            journal.flush();
+            journal.flush(&self.place);
             journal.file = None;
         }
     }
 
     /// Writes what has gathered.
     fn flush(&mut self) {
-        for call in self.unflushed.drain(..) {
-            thread::yield_now();
+        for (nth, call) in (1..).zip(self.unflushed.drain(..)) {
             if let Some(journal) = self.calls.get_mut(&call) {
-                journal.flush();
+                journal.flush(&self.place);
+            }
+            if nth % IN_ONE_GO == 0 {
+                thread::yield_now();
             }
         }
         self.flush_records();
@@ -242,19 +249,24 @@ impl Writer {
             return;
         };
         self.open.remove(&call);
-        journal.flush();
-        if journal.unwritten > 0 {
-            let entries = journal.unwritten;
-            journal.fold.push(&Entry::Gap { entries });
-        }
-        let header = journal.header;
+        journal.flush(&self.place);
+        let Some(header) = journal.header() else {
+            return;
+        };
+        let ending = &journal.ending.fold;
+        let fold = ending.lock().unwrap_or_else(PoisonError::into_inner).take();
         let record = if header.resume == 0 {
-            journal.fold.finish()
+            let mut fold = fold.unwrap_or_default();
+            if journal.missing > 0 {
+                let entries = journal.missing;
+                fold.push(&Entry::Gap { entries });
+            }
+            fold.finish()
         } else {
             // Its earlier segments may have lines that have only gathered.
             self.flush();
             let segments = (0..=header.resume).map(|resume| {
-                let path = files::segment(&self.place.folder, &header, resume);
+                let path = files::segment(&self.place.folder, header, resume);
                 reader::read(&path, &self.place.keys)
                     .filter_map(Result::ok)
                     .collect()
@@ -313,10 +325,15 @@ impl Writer {
         let all = self.calls.iter();
         let over = all.filter_map(|(call, journal)| ended(journal).then_some(*call));
         for call in over.collect::<BTreeSet<_>>() {
-            let lost = |journal: &Journal| journal.ending.lost.load(Ordering::Relaxed);
-            let entries = self.calls.get(&call).map_or(0, |journal| lost(journal));
+            let entries = self.calls.get_mut(&call).map_or(0, |journal| {
+                let lost = journal.ending.lost.load(Ordering::Relaxed);
+                journal.missing += lost;
+                lost
+            });
             if entries > 0 {
-                self.write(call, &[Entry::Gap { entries }]);
+                let mut line = Lines::default();
+                line.push(&Entry::Gap { entries });
+                self.write(call, line);
             }
             self.close(call);
         }
@@ -324,54 +341,62 @@ impl Writer {
 }
 
 impl Journal {
-    fn flush(&mut self) {
+    fn header(&self) -> Option<&Header> {
+        if let Entry::Header(header) = &self.head {
+            Some(header)
+        } else {
+            None
+        }
+    }
+
+    fn flush(&mut self, place: &Place) {
         let lines = std::mem::take(&mut self.unflushed);
         let flushed = self.file.as_mut().map_or(Ok(()), LineFile::flush);
         if let Err(error) = flushed {
             self.file = None;
-            self.failed(&error, lines);
+            self.failed(&error, lines, place);
         }
     }
 
-    fn failed(&mut self, error: &io::Error, lines: u64) {
+    fn failed(&mut self, error: &io::Error, lines: u64, place: &Place) {
         // One word a call: a full disk must not fill the log too.
         if self.unwritten == 0 {
-            let path = self.path.display();
+            let path = self.path(place);
+            let path = path.display();
             warn!(%path, %error, "a journal cannot be written; its lines are counted as lost");
         }
         self.unwritten += lines;
-        self.lost.fetch_add(lines, Ordering::Relaxed);
+        self.missing += lines;
+        place.lost.fetch_add(lines, Ordering::Relaxed);
     }
 
-    fn write(&mut self, entry: &Entry, keys: &Keys) -> io::Result<()> {
+    fn path(&self, place: &Place) -> PathBuf {
+        let segment = |header: &Header| files::segment(&place.folder, header, header.resume);
+        self.header().map(segment).unwrap_or_default()
+    }
+
+    fn write(&mut self, lines: Lines, place: &Place) -> io::Result<()> {
         let mut file = match self.file.take() {
             Some(file) => file,
-            None => LineFile::open(&self.path, keys)?,
+            None => LineFile::open(&self.path(place), &place.keys)?,
         };
         if file.len() >= MAX_SEGMENT {
             self.file = Some(file);
             return Err(io::Error::other("the journal of one call is too long"));
         }
-        if file.len() == 0 && !matches!(entry, Entry::Header(_)) {
-            let header = Entry::Header(Box::new(self.header.clone()));
-            file.append(&header)?;
-            file.flush()?;
-            // It was counted as lost when it could not be written first.
-            if self.unwritten > 0 {
-                self.unwritten -= 1;
-                self.lost.fetch_sub(1, Ordering::Relaxed);
-            }
+        if !self.begun || file.len() == 0 {
+            file.append(&self.head)?;
+            self.begun = true;
         }
         if self.unwritten > 0 {
             let entries = self.unwritten;
             file.append(&Entry::Gap { entries })?;
             file.flush()?;
-            self.fold.push(&Entry::Gap { entries });
             self.unwritten = 0;
         }
-        file.append(entry)?;
+        self.unflushed += lines.count;
+        file.append_lines(lines.text);
         self.file = Some(file);
-        self.unflushed += 1;
         Ok(())
     }
 }

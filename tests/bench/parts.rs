@@ -221,7 +221,7 @@ fn e_token(bencher: Bencher<'_, '_>, part: &str) {
     }
     let mut envelope = Envelope::new(offer.clone(), bundle.hash.to_string());
     envelope.context = dialog.context();
-    envelope.state = dialog.to_bytes();
+    dialog.write_to(&mut envelope.state);
     let key = MasterKey {
         id: 1,
         secret: [7; 32],
@@ -231,7 +231,7 @@ fn e_token(bencher: Bencher<'_, '_>, part: &str) {
     let bencher = bencher.counter(ItemsCount::new(1usize));
     match part {
         "context" => bencher.bench_local(|| dialog.tell_context(&mut envelope.context)),
-        "state" => bencher.bench_local(|| dialog.to_bytes()),
+        "state" => bencher.bench_local(|| dialog.write_to(&mut envelope.state)),
         _ => bencher.bench_local(|| {
             // A stream has 16 million tokens: more than that is measured here.
             sealer

@@ -32,6 +32,7 @@ use dana::tickets::Desk;
 use dana::token::{MasterKey, TokenKeys};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::net::{TcpListener, TcpSocket};
+use tracing::Span;
 
 use crate::floor;
 
@@ -260,7 +261,7 @@ pub(crate) fn tape(bundle: &Arc<Bundle>) -> floor::Tape {
         };
         let sealer = keys().sealer("gateway", &call).expect("a key");
         let shared = Arc::new(shared(BackEnds, Recorder::nowhere()));
-        let (mut session, reply) = Session::offered(shared, Arc::clone(bundle), offer, sealer, 0);
+        let (mut session, reply) = Session::offered(shared, Arc::clone(bundle), offer, sealer, 0, Span::none());
         let mut caller = Caller::new(situation());
         let mut turns = vec![whole(&mut session, reply, &mut caller).await];
         while let Some(event) = caller.next_event() {

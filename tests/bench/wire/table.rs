@@ -30,6 +30,8 @@ pub(crate) struct Run {
     seconds: f64,
     /// Calls a second of the open loop.
     rate: f64,
+    /// The one level of calls at once that the ratios are wanted of; 0: all of them.
+    streams: usize,
 }
 
 /// The tables by their names.
@@ -51,6 +53,7 @@ pub(crate) fn run(arguments: &[String]) {
         rounds: whole(number("rounds=", 7.0)),
         seconds: number("seconds=", 3.0),
         rate: number("rate=", 2_000.0),
+        streams: whole(number("streams=", 0.0)),
     };
     let asked = |name: &str| arguments.iter().any(|a| a == name);
     let all = !TABLES.iter().any(|(name, _)| asked(name));
@@ -159,7 +162,8 @@ fn ratios(run: &Run) {
         "| streams | connections | untuned | floor | dana | dana / floor (least–most) | client / floor |"
     );
     println!("|--:|--:|--:|--:|--:|:-:|--:|");
-    for (streams, connections) in LEVELS {
+    let asked = |streams: u32| run.streams == 0 || u32::try_from(run.streams) == Ok(streams);
+    for (streams, connections) in LEVELS.into_iter().filter(|(streams, _)| asked(*streams)) {
         let seconds = run.seconds * if streams > 10_000 { 3.0 } else { 1.0 };
         let services = Kind::ALL.map(|kind| Running::start(kind, 1, &[SERVER]));
         let mut rates = [const { Vec::new() }; 3];
