@@ -119,12 +119,12 @@ impl<N: Network> Session<N> {
     pub fn offered(
         shared: Arc<Shared<N>>,
         bundle: Arc<Bundle>,
-        offer: Offer,
+        offer: Arc<Offer>,
         sealer: Sealer,
         skew_ms: i64,
         span: Span,
     ) -> (Self, Reply) {
-        let envelope = Envelope::new(offer.clone(), bundle.hash.to_string());
+        let envelope = Envelope::new(Arc::clone(&offer), bundle.hash.to_string());
         let (dialog, turn) = Dialog::answer(bundle, offer);
         let mind = Mind::Dialog(Box::new(dialog));
         let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms, span);
@@ -145,7 +145,8 @@ impl<N: Network> Session<N> {
     ) -> (Self, Option<Reply>) {
         let (last_event_seq, offset_ms) = resume;
         envelope.resume = envelope.resume.saturating_add(1);
-        let dialog = bundle.and_then(|bundle| Dialog::from_bytes(bundle, &envelope.state));
+        let offer = Arc::clone(&envelope.offer);
+        let dialog = bundle.and_then(|bundle| Dialog::from_bytes(bundle, offer, &envelope.state));
         let latest = envelope.at.plus(MAX_GAP_MS);
         let base = CallTime::from_ms(offset_ms).clamp(envelope.at, latest);
         let (mind, event) = match dialog {
@@ -181,7 +182,7 @@ impl<N: Network> Session<N> {
             envelope.bundle.clone(),
             envelope.resume,
             skew_ms,
-            envelope.offer.clone(),
+            Arc::clone(&envelope.offer),
         );
         Self {
             recorder: shared.recorder.begin(header),
@@ -348,9 +349,9 @@ impl<N: Network> Session<N> {
         }
         let turn = self.mind.handle(at, event, &self.envelope.context);
         if !self.mind.is_dialog() {
-            self.span.in_scope(
-                || tracing::error!("the dialog panicked: the caller goes to the operator"),
-            );
+            self.span.in_scope(|| {
+                tracing::error!("the dialog panicked: the caller goes to the operator")
+            });
         }
         turn
     }

@@ -2,6 +2,7 @@
 //! with the call; nobody else can read it, make it, or use it for another call. Never logged.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
@@ -41,7 +42,7 @@ const TAG_LEN: usize = 16;
 pub struct Envelope {
     version: u8,
     /// The call as it was offered.
-    pub offer: Offer,
+    pub offer: Arc<Offer>,
     /// Hash of the bundle.
     pub bundle: String,
     /// What an operator would be told.
@@ -66,10 +67,10 @@ fn bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> 
 
 impl Envelope {
     /// The envelope of a call's first turn; its owner keeps it up to date.
-    pub fn new(offer: Offer, bundle: String) -> Self {
+    pub fn new(offer: impl Into<Arc<Offer>>, bundle: String) -> Self {
         Self {
             version: VERSION,
-            offer,
+            offer: offer.into(),
             bundle,
             context: TransferContext::default(),
             acked_event_seq: 0,

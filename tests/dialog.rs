@@ -216,7 +216,8 @@ proptest! {
         locale in prop::option::of(prop::sample::select(Locale::ALL)),
         script in prop::collection::vec((0u32..6_000, events()), 0..120),
     ) {
-        let (mut dialog, turn) = Dialog::answer(Arc::clone(&BUNDLE), offer(from, locale));
+        let offer = Arc::new(offer(from, locale));
+        let (mut dialog, turn) = Dialog::answer(Arc::clone(&BUNDLE), Arc::clone(&offer));
         let mut twin = dialog.clone();
         let mut done = turn.actions;
         let mut at = CallTime::ZERO;
@@ -229,7 +230,8 @@ proptest! {
             prop_assert_eq!(&turn, &twin.handle(at, event));
             let bytes = state(&dialog);
             prop_assert!(bytes.len() <= 4096, "state of {} bytes", bytes.len());
-            twin = Dialog::from_bytes(Arc::clone(&BUNDLE), &bytes).expect("what we wrote");
+            let read = Dialog::from_bytes(Arc::clone(&BUNDLE), Arc::clone(&offer), &bytes);
+            twin = read.expect("what we wrote");
             done.extend(turn.actions);
         }
         prop_assert!(orders(&done) <= 1 + resumes);
@@ -242,7 +244,8 @@ proptest! {
 
     #[test]
     fn a_state_of_other_bytes_is_refused_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        if let Some(mut dialog) = Dialog::from_bytes(Arc::clone(&BUNDLE), &bytes) {
+        let offer = offer(None, None);
+        if let Some(mut dialog) = Dialog::from_bytes(Arc::clone(&BUNDLE), offer, &bytes) {
             let _ = dialog.handle(CallTime::ZERO, Event::Resumed);
         }
     }
@@ -275,7 +278,8 @@ fn say(dialog: &mut Dialog, at: CallTime, turn: &[Action], words: &str) -> Vec<A
 #[test]
 fn a_ticket_that_is_asked_for_again_is_waited_for_anew() {
     let number = Some("+77770000101");
-    let (mut dialog, turn) = Dialog::answer(Arc::clone(&BUNDLE), offer(number, Some(Locale::Ru)));
+    let offer = Arc::new(offer(number, Some(Locale::Ru)));
+    let (mut dialog, turn) = Dialog::answer(Arc::clone(&BUNDLE), Arc::clone(&offer));
     assert!(!turn.actions.is_empty());
     let test = "ST-1".to_owned();
     let findings = [
@@ -297,7 +301,8 @@ fn a_ticket_that_is_asked_for_again_is_waited_for_anew() {
     assert_eq!(orders(&turn), 1);
 
     let bytes = state(&dialog);
-    let mut dialog = Dialog::from_bytes(Arc::clone(&BUNDLE), &bytes).expect("what we wrote");
+    let dialog = Dialog::from_bytes(Arc::clone(&BUNDLE), offer, &bytes);
+    let mut dialog = dialog.expect("what we wrote");
     at = at.plus(9_000);
     assert_eq!(orders(&dialog.handle(at, Event::Resumed).actions), 1);
     let woken = dialog.handle(at, Event::Woke).actions;

@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -122,7 +123,7 @@ fn listen(id: u32, question: Question) -> Action {
         question,
         after_playback: id - 1,
         locale: Some(Locale::Ru),
-        phrases: std::sync::Arc::default(),
+        phrases: Arc::default(),
         max_digits: 1,
         terminator: None,
         inter_digit_ms: 3_000,
@@ -289,7 +290,7 @@ fn thousands_of_calls_that_end_at_once_leave_their_records() {
     let mut running = Vec::new();
     for number in 0..6_000 {
         let mut header = header(0);
-        header.offer.call_key = format!("gw/call-{number}/7");
+        Arc::make_mut(&mut header.offer).call_key = format!("gw/call-{number}/7");
         let mut call = recorder.begin(header);
         write(&mut call, &whole_call());
         call.commit();
@@ -357,7 +358,7 @@ fn more_calls_than_open_files_lose_nothing() {
     let recorder = Recorder::to_folder(folder.path(), keys(), Retention::FOR_EVER).unwrap();
     let keyed = |call: u32| {
         let mut header = header(0);
-        header.offer.call_key = format!("call-{call}");
+        Arc::make_mut(&mut header.offer).call_key = format!("call-{call}");
         header
     };
     let mut calls: Vec<CallRecorder> = (0..600).map(|call| recorder.begin(keyed(call))).collect();

@@ -213,7 +213,7 @@ impl Dialog {
 
     /// Assumes a fact of [`EITHER_WAY`], with the value that a prompt would say.
     pub fn assume(&mut self, fact: Fact, holds: bool) {
-        let later = Some(self.ledger.began.plus_ms(LATER_MS)).filter(|_| holds);
+        let later = Some(self.offer.began.plus_ms(LATER_MS)).filter(|_| holds);
         let id = if holds { TICKET } else { "" };
         let facts = &mut self.core.facts;
         match fact {

@@ -33,7 +33,7 @@ impl Dialog {
     /// Starts every look-up whose key is known and that a step may read: beside the speaking, so
     /// that the caller waits for none. The line test only after the outage is known to be none.
     pub(super) fn start_look_ups(&mut self) {
-        if self.ledger.from.is_none() && self.core.subscriber == Slot::Idle {
+        if self.offer.from.is_none() && self.core.subscriber == Slot::Idle {
             self.core.subscriber = Slot::Ready(Outcome::Unknown);
         }
         for &kind in LookupKind::ALL {
@@ -59,7 +59,7 @@ impl Dialog {
         let line = || self.ledger.line().cloned();
         Some(match kind {
             LookupKind::Subscriber => Lookup::Subscriber {
-                number: self.ledger.from.clone()?,
+                number: self.offer.from.clone()?,
             },
             LookupKind::Outage => Lookup::Outage { line: line()? },
             LookupKind::Tickets => Lookup::Tickets {
@@ -170,7 +170,7 @@ impl Dialog {
 
     /// The wall clock now, from the call's beginning and its time.
     pub(super) fn now(&self) -> WallTime {
-        self.ledger.began.plus_ms(i64::from(self.ledger.at.ms()))
+        self.offer.began.plus_ms(i64::from(self.ledger.at.ms()))
     }
 
     /// The line is the one meant.

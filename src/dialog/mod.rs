@@ -36,7 +36,7 @@ use crate::lookup::LookupKind;
 use crate::time::CallTime;
 
 /// Form of [`Dialog::write_to`]. A new form is written one release after it can be read.
-const STATE_VERSION: u8 = 2;
+const STATE_VERSION: u8 = 3;
 /// Longest state, in bytes; a usual one has some 400. A resume token has no room for more.
 const MAX_STATE: usize = 4_096;
 
@@ -44,6 +44,7 @@ const MAX_STATE: usize = 4_096;
 #[derive(Clone, Debug)]
 pub struct Dialog {
     bundle: Arc<Bundle>,
+    offer: Arc<Offer>,
     core: Core,
     ledger: Ledger,
     /// The turn in the making; empty between two events.
@@ -54,7 +55,8 @@ pub struct Dialog {
 
 impl Dialog {
     /// Begins a call, at `CallTime` zero.
-    pub fn answer(bundle: Arc<Bundle>, offer: Offer) -> (Self, Turn) {
+    pub fn answer(bundle: Arc<Bundle>, offer: impl Into<Arc<Offer>>) -> (Self, Turn) {
+        let offer = offer.into();
         let mut dialog = Self {
             core: Core {
                 step: bundle.flow.start,
@@ -74,7 +76,8 @@ impl Dialog {
                 facts: Facts::at(offer.began),
                 ticket: Ticket::None,
             },
-            ledger: ledger(offer),
+            ledger: ledger(),
+            offer,
             actions: vec![Action::Answer],
             trail: Vec::new(),
             bundle,
@@ -255,8 +258,8 @@ impl Dialog {
         &self.bundle
     }
 
-    /// Puts the state there, small and binary, for the resume token. Holds no texts and no names.
-    /// Nothing if it could not be written, which `from_bytes` refuses.
+    /// Puts the state there, small and binary, for the resume token. Holds no texts and no names, and
+    /// nothing of the offer. Nothing if it could not be written, which `from_bytes` refuses.
     pub fn write_to(&self, state: &mut Vec<u8>) {
         state.clear();
         let written = compact::append(&(STATE_VERSION, &self.core, &self.ledger), state);
@@ -265,10 +268,14 @@ impl Dialog {
         }
     }
 
-    /// The call that the `bytes` of [`write_to`](Self::write_to) hold, on the same bundle; `None` if
-    /// they are not of this build's form.
+    /// The call that the `bytes` of [`write_to`](Self::write_to) hold, on the same bundle and offer;
+    /// `None` if they are not of this build's form.
     /// The next event has to be [`Event::Resumed`].
-    pub fn from_bytes(bundle: Arc<Bundle>, bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(
+        bundle: Arc<Bundle>,
+        offer: impl Into<Arc<Offer>>,
+        bytes: &[u8],
+    ) -> Option<Self> {
         if bytes.first() != Some(&STATE_VERSION) {
             return None;
         }
@@ -276,6 +283,7 @@ impl Dialog {
         bundle.flow.steps().nth(usize::from(core.step.0))?;
         Some(Self {
             bundle,
+            offer: offer.into(),
             core,
             ledger,
             actions: Vec::new(),
@@ -284,12 +292,8 @@ impl Dialog {
     }
 }
 
-fn ledger(offer: Offer) -> Ledger {
+const fn ledger() -> Ledger {
     Ledger {
-        call_key: offer.call_key,
-        from: offer.from,
-        began: offer.began,
-        can_transfer: offer.capabilities.transfer,
         at: CallTime::ZERO,
         last_id: 0,
         subscriber: None,

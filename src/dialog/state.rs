@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Disposition, Locale, PhoneNumber, Question, Said, Topic};
+use crate::call::{Disposition, Locale, Question, Said, Topic};
 use crate::dialog::action::TicketState;
 use crate::flow::{Ask, Body, Outcome, Step, StepId};
 use crate::lookup::{Line, LookupKind, OpenTicket, Subscriber};
@@ -160,11 +160,6 @@ pub(super) enum Ticket {
 /// What is carried and never branched on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ledger {
-    pub(super) call_key: String,
-    pub(super) from: Option<PhoneNumber>,
-    pub(super) began: WallTime,
-    /// The gateway can transfer.
-    pub(super) can_transfer: bool,
     /// When the dialog was last stepped.
     pub(super) at: CallTime,
     pub(super) last_id: u32,

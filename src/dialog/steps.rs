@@ -136,7 +136,7 @@ impl Dialog {
 
     /// A gateway that cannot transfer has failed to.
     fn hand_over(&mut self, queue: Queue, reason: Option<TransferReason>) -> Option<Outcome> {
-        if !self.ledger.can_transfer {
+        if !self.offer.capabilities.transfer {
             return Some(Outcome::Failed);
         }
         let topic = self.ledger.topic.map(TransferReason::Topic);

@@ -59,15 +59,15 @@ impl Dialog {
             key: self.ticket_key(),
             login: line.login.clone(),
             customer: self.ledger.subscriber.as_ref()?.customer.clone(),
-            contact: self.ledger.from.clone()?,
+            contact: self.offer.from.clone()?,
             locale: self.core.locale.unwrap_or(Locale::Ru),
             test: self.ledger.test.clone()?,
-            call_began: self.ledger.began,
+            call_began: self.offer.began,
         })
     }
 
     pub(super) fn ticket_key(&self) -> String {
-        format!("ivr:{}:technicianVisit", self.ledger.call_key)
+        format!("ivr:{}:technicianVisit", self.offer.call_key)
     }
 
     /// The ticket system answered, perhaps after the caller has gone on.

@@ -62,7 +62,7 @@ struct Live<N: Network> {
     signal: Arc<Signal>,
     inner: Arc<Inner<N>>,
     gateway: Arc<str>,
-    offer: Offer,
+    offer: Arc<Offer>,
 }
 
 impl<N: Network> Drop for Live<N> {
@@ -163,7 +163,7 @@ impl<N: Network> Converse<N> {
             .registry
             .offer(gateway, &call, &call_key, inner.settings.max_calls)
             .map_err(refused)?;
-        let offer = Offer {
+        let offer = Arc::new(Offer {
             call_key,
             call,
             from: offered.from,
@@ -171,13 +171,13 @@ impl<N: Network> Converse<N> {
             locale: offered.locale,
             capabilities: offered.capabilities,
             began,
-        };
+        });
         inner.settings.metrics.offered(gateway);
         let shared = Arc::clone(&inner.shared);
         let bundle = inner.bundle();
         let span = self.span(&offer.call_key);
         let (session, reply) =
-            Session::offered(shared, bundle, offer.clone(), sealer, skew_ms, span);
+            Session::offered(shared, bundle, Arc::clone(&offer), sealer, skew_ms, span);
         Ok((
             Live {
                 session,
@@ -230,7 +230,7 @@ impl<N: Network> Converse<N> {
             resume,
         } = call;
         let (inner, gateway) = (&self.inner, &self.gateway);
-        let offer = envelope.offer.clone();
+        let offer = Arc::clone(&envelope.offer);
         let signal = inner
             .registry
             .resume(gateway, &offer.call, &offer.call_key)

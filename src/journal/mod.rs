@@ -11,6 +11,8 @@ mod retention;
 pub mod subject;
 mod writer;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::call::Disposition;
@@ -84,7 +86,7 @@ pub struct Header {
     /// The gateway's clock at the offer minus ours, in milliseconds.
     pub skew_ms: i64,
     /// The call.
-    pub offer: Offer,
+    pub offer: Arc<Offer>,
     /// The caller's audio, if the call was recorded as such too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<Audio>,
@@ -101,7 +103,7 @@ pub struct Audio {
 
 impl Header {
     /// The head of what this build writes.
-    pub fn new(bundle: String, resume: u32, skew_ms: i64, offer: Offer) -> Self {
+    pub fn new(bundle: String, resume: u32, skew_ms: i64, offer: impl Into<Arc<Offer>>) -> Self {
         Self {
             format: FORMAT,
             build: env!("CARGO_PKG_VERSION").to_owned(),
@@ -109,7 +111,7 @@ impl Header {
             time_zone: time_zone(),
             resume,
             skew_ms,
-            offer,
+            offer: offer.into(),
             audio: None,
         }
     }

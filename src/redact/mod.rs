@@ -136,7 +136,7 @@ impl Redactor {
             let mut entry = entry.clone();
             match &mut entry {
                 Entry::Header(header) => {
-                    header.offer = self.offer(&header.offer);
+                    header.offer = self.offer(&header.offer).into();
                     header.audio = None;
                 }
                 Entry::Action { action, .. } => known.action(action),

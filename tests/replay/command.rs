@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dana::journal::Entry;
 use dana::replay::again::{Again, again};
@@ -35,7 +36,7 @@ fn archive(folder: &Path) -> PathBuf {
 fn keyed(name: &str, entries: &[Entry]) -> Vec<Entry> {
     let mut entries = entries.to_vec();
     if let Some(Entry::Header(header)) = entries.first_mut() {
-        name.clone_into(&mut header.offer.call_key);
+        name.clone_into(&mut Arc::make_mut(&mut header.offer).call_key);
     }
     // The ticket's key is made of the call's.
     if let Some(Entry::Header(header)) = entries.first() {

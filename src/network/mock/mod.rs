@@ -93,6 +93,8 @@ struct State {
     tests: BTreeMap<String, (String, tokio::time::Instant)>,
     /// Faults from outside: how many more requests each one hits.
     faults: Vec<OnDemand>,
+    /// Questions answered, by back end.
+    asked: BTreeMap<Api, u64>,
 }
 
 /// A fault asked for by `POST /mock/faults`.
@@ -177,6 +179,16 @@ impl Mock {
             posts: *posts,
         };
         self.lock().tickets.iter().map(entry).collect()
+    }
+
+    /// How many questions of a back end were answered, rightly or not; tickets that were created
+    /// stand in the [`ledger`](Self::ledger).
+    pub fn asked(&self, api: Api) -> u64 {
+        self.lock().asked.get(&api).copied().unwrap_or_default()
+    }
+
+    fn count(&self, api: Api) {
+        *self.lock().asked.entry(api).or_default() += 1;
     }
 
     /// Serves until `shutdown`.

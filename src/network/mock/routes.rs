@@ -85,6 +85,7 @@ pub(super) async fn answer(
     right: Response,
     foreign: impl FnOnce() -> Response,
 ) -> Response {
+    mock.count(api);
     let fault = subscriber.and_then(|subscriber| mock.fault(api, subscriber));
     answer_with(fault, right, foreign).await
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dana::bundle::Bundle;
 use dana::call::{CallId, Disposition, Locale, Login, PhoneNumber};
@@ -13,20 +14,26 @@ use dana::dialog::event::{Capabilities, Offer};
 use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
 use dana::journal::Retention;
+use dana::journal::cdr::Cdr;
 use dana::journal::recorder::Recorder;
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
 use dana::lookup::{
-    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OutageFinding,
-    Subscriber, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
+    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, Oss, OurTicket,
+    OutageFinding, Posted, Sought, Subscriber, SubscriberFinding, TicketOrder, TicketResult,
+    TicketsFinding,
 };
 use dana::network;
 use dana::network::TmForum;
 use dana::problem::Source;
+use dana::records;
+use dana::records::Spool;
 use dana::script::parse;
 use dana::seal::Keys;
 use dana::session::{ClockSource, Reply, Session, Shared};
+use dana::store::StoreUrl;
 use dana::store::memory::Memory;
+use dana::store::sql::Sql;
 use dana::tickets;
 use dana::tickets::Desk;
 use dana::token::{MasterKey, TokenKeys};
@@ -47,6 +54,8 @@ pub(crate) enum Kind {
     Dana,
     /// All of Dana, on back ends behind HTTP.
     Whole,
+    /// As `Dana`, with orders and call records in a store.
+    Stored,
 }
 
 impl Kind {
@@ -58,6 +67,7 @@ impl Kind {
             Self::Untuned => "untuned",
             Self::Dana => "dana",
             Self::Whole => "whole",
+            Self::Stored => "stored",
         }
     }
 }
@@ -81,11 +91,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it with so many runtimes on these cores.
     pub(crate) fn start(kind: Kind, workers: usize, cores: &[usize]) -> Self {
-        Self::on_back_ends(kind, workers, cores, "")
+        Self::on(kind, workers, cores, "")
     }
 
-    /// The same, with the root of its back ends.
-    pub(crate) fn on_back_ends(kind: Kind, workers: usize, cores: &[usize], root: &str) -> Self {
+    /// The same, with the root of its back ends or the URL of its store.
+    pub(crate) fn on(kind: Kind, workers: usize, cores: &[usize], root: &str) -> Self {
         let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
         let own = std::env::current_exe().expect("our own path");
         let mut child = Command::new(own)
@@ -124,7 +134,13 @@ pub(crate) fn serve(arguments: &[String]) {
     let [kind, workers, cores, root] = arguments else {
         panic!("serve KIND WORKERS CORES ROOT");
     };
-    let all = [Kind::Floor, Kind::Untuned, Kind::Dana, Kind::Whole];
+    let all = [
+        Kind::Floor,
+        Kind::Untuned,
+        Kind::Dana,
+        Kind::Whole,
+        Kind::Stored,
+    ];
     let kind = all.into_iter().find(|known| known.name() == kind);
     let kind = kind.expect("a kind");
     let cores: Vec<usize> = cores.split(',').flat_map(str::parse).collect();
@@ -135,7 +151,8 @@ pub(crate) fn serve(arguments: &[String]) {
     // Where orders are made; nobody makes one in a surge of outages.
     let home = runtime();
     let serving = match kind {
-        Kind::Dana => Serving::Dana(dana(bundle, BackEnds, folder.path())),
+        Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder(folder.path()))),
+        Kind::Stored => Serving::Stored(stored(bundle, root, folder.path())),
         Kind::Whole => {
             let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
             let desk = Desk::new(
@@ -144,7 +161,7 @@ pub(crate) fn serve(arguments: &[String]) {
                 tickets::Settings::default(),
                 home.handle().clone(),
             );
-            Serving::Whole(dana(bundle, desk, folder.path()))
+            Serving::Whole(dana(bundle, desk, recorder(folder.path())))
         }
         Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
     };
@@ -168,6 +185,11 @@ pub(crate) fn serve(arguments: &[String]) {
                     .block_on(gateway.serve(listener, std::future::pending()))
                     .expect("it serves");
             }
+            Serving::Stored(gateway) => {
+                runtime
+                    .block_on(gateway.serve(listener, std::future::pending()))
+                    .expect("it serves");
+            }
             Serving::Echo(tape, true) => runtime.block_on(floor::tuned(listener, tape)),
             Serving::Echo(tape, false) => runtime.block_on(floor::untuned(listener, tape)),
         });
@@ -180,6 +202,7 @@ pub(crate) fn serve(arguments: &[String]) {
 enum Serving {
     Dana(Gateway<BackEnds>),
     Whole(Gateway<Desk<Memory, TmForum>>),
+    Stored(Gateway<Desk<Sql, BackEnds>>),
     Echo(floor::Tape, bool),
 }
 
@@ -213,15 +236,39 @@ fn keys() -> TokenKeys {
     TokenKeys::new(vec![key]).expect("a key")
 }
 
-fn dana<N: Network>(bundle: Arc<Bundle>, back_ends: N, folder: &Path) -> Gateway<N> {
+/// Sealed, as the service writes them.
+fn sealing() -> Keys {
+    Keys::new([(1, [9; 32])])
+}
+
+fn recorder(folder: &Path) -> Recorder {
+    Recorder::to_folder(folder, sealing(), Retention::FOR_EVER).expect("a folder")
+}
+
+/// With a store that has a thread of its own, as in the service.
+fn stored(bundle: Arc<Bundle>, url: &str, folder: &Path) -> Gateway<Desk<Sql, BackEnds>> {
+    let home = runtime();
+    let url = StoreUrl::parse(url).expect("the URL of a store");
+    let store = home.block_on(Sql::open(&url, &sealing())).expect("a store");
+    let spool = Arc::new(Spool::open(&folder.join("spool"), &sealing()).expect("a folder"));
+    let spooled = Arc::clone(&spool);
+    let tell = Box::new(move |record: &Cdr| spooled.push(record));
+    let recorder = Recorder::to_folder_telling(folder, sealing(), Retention::FOR_EVER, tell);
+    let settings = tickets::Settings::default();
+    let desk = Desk::new(store.clone(), BackEnds, settings, home.handle().clone());
+    std::thread::spawn(move || {
+        let who = ("bench", Duration::from_hours(1));
+        home.block_on(records::work(&spool, &store, who, std::future::pending()));
+    });
+    dana(bundle, desk, recorder.expect("a folder"))
+}
+
+fn dana<N: Network>(bundle: Arc<Bundle>, back_ends: N, recorder: Recorder) -> Gateway<N> {
     let settings = Settings {
         max_calls: 100_000,
         max_connections: 10_000,
         ..Settings::default()
     };
-    // Sealed, as the service writes them.
-    let sealing = Keys::new([(1, [9; 32])]);
-    let recorder = Recorder::to_folder(folder, sealing, Retention::FOR_EVER).expect("a folder");
     Gateway::new(settings, bundle, shared(back_ends, recorder), keys())
 }
 
@@ -261,7 +308,14 @@ pub(crate) fn tape(bundle: &Arc<Bundle>) -> floor::Tape {
         };
         let sealer = keys().sealer("gateway", &call).expect("a key");
         let shared = Arc::new(shared(BackEnds, Recorder::nowhere()));
-        let (mut session, reply) = Session::offered(shared, Arc::clone(bundle), offer, sealer, 0, Span::none());
+        let (mut session, reply) = Session::offered(
+            shared,
+            Arc::clone(bundle),
+            offer.into(),
+            sealer,
+            0,
+            Span::none(),
+        );
         let mut caller = Caller::new(situation());
         let mut turns = vec![whole(&mut session, reply, &mut caller).await];
         while let Some(event) = caller.next_event() {
@@ -350,5 +404,27 @@ impl Network for BackEnds {
         TicketResult::Created {
             id: "TT-900345".to_owned(),
         }
+    }
+}
+
+impl Oss for BackEnds {
+    async fn look_up(&self, lookup: Lookup) -> Finding {
+        Network::look_up(self, lookup).await
+    }
+
+    fn render(&self, order: &TicketOrder) -> Vec<u8> {
+        format!("{{\"externalId\":\"{}\"}}", order.key).into_bytes()
+    }
+
+    async fn post_ticket(&self, _: &str, _: &Login, _: &[u8], _: Duration) -> Posted {
+        Posted::Created("TT-900345".to_owned())
+    }
+
+    async fn find_ticket(&self, _: &str, _: &Login, _: Duration) -> Sought {
+        Sought::None
+    }
+
+    async fn our_tickets(&self) -> Option<Vec<OurTicket>> {
+        None
     }
 }

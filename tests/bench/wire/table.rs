@@ -2,7 +2,7 @@
 //! that what else the machine does hits both.
 
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use dana::bundle::Bundle;
@@ -30,17 +30,21 @@ pub(crate) struct Run {
     seconds: f64,
     /// Calls a second of the open loop.
     rate: f64,
+    /// URL of a PostgreSQL database of its own, to be measured too.
+    postgres: Option<String>,
     /// The one level of calls at once that the ratios are wanted of; 0: all of them.
     streams: usize,
 }
 
 /// The tables by their names.
 type Table = (&'static str, fn(&Run));
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 7] = [
     ("ratios", ratios),
     ("latency", latency),
     ("growth", growth),
+    ("idle", idle),
     ("runtimes", runtimes),
+    ("store", store),
     ("surge", surge),
 ];
 
@@ -54,6 +58,10 @@ pub(crate) fn run(arguments: &[String]) {
         seconds: number("seconds=", 3.0),
         rate: number("rate=", 2_000.0),
         streams: whole(number("streams=", 0.0)),
+        postgres: arguments
+            .iter()
+            .find_map(|a| a.strip_prefix("postgres="))
+            .map(str::to_owned),
     };
     let asked = |name: &str| arguments.iter().any(|a| a == name);
     let all = !TABLES.iter().any(|(name, _)| asked(name));
@@ -265,6 +273,69 @@ fn growth(_: &Run) {
     }
 }
 
+/// Calls that wait for nothing but a sign of life.
+fn idle(_: &Run) {
+    println!("Memory of idle calls, {A_CONNECTION} on a connection:\n");
+    println!("| | calls | memory | a call |\n|---|--:|--:|--:|");
+    for kind in Kind::ALL {
+        let running = Running::start(kind, 1, &[SERVER]);
+        let report = measure(Plan {
+            think: Duration::from_mins(2),
+            warm_up: Duration::from_secs(8),
+            lasts: Duration::from_secs(2),
+            ..sparse(&running, GROWTH[4])
+        });
+        let usage = report.service.expect("a process");
+        let each = float(usage.ended.memory - usage.idle.memory) / float(report.at_once);
+        println!(
+            "| {} | {} | {:.0} MiB | {:.1} KiB |",
+            kind.name(),
+            report.at_once,
+            float(usage.ended.memory) / f64::from(1 << 20),
+            each / 1024.0
+        );
+    }
+}
+
+/// Calls a second of the durable path.
+const DURABLE: f64 = 500.0;
+
+fn store(run: &Run) {
+    println!(
+        "The service's processor time of a call at {DURABLE:.0} calls a second, orders and call \
+         records in a store, medians of {} rounds:\n",
+        run.rounds
+    );
+    println!("| store | a call | of none |\n|---|--:|--:|");
+    let folder = tempfile::tempdir().expect("a folder");
+    let sqlite = format!("sqlite:{}", folder.path().join("dana.db").display());
+    let stores = [
+        Some(("SQLite", sqlite)),
+        run.postgres.clone().map(|url| ("PostgreSQL", url)),
+    ];
+    let stores: Vec<(&str, String)> = stores.into_iter().flatten().collect();
+    let none = Running::start(Kind::Dana, 1, &[SERVER]);
+    let mut services = vec![("none", none)];
+    for (name, url) in &stores {
+        services.push((name, Running::on(Kind::Stored, 1, &[SERVER], url)));
+    }
+    let mut costs = vec![Vec::new(); services.len()];
+    for _ in 0..run.rounds {
+        for ((_, running), costs) in services.iter().zip(&mut costs) {
+            let report = measure(Plan {
+                pattern: Pattern::Open { rate: DURABLE },
+                think: Duration::from_millis(20),
+                ..plan(running, 0, 16, run.seconds * 2.0)
+            });
+            costs.push(1e6 / per_cpu(&report));
+        }
+    }
+    let costs: Vec<f64> = costs.into_iter().map(|costs| spread(costs).0).collect();
+    for ((name, _), cost) in services.iter().zip(&costs) {
+        println!("| {name} | {cost:.0} µs | {:.2} |", cost / costs[0]);
+    }
+}
+
 fn runtimes(run: &Run) {
     println!("Calls per second of processor time, 256 streams over 16 connections, both cores:\n");
     println!("| runtimes | calls | of one |\n|--:|--:|--:|");
@@ -290,8 +361,8 @@ const CALLS_OF_OUTAGE: &str = "+77770000904";
 
 /// 200,000 calls in ten minutes, for one of them.
 fn surge(_: &Run) {
-    let root = back_ends();
-    let running = Running::on_back_ends(Kind::Whole, 1, &[SERVER], &root);
+    let (root, mock) = back_ends();
+    let running = Running::on(Kind::Whole, 1, &[SERVER], &root);
     let report = measure(Plan {
         pattern: Pattern::Open { rate: 333.0 },
         think: Duration::from_secs(2),
@@ -305,18 +376,20 @@ fn surge(_: &Run) {
     println!(
         "The surge: 333 calls a second for a minute over 40 connections, each with an event every \
          2 s ± 50 %, look-ups over HTTP to back ends that take {BACK_ENDS_MS} ms, every caller told \
-         of the outage:\n\n| calls | at once | p50 | p99 | p99.9 | of a core | memory |\n\
-         |--:|--:|--:|--:|--:|--:|--:|\n\
-         | {} | {} | {p50} µs | {p99} µs | {p999} µs | {:.0} % | {:.0} MiB |",
+         of the outage:\n\n\
+         | calls | at once | p50 | p99 | p99.9 | of a core | memory | outages asked for |\n\
+         |--:|--:|--:|--:|--:|--:|--:|--:|\n\
+         | {} | {} | {p50} µs | {p99} µs | {p999} µs | {:.0} % | {:.0} MiB | {} |",
         report.figures.calls,
         report.at_once,
         100.0 * service_cpu(&report) / report.lasted.as_secs_f64(),
-        float(usage.ended.memory) / f64::from(1 << 20)
+        float(usage.ended.memory) / f64::from(1 << 20),
+        mock.asked(Api::Outage)
     );
 }
 
 /// The mock on the client's core; where it is.
-fn back_ends() -> String {
+fn back_ends() -> (String, Arc<Mock>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -344,6 +417,7 @@ fn back_ends() -> String {
             .map(|api| (*api, Fault::Slow(BACK_ENDS_MS)))
             .collect(),
     });
-    std::thread::spawn(move || runtime.block_on(mock.serve(listener, std::future::pending())));
-    root
+    let serving = Arc::clone(&mock);
+    std::thread::spawn(move || runtime.block_on(serving.serve(listener, std::future::pending())));
+    (root, mock)
 }
