@@ -4,6 +4,7 @@
 //! no wait, no file, no lock between calls. One thread writes; it never stops a call, and what it
 //! cannot write it counts.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -36,9 +37,6 @@ use crate::time::CallTime;
 /// Turns that wait for the writer, each with the event before it. A call makes about one a second:
 /// 1,000 calls fill it in 8 s of a disk that stands still, and it then holds some 20 MB.
 const QUEUE: usize = 8_192;
-
-/// Room for the lines of a usual turn: an event, what is said, what is listened for.
-const USUAL_TURN: usize = 1_024;
 
 /// Hands out one [`CallRecorder`] a call (or segment of a call). Cheap to clone. The default one
 /// writes nowhere.
@@ -85,12 +83,18 @@ pub(super) struct Lines {
 impl Lines {
     /// One more.
     pub(super) fn push(&mut self, line: &impl Serialize) {
-        if self.text.is_empty() {
-            self.text.reserve_exact(USUAL_TURN);
+        // Where a line is written is warm; what is kept of it is as long as it is.
+        thread_local! {
+            static DESK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        // It holds nothing that JSON does not.
-        let _ = serde_json::to_writer(&mut self.text, line);
-        self.text.push(b'\n');
+        DESK.with_borrow_mut(|desk| {
+            desk.clear();
+            // It holds nothing that JSON does not.
+            let _ = serde_json::to_writer(&mut *desk, line);
+            desk.push(b'\n');
+            self.text.reserve_exact(desk.len());
+            self.text.extend_from_slice(desk);
+        });
         self.count += 1;
     }
 }

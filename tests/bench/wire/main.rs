@@ -1,7 +1,11 @@
 //! Dana beside the floor: the same calls, made by the same generator, of a service on one core by a
 //! client on another. See `PERFORMANCE.md`.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints"
+)]
 
 mod floor;
 mod service;

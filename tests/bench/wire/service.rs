@@ -15,7 +15,7 @@ use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
 use dana::journal::Retention;
 use dana::journal::cdr::Cdr;
-use dana::journal::recorder::Recorder;
+use dana::journal::recorder::{Recorder, Tell};
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
 use dana::lookup::{
@@ -123,8 +123,9 @@ impl Running {
 }
 
 impl Drop for Running {
+    /// It ends when nobody is there any more, and says what it lost.
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
@@ -150,8 +151,12 @@ pub(crate) fn serve(arguments: &[String]) {
     let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
     // Where orders are made; nobody makes one in a surge of outages.
     let home = runtime();
+    let recorder = match kind {
+        Kind::Dana | Kind::Whole => recorder(folder.path(), Box::new(|_| {})),
+        Kind::Floor | Kind::Untuned | Kind::Stored => Recorder::nowhere(),
+    };
     let serving = match kind {
-        Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder(folder.path()))),
+        Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder.clone())),
         Kind::Stored => Serving::Stored(stored(bundle, root, folder.path())),
         Kind::Whole => {
             let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
@@ -161,7 +166,7 @@ pub(crate) fn serve(arguments: &[String]) {
                 tickets::Settings::default(),
                 home.handle().clone(),
             );
-            Serving::Whole(dana(bundle, desk, recorder(folder.path())))
+            Serving::Whole(dana(bundle, desk, recorder.clone()))
         }
         Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
     };
@@ -196,6 +201,13 @@ pub(crate) fn serve(arguments: &[String]) {
     }
     println!("{port}");
     let _ = std::io::stdin().read(&mut [0]);
+    if recorder.lost() > 0 {
+        eprintln!(
+            "{}: {} journal entries were lost",
+            kind.name(),
+            recorder.lost()
+        );
+    }
 }
 
 #[derive(Clone)]
@@ -241,8 +253,9 @@ fn sealing() -> Keys {
     Keys::new([(1, [9; 32])])
 }
 
-fn recorder(folder: &Path) -> Recorder {
-    Recorder::to_folder(folder, sealing(), Retention::FOR_EVER).expect("a folder")
+fn recorder(folder: &Path, tell: Tell) -> Recorder {
+    let recorder = Recorder::to_folder_telling(folder, sealing(), Retention::FOR_EVER, tell);
+    recorder.expect("a folder")
 }
 
 /// With a store that has a thread of its own, as in the service.
@@ -253,14 +266,14 @@ fn stored(bundle: Arc<Bundle>, url: &str, folder: &Path) -> Gateway<Desk<Sql, Ba
     let spool = Arc::new(Spool::open(&folder.join("spool"), &sealing()).expect("a folder"));
     let spooled = Arc::clone(&spool);
     let tell = Box::new(move |record: &Cdr| spooled.push(record));
-    let recorder = Recorder::to_folder_telling(folder, sealing(), Retention::FOR_EVER, tell);
+    let recorder = recorder(folder, tell);
     let settings = tickets::Settings::default();
     let desk = Desk::new(store.clone(), BackEnds, settings, home.handle().clone());
     std::thread::spawn(move || {
         let who = ("bench", Duration::from_hours(1));
         home.block_on(records::work(&spool, &store, who, std::future::pending()));
     });
-    dana(bundle, desk, recorder.expect("a folder"))
+    dana(bundle, desk, recorder)
 }
 
 fn dana<N: Network>(bundle: Arc<Bundle>, back_ends: N, recorder: Recorder) -> Gateway<N> {
