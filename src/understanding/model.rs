@@ -249,7 +249,7 @@ impl<const N: usize> Table<N> {
         for (question, sums) in self.questions.iter().zip(&mut self.words) {
             let mut sum = any;
             own(*question, word, 0, |feature| {
-                count(&mut sum, inside.get(feature))
+                count(&mut sum, inside.get(feature));
             });
             sums.push(sum);
         }
@@ -266,7 +266,7 @@ impl<const N: usize> Table<N> {
             } else {
                 letters(words, at, |feature| count(&mut sums, inside.get(feature)));
                 own(question, words, at, |feature| {
-                    count(&mut sums, inside.get(feature))
+                    count(&mut sums, inside.get(feature));
                 });
             }
         }
@@ -332,11 +332,11 @@ pub(super) fn features(
     for at in 0..words.len() {
         letters(words, at, |feature| take(at, Place::Inside, feature, false));
         own(question, words, at, |feature| {
-            take(at, Place::Inside, feature, true)
+            take(at, Place::Inside, feature, true);
         });
     }
     order(question, words, |at, feature, own| {
-        take(at, Place::Beside, feature, own)
+        take(at, Place::Beside, feature, own);
     });
 }
 
@@ -427,9 +427,13 @@ pub(super) fn likelihoods(labels: usize, logits: &Logits) -> Logits {
     let mut odds = *logits;
     let (meant, others) = odds.split_at_mut(labels);
     let most = meant.iter().fold(f64::MIN, |most, logit| most.max(*logit));
-    meant.iter_mut().for_each(|odd| *odd = exp(*odd - most));
+    for odd in &mut *meant {
+        *odd = exp(*odd - most);
+    }
     let sum: f64 = meant.iter().sum();
-    meant.iter_mut().for_each(|odd| *odd /= sum);
+    for odd in meant {
+        *odd /= sum;
+    }
     others.fill(0.0);
     odds
 }

@@ -111,10 +111,11 @@ pub(super) struct Phrase {
 impl Phrase {
     /// What it means, if the last word carries the Kazakh suffix of negation or not.
     fn meaning(&self, denied: bool) -> Meaning {
-        match self.meaning {
-            Meaning::Yes if denied && self.locale != Some(Locale::Ru) => Meaning::No,
-            Meaning::Operator if denied => Meaning::No,
-            meaning => meaning,
+        let verb = matches!(self.meaning, Meaning::Yes) && self.locale != Some(Locale::Ru);
+        if denied && (verb || matches!(self.meaning, Meaning::Operator)) {
+            Meaning::No
+        } else {
+            self.meaning
         }
     }
 }
@@ -388,7 +389,7 @@ impl<'g> Find<'_, 'g> {
         for end in &self.phrases.ends[start..start + usize::from(node.end_count)] {
             let phrase = &end.phrase;
             let asked = phrase.question.is_none_or(|of| of == self.question);
-            if asked & (all | !phrase.alone) & (gap <= phrase.gap) {
+            if asked && (all || !phrase.alone) && gap <= phrase.gap {
                 self.marks.push(Mark {
                     phrase,
                     meaning: phrase.meaning(denied),

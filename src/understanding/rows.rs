@@ -9,7 +9,7 @@ pub(super) type Feature = u32;
 pub(super) struct Rows<const N: usize> {
     table: HashTable<(Feature, [i8; N])>,
     /// The features that have one, roughly, a bit each: what is not in it has none.
-    present: Box<[u64; PRESENT]>,
+    present: Box<[u64]>,
 }
 
 /// Words of that set. Small: it stays in a processor's nearest caches.
@@ -19,7 +19,7 @@ impl<const N: usize> Rows<N> {
     /// A table of rows, each of another feature.
     pub(super) fn new(rows: impl ExactSizeIterator<Item = (Feature, [i8; N])>) -> Self {
         let mut table = HashTable::with_capacity(rows.len());
-        let mut present = Box::new([0; PRESENT]);
+        let mut present = vec![0; PRESENT].into_boxed_slice();
         for row in rows {
             let (word, bit) = presence(row.0);
             present[word] |= 1 << bit;

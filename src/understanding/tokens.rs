@@ -98,7 +98,7 @@ impl<'l> Tokens<'l> {
 
     /// The symbols of all words behind one, roughly.
     pub(super) fn rest(&self, at: usize) -> Mask {
-        self.words.get(at).map_or(Mask::default(), |word| word.rest)
+        self.words.get(at).map(|word| word.rest).unwrap_or_default()
     }
 
     /// Of each word behind one its symbols, exactly and roughly.
