@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use dana::bundle::{Bundle, EXAMPLES, WEIGHTS, examples};
 use dana::call::{Locale, Question};
 use dana::problem::Source;
-use dana::understanding::{Grammars, Intent, train};
+use dana::understanding::{Grammars, Intent, folded, train};
 use proptest::prelude::*;
 
 static BUNDLE: LazyLock<Arc<Bundle>> =
@@ -81,9 +81,9 @@ struct Score {
 }
 
 impl Score {
-    fn of(name: &str) -> Self {
+    fn of(names: &[&str]) -> Self {
         let mut score = Self::default();
-        for row in corpus(name) {
+        for row in names.iter().flat_map(|name| corpus(name)) {
             score.count(&row);
         }
         score
@@ -164,9 +164,9 @@ impl Score {
 /// A kind of utterance and the least thousandths of it that must be understood.
 type Bars = &'static [(&'static str, u32)];
 
-/// What is asked of utterances that nothing was written from.
+/// What is asked of utterances that nothing was learnt from, and of those that limits were chosen by.
 const BARS: Bars = &[
-    ("ru clear yes or no", 960),
+    ("ru clear yes or no", 970),
     ("kk clear yes or no", 970),
     ("ru open", 920),
     ("kk open", 920),
@@ -174,18 +174,19 @@ const BARS: Bars = &[
     ("operator", 1000),
 ];
 
-/// The same, of those that were written last, and with an eye to answers that say neither yes nor no.
-const FRESH: Bars = &[
-    ("ru clear yes or no", 940),
-    ("kk clear yes or no", 930),
-    ("ru open", 915),
+/// What is only measured, and why each file was written: to be hard; with an eye to answers that say neither
+/// yes nor no; as one ordinary week; clear answers alone.
+const MEASURED: [&str; 4] = ["held_out", "fresh", "blind", "answers"];
+
+/// What holds of each of them by itself: of some kinds a file has few.
+const EACH: Bars = &[
+    ("ru clear yes or no", 960),
+    ("kk clear yes or no", 960),
+    ("ru open", 920),
     ("kk open", 920),
     ("noisy or mixed", 880),
     ("operator", 1000),
 ];
-
-/// Of clear answers alone: 152 of them, spread over the questions.
-const ANSWERS: Bars = &[("ru clear yes or no", 930), ("kk clear yes or no", 960)];
 
 #[test]
 #[expect(
@@ -193,49 +194,28 @@ const ANSWERS: Bars = &[("ru clear yes or no", 930), ("kk clear yes or no", 960)
     reason = "the table is what one wants to read of this test"
 )]
 fn callers_are_understood() {
-    let measured: [(&str, Bars); 6] = [
-        ("callers", &[("all", 970)]),
-        ("tuned", BARS),
-        ("held_out", BARS),
-        ("fresh", FRESH),
-        ("blind", &[("all", 900)]),
-        ("answers", ANSWERS),
+    let each = MEASURED
+        .iter()
+        .map(|name| (*name, std::slice::from_ref(name), EACH));
+    let others: [(&str, &[&str], Bars); 3] = [
+        ("callers", &["callers"], &[("all", 970)]),
+        ("tuned", &["tuned"], BARS),
+        ("measured", &MEASURED, BARS),
     ];
     let mut below = Vec::new();
-    for (name, bars) in measured {
-        let score = Score::of(name);
+    for (name, files, bars) in each.chain(others) {
+        let score = Score::of(files);
         print!("{}", score.table(name));
         below.extend(score.wrong_consents.iter().cloned());
         below.extend(score.missed_operators.iter().cloned());
         for (kind, bar) in bars {
             let is = score.permille(kind);
-            if is < *bar {
+            if score.cells.contains_key(*kind) && is < *bar {
                 below.push(format!("{name}: {kind}: {is} ‰ of {bar} ‰"));
             }
         }
     }
     assert_eq!(below, Vec::<String>::new());
-}
-
-/// A text as it is compared: letters that recognisers put for one another are one, a word said twice
-/// in a row counts once.
-fn folded(text: &str) -> String {
-    let letter = |c: char| match c {
-        'ё' | 'э' => 'е',
-        'қ' => 'к',
-        'ә' => 'а',
-        'ұ' | 'ү' => 'у',
-        'ө' => 'о',
-        'ғ' => 'г',
-        'ң' => 'н',
-        'һ' => 'х',
-        'і' | 'ы' => 'и',
-        c => c,
-    };
-    let text: String = text.to_lowercase().chars().map(letter).collect();
-    let mut words: Vec<&str> = text.split_whitespace().collect();
-    words.dedup();
-    words.join(" ")
 }
 
 #[test]
@@ -247,7 +227,7 @@ fn what_is_only_measured_is_not_among_the_examples() {
         .filter_map(|line| line.split('\t').next_back())
         .map(folded)
         .collect();
-    for name in ["held_out", "fresh", "blind", "answers"] {
+    for name in MEASURED {
         for row in corpus(name) {
             assert!(!texts.contains(&folded(&row.text)), "{name}: {}", row.id);
         }
@@ -414,6 +394,28 @@ error: `yess` is not known here
 
 2 problems"
     );
+}
+
+/// Words of a phrase are numbered as they come: the last of them, which begins no phrase, has the number
+/// that would be next.
+#[test]
+fn the_last_word_of_a_phrase_is_not_the_phrase() {
+    let source = Source::new(
+        "grammars/ru.toml",
+        "yes = [\"да\"]\n[topics]\ntv = [\"канал пропал\"]\n",
+    );
+    let grammars = Grammars::load(&[(Some(Locale::Ru), source)], None).expect("a grammar");
+    let found = |text: &str| {
+        let explained = grammars.explain(None, Question::Open, text);
+        let phrases = explained.phrases.iter();
+        let phrases: Vec<String> = phrases.map(|found| found.phrase.to_string()).collect();
+        (explained.understood.intent.as_str(), phrases)
+    };
+    assert_eq!(
+        found("канал пропал"),
+        ("tv", vec!["канал пропал".to_owned()])
+    );
+    assert_eq!(found("пропал"), ("unclear", Vec::new()));
 }
 
 proptest! {

@@ -4,8 +4,9 @@
 
 use crate::call::{Locale, Question, Topic};
 use crate::understanding::Intent;
-use crate::understanding::model::{self, Kind, Logits};
-use crate::understanding::phrases::{Mark, Marks, Meaning};
+use crate::understanding::marks::{Mark, Marks};
+use crate::understanding::model::{self, Kind, Logits, OPERATOR, UNCLEAR};
+use crate::understanding::phrases::Meaning;
 use crate::understanding::rules;
 
 /// What an utterance means, and what decided.
@@ -51,10 +52,10 @@ const RULE: f64 = 2.0;
 const LEAST_OPEN: f64 = 0.2;
 const LEAST_YES_NO: f64 = 0.4;
 /// How likely a wish for a person must be to be granted: to miss one is worse than a call too many.
-const PERSON: f64 = 0.25;
+const PERSON: f64 = 0.1;
 /// How likely consent must be where the rules hear it too, and where they do not.
-const CONSENT: f64 = 0.6;
-const CONSENT_UNHEARD: f64 = 0.95;
+const CONSENT: f64 = 0.7;
+const CONSENT_UNHEARD: f64 = 0.97;
 
 /// Decides.
 pub(super) fn decide<'m>(
@@ -98,12 +99,11 @@ fn weigh(
 ) -> Decision<'_> {
     let labels = kind.labels();
     let place = |intent: Intent| labels.iter().position(|label| *label == intent);
-    let rule = match ruled {
+    let rule = ruled.and_then(|(intent, ..)| place(intent));
+    if ruled.is_some() && rule.is_none() {
         // What no example says: another language, or again where a subject is asked for.
-        Some((intent, ..)) if place(intent).is_none() => return by_rules(ruled),
-        Some((intent, ..)) => place(intent),
-        None => None,
-    };
+        return by_rules(ruled);
+    }
     if let Some(at) = rule {
         logits[at] += match labels[at] {
             Intent::Topic(_) => RULE_SUBJECT,
@@ -117,17 +117,15 @@ fn weigh(
         };
     }
     let likely = model::likelihoods(labels.len(), &logits);
-    let [mut first, mut second] = two_most(&likely);
-    let person = place(Intent::Operator).unwrap_or_default();
-    if first != person && likely[person] >= PERSON {
-        [first, second] = [person, first];
+    let [mut first, mut second] = two_most(&likely[..labels.len()]);
+    if first != OPERATOR && likely[OPERATOR] >= PERSON {
+        [first, second] = [OPERATOR, first];
     }
-    let unclear = place(Intent::Unclear).unwrap_or_default();
     let least = match kind {
         Kind::Open => LEAST_OPEN,
         Kind::YesNo => LEAST_YES_NO,
     };
-    let stands = likely[first] >= least || first == person;
+    let stands = likely[first] >= least || first == OPERATOR;
     let enough = if rule == Some(first) {
         CONSENT
     } else {
@@ -135,8 +133,8 @@ fn weigh(
     };
     let consent = question == Question::ConfirmTicket && labels[first] == Intent::Yes;
     let agreed = !consent || likely[first] >= enough;
-    if !(stands && agreed) && first != unclear {
-        [first, second] = [unclear, first];
+    if !(stands && agreed) && first != UNCLEAR {
+        [first, second] = [UNCLEAR, first];
     }
     let runner_up =
         (labels[second] != labels[first]).then(|| (labels[second], permille(likely[second])));
@@ -154,14 +152,16 @@ fn weigh(
     }
 }
 
-/// The places of the two largest.
-fn two_most(likely: &Logits) -> [usize; 2] {
-    let mut places = [0, 1];
-    for at in 0..likely.len() {
-        if likely[at] > likely[places[0]] {
+/// The places of the two largest; of equals the first.
+fn two_most(likely: &[f64]) -> [usize; 2] {
+    let (mut places, mut most) = ([0, 1], [f64::MIN; 2]);
+    for (at, likely) in likely.iter().copied().enumerate() {
+        if likely > most[0] {
             places = [at, places[0]];
-        } else if at != places[0] && likely[at] > likely[places[1]] {
+            most = [likely, most[0]];
+        } else if likely > most[1] {
             places[1] = at;
+            most[1] = likely;
         }
     }
     places
@@ -169,17 +169,13 @@ fn two_most(likely: &Logits) -> [usize; 2] {
 
 /// A likelihood in thousandths.
 fn permille(likelihood: f64) -> u16 {
-    let (mut low, mut high) = (0, 1000_u16);
-    while low < high {
-        let middle = u16::midpoint(low, high);
-        if f64::from(middle) < likelihood * 1000.0 - 0.5 {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low
+    // Beside so large a number a double has no place for fractions: its last bits are the whole number.
+    let whole = (likelihood * 1000.0 + WHOLE).to_bits() & 0xFFFF;
+    u16::try_from(whole).unwrap_or_default()
 }
+
+/// 2^52.
+const WHOLE: f64 = 4_503_599_627_370_496.0;
 
 /// What is meant, how sure, the phrase that decided, and the rule.
 type Answer<'m> = (Intent, u16, &'m Mark<'m>, &'static str);

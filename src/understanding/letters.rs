@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use crate::understanding::lexicon::{Symbol, Token};
+use crate::understanding::tokens::{Symbol, Token};
 
 /// What a node of the tree says of a word that came as far as it.
 #[derive(Clone, Copy, Debug)]
@@ -17,17 +17,17 @@ pub(super) enum End {
     Beginning,
 }
 
-/// A tree of letters. What a walk touches is small: most of what it costs is waiting for memory.
+/// A tree of letters that grows.
 #[derive(Debug)]
-pub(super) struct Tree {
-    nodes: Vec<Node>,
+pub(super) struct Growing {
+    nodes: Vec<Shoot>,
     /// What ends at a node, and the place of the next that ends there.
     ends: Vec<(End, Symbol, u32)>,
 }
 
 /// Reached by a letter from its parent. Places are 0 for none: the root is nobody's child.
 #[derive(Clone, Copy, Debug, Default)]
-struct Node {
+struct Shoot {
     letter: char,
     /// Its first child, and the next child of its parent.
     child: u32,
@@ -36,26 +36,28 @@ struct Node {
     end: u32,
 }
 
-impl Default for Tree {
+impl Default for Growing {
     fn default() -> Self {
         Self {
-            nodes: vec![Node::default()],
+            nodes: vec![Shoot::default()],
             ends: vec![(End::Whole, 0, 0)],
         }
     }
 }
 
-impl Tree {
+impl Growing {
     pub(super) fn add(&mut self, letters: impl Iterator<Item = char>, end: End, symbol: Symbol) {
         let mut node = 0;
         for letter in letters {
-            node = self.child(node, letter).unwrap_or_else(|| {
+            let leads = |child: &u32| self.nodes[at(*child)].letter == letter;
+            let known = self.children(node).find(leads);
+            node = known.unwrap_or_else(|| {
                 let new = place(self.nodes.len());
                 let next = self.nodes[at(node)].child;
-                self.nodes.push(Node {
+                self.nodes.push(Shoot {
                     letter,
                     next,
-                    ..Node::default()
+                    ..Shoot::default()
                 });
                 self.nodes[at(node)].child = new;
                 new
@@ -66,23 +68,13 @@ impl Tree {
         *first = place(self.ends.len() - 1);
     }
 
-    /// The letters that lead on from a node, and where to.
-    fn children(&self, node: u32) -> impl Iterator<Item = (char, u32)> {
-        let mut next = self.nodes[at(node)].child;
-        iter::from_fn(move || {
-            let place = next;
-            let node = self.nodes[at(place)];
-            next = node.next;
-            (place > 0).then_some((node.letter, place))
-        })
+    fn children(&self, node: u32) -> impl Iterator<Item = u32> {
+        let first = self.nodes[at(node)].child;
+        let beside = |place: &u32| Some(self.nodes[at(*place)].next).filter(|next| *next > 0);
+        iter::successors(Some(first).filter(|first| *first > 0), beside)
     }
 
-    pub(super) fn child(&self, node: u32, letter: char) -> Option<u32> {
-        let mut children = self.children(node);
-        children.find_map(|(c, node)| (c == letter).then_some(node))
-    }
-
-    pub(super) fn ends(&self, node: u32) -> impl Iterator<Item = (End, Symbol)> {
+    fn ends(&self, node: u32) -> impl Iterator<Item = (End, Symbol)> {
         let mut next = self.nodes[at(node)].end;
         iter::from_fn(move || {
             let (end, symbol, after) = self.ends[at(next)];
@@ -90,6 +82,81 @@ impl Tree {
             next = after;
             found
         })
+    }
+
+    /// Every node beside its neighbours.
+    pub(super) fn grown(&self) -> Tree {
+        let mut tree = Tree {
+            letters: vec![char::default()],
+            nodes: vec![Node::default()],
+            ends: Vec::with_capacity(self.ends.len()),
+        };
+        // What each node was.
+        let mut was = vec![0];
+        let mut next = 0;
+        while let Some(old) = was.get(next).copied() {
+            let (children, ends) = (place(was.len()), place(tree.ends.len()));
+            for child in self.children(old) {
+                was.push(child);
+                tree.letters.push(self.nodes[at(child)].letter);
+                tree.nodes.push(Node::default());
+            }
+            tree.ends.extend(self.ends(old));
+            tree.nodes[next] = Node {
+                children: (children, place(was.len())),
+                ends: (ends, place(tree.ends.len())),
+            };
+            next += 1;
+        }
+        tree
+    }
+}
+
+/// A tree of letters. What a walk touches is small: most of what it costs is waiting for memory.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// What leads to each node, apart from it.
+    letters: Vec<char>,
+    nodes: Vec<Node>,
+    ends: Vec<(End, Symbol)>,
+}
+
+/// Where its children are, and what ends at it: from, and up to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Node {
+    children: (u32, u32),
+    ends: (u32, u32),
+}
+
+impl Tree {
+    fn node(&self, node: u32) -> Node {
+        self.nodes.get(at(node)).copied().unwrap_or_default()
+    }
+
+    fn letters_behind(&self, node: Node) -> &[char] {
+        let (first, end) = node.children;
+        self.letters.get(at(first)..at(end)).unwrap_or_default()
+    }
+
+    /// The letters that lead on from a node, and where to.
+    fn children(&self, node: u32) -> impl Iterator<Item = (char, u32)> {
+        let node = self.node(node);
+        self.letters_behind(node)
+            .iter()
+            .copied()
+            .zip(node.children.0..)
+    }
+
+    pub(super) fn child(&self, node: u32, letter: char) -> Option<u32> {
+        let node = self.node(node);
+        let found = self.letters_behind(node).iter().position(|c| *c == letter);
+        found.map(|found| node.children.0 + place(found))
+    }
+
+    pub(super) fn ends(&self, node: u32) -> impl Iterator<Item = (End, Symbol)> {
+        let (first, end) = self.node(node).ends;
+        let ends = self.ends.get(at(first)..at(end)).unwrap_or_default();
+        ends.iter().copied()
     }
 }
 

@@ -2,19 +2,18 @@
 //! symbols that it stands for, as it is, by its root, by its beginning, or, if it is known in no
 //! way, by what it sounds like.
 
-use std::iter;
-use std::ops::Range;
+use std::panic::resume_unwind;
+use std::{iter, mem, thread};
 
 use frostem::{Algorithm, Stemmer};
+use hashbrown::HashTable;
 
 use crate::understanding::kazakh::{self, Suffixes};
 use crate::understanding::letters::{
-    End, FEWEST_SOUNDS, Reached, Search, Tree, at, place, tolerance,
+    End, FEWEST_SOUNDS, Growing, Reached, Search, Tree, at, place, tolerance,
 };
-use crate::understanding::words::{Keyed, Words, key, sound};
-
-/// What a word of a phrase is called inside.
-pub(super) type Symbol = u16;
+use crate::understanding::tokens::{Mask, Symbol, Token, Tokens};
+use crate::understanding::words::{Words, key, sound};
 
 /// How a word of a phrase is to be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,31 +35,38 @@ pub(super) struct Pattern {
     pub(super) shape: Shape,
 }
 
-/// A symbol that a word stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
-    pub(super) symbol: Symbol,
-    /// A Kazakh verb with the suffix of negation.
-    pub(super) denied: bool,
+/// A word of the examples, read once and for all. Small: most of what a look-up costs is waiting for memory.
+#[derive(Debug)]
+pub(super) struct Known {
+    key: u64,
+    pub(super) mask: Mask,
+    /// Where its symbols begin, and how many there are.
+    pub(super) start: u32,
+    pub(super) count: u16,
+    read: Read,
 }
 
-/// A word that was read already. Small: most of what a look-up costs is waiting for memory.
-struct Known {
-    mask: Mask,
-    /// Where its symbols begin, and how many there are.
-    start: u32,
-    count: u16,
-    /// As it is spelt, or often said; if not, it may be part of a torn word before it is taken for a
-    /// misheard one.
-    certain: bool,
+/// How a word of the examples was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    /// As it is spelt, or it comes often and no phrase has it.
+    Surely,
+    /// By what it sounds like. It may be part of a torn word before it is taken for a misheard one.
+    BySound,
+    /// Not: it is two words that ran together.
+    Parted,
 }
 
 /// Every word of every phrase.
 pub(super) struct Lexicon {
-    /// The words that callers say, read already.
-    known: Keyed<Known>,
+    /// The words that callers say, by number: as the examples' list has them.
+    known: Vec<Known>,
+    /// Their numbers, by key.
+    numbers: HashTable<u32>,
     /// Their symbols.
     symbols: Vec<Token>,
+    /// What words and sounds grow into, until [closed](Self::close).
+    growing: [Growing; 2],
     words: Tree,
     sounds: Tree,
     suffixes: Suffixes,
@@ -77,8 +83,10 @@ impl std::fmt::Debug for Lexicon {
 impl Default for Lexicon {
     fn default() -> Self {
         Self {
-            known: Keyed::default(),
+            known: Vec::new(),
+            numbers: HashTable::new(),
             symbols: Vec::new(),
+            growing: Default::default(),
             words: Tree::default(),
             sounds: Tree::default(),
             suffixes: Suffixes::default(),
@@ -93,25 +101,36 @@ impl Lexicon {
     /// Takes a word of a phrase in.
     pub(super) fn add(&mut self, pattern: &Pattern, symbol: Symbol) {
         let text = pattern.text.as_str();
-        let stem = self.stemmer.stem(text);
+        let stem;
         let (heard, end) = match pattern.shape {
             Shape::Whole => (text, End::Whole),
             Shape::Beginning => (text, End::Beginning),
             Shape::Kazakh => (text, End::Root),
-            Shape::Russian => (stem.as_ref(), End::Stem),
+            Shape::Russian => {
+                stem = self.stemmer.stem(text);
+                (stem.as_ref(), End::Stem)
+            }
         };
-        self.words.add(heard.chars(), end, symbol);
+        let [words, sounds_of] = &mut self.growing;
+        words.add(heard.chars(), end, symbol);
         if matches!(pattern.shape, Shape::Russian | Shape::Kazakh) {
-            self.words.add(text.chars(), End::Root, symbol);
+            words.add(text.chars(), End::Root, symbol);
             if let Some(soft) = kazakh::softened(text) {
-                self.words.add(soft.chars(), End::Root, symbol);
+                words.add(soft.chars(), End::Root, symbol);
             }
         }
         let mut sounds = Vec::new();
         sound(heard, matches!(end, End::Whole), &mut sounds);
         if sounds.len() >= FEWEST_SOUNDS {
-            self.sounds.add(sounds.into_iter(), end, symbol);
+            sounds_of.add(sounds.into_iter(), end, symbol);
         }
+    }
+
+    /// All words of phrases are there.
+    pub(super) fn close(&mut self) {
+        let [words, sounds] = mem::take(&mut self.growing);
+        self.words = words.grown();
+        self.sounds = sounds.grown();
     }
 
     /// The symbols of a word as it is spelt; of a phrase's word at least `beyond` letters and one
@@ -174,185 +193,132 @@ impl Lexicon {
 
 /// Most sounds of a word that is compared by sound; a longer one is none.
 const MOST_SOUNDS: usize = 20;
-/// The symbols of each word of an utterance.
-#[derive(Debug)]
-pub(super) struct Tokens<'l> {
-    words: Vec<(Symbols<'l>, Mask)>,
-    /// Those of words that were not read before.
-    fresh: Vec<Token>,
-    /// Whether any word was known as it is spelt.
-    pub(super) known: bool,
-}
-
-/// Where the symbols of a word are.
-#[derive(Debug)]
-enum Symbols<'l> {
-    Known(&'l [Token]),
-    Fresh(Range<usize>),
-}
-
-/// A set of symbols, roughly: what is not in it is not among them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mask(u64);
-
-impl Mask {
-    pub(super) fn add(&mut self, symbol: Symbol) {
-        self.0 |= 1 << (symbol % 64);
-    }
-
-    fn of(tokens: &[Token]) -> Self {
-        let mut mask = Self::default();
-        for token in tokens {
-            mask.add(token.symbol);
-        }
-        mask
-    }
-
-    pub(super) const fn has(self, symbol: Symbol) -> bool {
-        self.0 >> (symbol % 64) & 1 != 0
-    }
-
-    /// All that is in one of both.
-    pub(super) const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub(super) const fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
-impl<'l> Tokens<'l> {
-    /// Whether a word has symbols that are in a set, roughly.
-    pub(super) fn meets(&self, at: usize, set: Mask) -> bool {
-        self.words.get(at).is_some_and(|(_, mask)| mask.meets(set))
-    }
-
-    /// The symbols of all words behind each, roughly.
-    pub(super) fn rest(&self) -> Vec<Mask> {
-        let mut rest = vec![Mask::default(); self.words.len()];
-        for at in (1..rest.len()).rev() {
-            rest[at - 1] = rest[at].or(self.words[at].1);
-        }
-        rest
-    }
-
-    /// Of each word behind one its symbols, exactly and roughly.
-    pub(super) fn behind(&self, at: usize) -> impl Iterator<Item = (&[Token], Mask)> {
-        let words = self.words.get(at + 1..).unwrap_or_default();
-        words
-            .iter()
-            .map(|(symbols, mask)| (self.symbols(symbols), *mask))
-    }
-
-    /// The symbols of the word at `at`.
-    pub(super) fn of(&self, at: usize) -> &[Token] {
-        self.words
-            .get(at)
-            .map_or(&[], |(symbols, _)| self.symbols(symbols))
-    }
-
-    fn symbols<'t>(&'t self, of: &Symbols<'t>) -> &'t [Token] {
-        match of {
-            Symbols::Known(symbols) => symbols,
-            Symbols::Fresh(range) => self.fresh.get(range.clone()).unwrap_or_default(),
-        }
-    }
-
-    /// How many words there are.
-    pub(super) const fn len(&self) -> usize {
-        self.words.len()
-    }
-
-    /// The symbols of the next word, which was read already.
-    fn take_known(&mut self, known: &Known, symbols: &'l [Token]) {
-        let symbols = symbols.get(at(known.start)..).unwrap_or_default();
-        let symbols = symbols.get(..usize::from(known.count)).unwrap_or_default();
-        self.words.push((Symbols::Known(symbols), known.mask));
-    }
-
-    /// The symbols of the next word.
-    fn take(&mut self, symbols: &[Token]) {
-        let start = self.fresh.len();
-        self.fresh.extend_from_slice(symbols);
-        let range = start..self.fresh.len();
-        self.words.push((Symbols::Fresh(range), Mask::of(symbols)));
-    }
-}
-
 impl Lexicon {
     /// Reads words that callers say, once and for all: those that come often, then the others. One that
     /// comes often and no phrase has is not taken for a misheard one either.
     pub(super) fn remember(&mut self, [often, seldom]: &[Vec<String>; 2]) {
         let often = often.iter().zip(iter::repeat(true));
-        let mut tokens = Vec::new();
-        for (word, often) in often.chain(seldom.iter().zip(iter::repeat(false))) {
-            tokens.clear();
-            self.spelt(word, None, &mut tokens);
-            let certain = often || !tokens.is_empty();
-            if !certain {
-                if self.parted(word, &mut tokens).is_some() {
-                    continue;
-                }
-                self.alike(word, 0, MOST_WRONG, &mut tokens);
+        let words: Vec<_> = often
+            .chain(seldom.iter().zip(iter::repeat(false)))
+            .collect();
+        let (first, second) = words.split_at(words.len() / 2);
+        let (first, second) = thread::scope(|scope| {
+            let second = scope.spawn(|| self.recalled(second));
+            let first = self.recalled(first);
+            (
+                first,
+                second.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            )
+        });
+        self.known.reserve(words.len());
+        self.numbers.reserve(words.len(), |_| 0);
+        for (known, symbols) in [first, second] {
+            let before = place(self.symbols.len());
+            self.symbols.extend(symbols);
+            for mut word in known {
+                word.start += before;
+                let number = place(self.known.len());
+                self.numbers.insert_unique(word.key, number, |_| 0);
+                self.known.push(word);
             }
-            let known = Known {
-                mask: Mask::of(&tokens),
-                start: place(self.symbols.len()),
-                count: u16::try_from(tokens.len()).unwrap_or(u16::MAX),
-                certain,
-            };
-            self.symbols.extend(&tokens);
-            self.known.insert(key(word), known);
         }
+    }
+
+    /// Reads words of the examples, those that come often with a mark; and their symbols.
+    fn recalled(&self, words: &[(&String, bool)]) -> (Vec<Known>, Vec<Token>) {
+        let (mut known, mut symbols) = (Vec::with_capacity(words.len()), Vec::new());
+        let mut tokens = Vec::new();
+        for (word, often) in words {
+            tokens.clear();
+            let read = self.recall(word, *often, &mut tokens);
+            known.push(Known {
+                key: key(word),
+                mask: Mask::of(&tokens),
+                start: place(symbols.len()),
+                count: u16::try_from(tokens.len()).unwrap_or(u16::MAX),
+                read,
+            });
+            symbols.extend_from_slice(&tokens);
+        }
+        (known, symbols)
+    }
+
+    /// Reads a word of the examples.
+    fn recall(&self, word: &str, often: bool, tokens: &mut Vec<Token>) -> Read {
+        self.spelt(word, None, tokens);
+        if often || !tokens.is_empty() {
+            return Read::Surely;
+        }
+        if self.parted(word, tokens).is_some() {
+            tokens.clear();
+            return Read::Parted;
+        }
+        self.alike(word, 0, MOST_WRONG, tokens);
+        Read::BySound
+    }
+
+    /// The number of a word of the examples, by its key.
+    pub(super) fn number(&self, key: u64) -> Option<usize> {
+        let is = |number: &u32| {
+            self.known
+                .get(at(*number))
+                .is_some_and(|known| known.key == key)
+        };
+        self.numbers.find(key, is).map(|number| at(*number))
+    }
+
+    /// The words of a text, with their numbers.
+    pub(super) fn words<'t>(&self, text: &'t str) -> Words<'t> {
+        let mut words = Words::new(text);
+        words.look_up(0, |key| self.number(key));
+        words
     }
 
     /// Reads an utterance, and mends words that the recogniser tore apart or ran together.
     pub(super) fn read(&self, words: &mut Words<'_>) -> Tokens<'_> {
-        let mut tokens = Tokens {
-            words: Vec::with_capacity(words.len() + 1),
-            fresh: Vec::new(),
-            known: false,
-        };
+        let mut tokens = Tokens::new(&self.symbols, words.len());
         let mut found = Vec::new();
         let mut at = 0;
         while at < words.len() {
-            let known = self.known.get(&words.key(at));
-            if let Some(known) = known.filter(|known| known.certain) {
-                tokens.take_known(known, &self.symbols);
+            let known = words.number(at).and_then(|number| self.known.get(number));
+            let read = known.map(|known| known.read);
+            if let Some(known) = known.filter(|known| known.read == Read::Surely) {
+                tokens.take_known(known);
                 tokens.known = true;
                 at += 1;
                 continue;
             }
             found.clear();
-            if known.is_none() {
+            if read.is_none() {
                 self.spelt(&words.get(at), None, &mut found);
             }
             if found.is_empty() && at > 0 && self.join(words, at - 1, &mut found) {
                 at -= 1;
-                tokens.words.pop();
+                tokens.pop();
             }
-            if found.is_empty() && !self.join(words, at, &mut found) && known.is_none() {
+            if found.is_empty() && !self.join(words, at, &mut found) && read != Some(Read::BySound)
+            {
                 self.part(words, at, &mut found);
             }
             if let Some(known) = known.filter(|_| found.is_empty()) {
-                tokens.take_known(known, &self.symbols);
+                tokens.take_known(known);
             } else {
                 if found.is_empty() {
                     self.alike(&words.get(at), 0, MOST_WRONG, &mut found);
                 } else {
                     tokens.known = true;
                 }
-                tokens.take(&found);
+                tokens.take_fresh(&found);
             }
             at += 1;
         }
+        tokens.close();
         tokens
     }
 
     /// «тех ник» is one word, if that is known, as it is spelt or as it sounds.
     fn join(&self, words: &mut Words<'_>, at: usize, found: &mut Vec<Token>) -> bool {
-        let [first, second] = [at, at + 1].map(|at| words.letters(at).count());
+        let [first, second] = [at, at + 1].map(|at| words.length(at));
         if first.min(second) > MOST_PARTICLE {
             return false;
         }
@@ -373,6 +339,7 @@ impl Lexicon {
     fn part(&self, words: &mut Words<'_>, at: usize, found: &mut Vec<Token>) {
         if let Some(letters) = self.parted(&words.get(at), found) {
             words.split(at, letters);
+            words.look_up(at + 1, |key| self.number(key));
         }
     }
 

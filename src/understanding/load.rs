@@ -14,7 +14,7 @@ use crate::problem::{Problems, Source, did_you_mean};
 use crate::understanding::lexicon::Lexicon;
 use crate::understanding::numbers::{Number, Numbers};
 use crate::understanding::phrases::{Gathered, Meaning, Phrase, Phrases};
-use crate::understanding::vocabulary::{ANY_ORDER, Spelling, Unwritable, Vocabulary, WHOLE};
+use crate::understanding::vocabulary::{ANY_ORDER, Unwritable, Vocabulary, WHOLE};
 
 /// Largest grammar file.
 const MAX_BYTES: usize = 1 << 20;
@@ -99,8 +99,8 @@ struct Reader {
     claimed: HashMap<Claim, (Meaning, Range<usize>)>,
 }
 
-/// A file, a phrase of it, and the question that it is for.
-type Claim = (Option<Locale>, Spelling, Option<Question>);
+/// A file, where a spelling of a phrase of it ends, and the question that it is for.
+type Claim = (Option<Locale>, u32, Option<Question>);
 
 const GENERAL: &[(&str, Meaning)] = &[
     ("yes", Meaning::Yes),
@@ -351,19 +351,22 @@ impl Reader {
                 weight: text.split_whitespace().map(weight).sum(),
                 place: 0,
             };
-            if self.claim(at, &span, (&phrase, text), &spellings) {
-                self.phrases.add(phrase, text, &spellings);
+            let ends = spellings.iter();
+            let ends: Vec<u32> = ends.map(|way| self.phrases.end(way, phrase.gap)).collect();
+            if self.claim(at, &span, (&phrase, text), &ends) {
+                let spellings = spellings.iter().zip(ends);
+                self.phrases.add(phrase, text, spellings);
             }
         }
     }
 
-    /// Whether nobody else has that phrase; then it is taken.
+    /// Whether nobody else has a phrase that ends there; then it is taken.
     fn claim(
         &mut self,
         at: &Place<'_>,
         span: &Range<usize>,
         (phrase, text): (&Phrase, &str),
-        spellings: &[Spelling],
+        ends: &[u32],
     ) -> bool {
         let Phrase {
             meaning, question, ..
@@ -375,10 +378,9 @@ impl Reader {
             return true;
         }
         let source = &at.0.1;
-        let claim = |spelling: &Spelling| (at.0.0, spelling.clone(), question);
-        let claims: Vec<Claim> = spellings.iter().map(claim).collect();
-        for claim in &claims {
-            let Some((other, there)) = self.claimed.get(claim) else {
+        let claims = ends.iter().map(|end| (at.0.0, *end, question));
+        for claim in claims.clone() {
+            let Some((other, there)) = self.claimed.get(&claim) else {
                 continue;
             };
             let again = source.text.get(there.clone()) == source.text.get(span.clone());
@@ -420,12 +422,13 @@ impl Reader {
         }
         let Self {
             problems,
-            vocabulary,
+            mut vocabulary,
             phrases,
             numbers,
             hints,
             ..
         } = self;
+        vocabulary.lexicon.close();
         problems.or_ok(Grammar {
             lexicon: vocabulary.lexicon,
             phrases: phrases.packed(),

@@ -5,11 +5,14 @@ mod kazakh;
 mod letters;
 mod lexicon;
 mod load;
+mod marks;
 mod model;
 mod numbers;
 mod phrases;
 mod place;
+mod rows;
 mod rules;
+mod tokens;
 mod train;
 mod vocabulary;
 mod words;
@@ -24,9 +27,10 @@ use serde::{Deserialize, Serialize};
 use crate::call::{Locale, Question, Topic};
 use crate::problem::{Problems, Source};
 use crate::understanding::decide::Decision;
-use crate::understanding::lexicon::Tokens;
+use crate::understanding::marks::{Mark, Marks};
 use crate::understanding::model::{Kind, Logits, Model};
-use crate::understanding::phrases::{Mark, Marks, Meaning};
+use crate::understanding::phrases::Meaning;
+use crate::understanding::tokens::Tokens;
 use crate::understanding::words::Words;
 
 pub use crate::understanding::load::File;
@@ -161,7 +165,7 @@ impl Grammars {
     }
 
     fn hear<'t>(&self, question: Question, text: &'t str) -> Heard<'_, 't> {
-        let words = Words::new(text);
+        let words = self.grammar.lexicon.words(text);
         // A word that is said twice in a row counts once, but a digit does not.
         let mut words = if asks_digits(question) {
             words
@@ -273,6 +277,12 @@ impl Grammars {
         let hints = self.grammar.hints.get(&(locale, question));
         hints.cloned().unwrap_or_default()
     }
+}
+
+/// A text as it is compared: its words folded, one that is said twice in a row once.
+pub fn folded(text: &str) -> String {
+    let words: Vec<String> = Words::new(text).without_echoes().iter().collect();
+    words.join(" ")
 }
 
 /// The model, if its weights were learnt from these examples.

@@ -5,18 +5,17 @@
 
 use crate::call::{Question, Topic};
 use crate::understanding::Intent;
-use crate::understanding::words::{Keyed, Words, key, mix};
+use crate::understanding::rows::{Feature, Rows};
+use crate::understanding::words::{MAX_WORDS, Words, mix};
 
-/// Rows of a table of weights: a feature's hash names its row.
-const ROWS_LOG2: u32 = 16;
-pub(super) const ROWS: usize = 1 << ROWS_LOG2;
-/// Weights of a row, one for each label: of open and of yes/no questions.
+/// Weights of a row, one for each label: of open and of yes/no questions. There is room for one more
+/// than there are labels.
 pub(super) const LANES: usize = 24;
 pub(super) const LANES_YES_NO: usize = 8;
-/// Longest word of the examples whose rows are added up at load: their sum is still an `i16`.
+/// Longest word of the examples whose rows are added up at load.
 pub(super) const MAX_LETTERS: usize = 64;
 /// The first bytes of a file of weights: what it is, and the version of its form and of the features.
-const MAGIC: &[u8; 16] = b"dana weights 3\n\n";
+const MAGIC: &[u8; 16] = b"dana weights 4\n\n";
 /// What stands between the words that come often and the others.
 const BETWEEN: &str = "\n\n";
 /// Bytes of the digest of the examples that the weights were learnt from.
@@ -57,37 +56,51 @@ impl Kind {
     }
 }
 
-const YES_NO: [Intent; 6] = [
-    Intent::Yes,
-    Intent::No,
-    Intent::Operator,
-    Intent::Repeat,
-    Intent::OtherTopic,
-    Intent::Unclear,
-];
+/// The labels of both kinds begin alike.
+const FIRST: [Intent; 4] = [Intent::Unclear, Intent::Yes, Intent::No, Intent::Operator];
+/// Where two of them are.
+pub(super) const UNCLEAR: usize = 0;
+pub(super) const OPERATOR: usize = 3;
+
+const YES_NO: [Intent; 6] = {
+    let [unclear, yes, no, operator] = FIRST;
+    [
+        unclear,
+        yes,
+        no,
+        operator,
+        Intent::Repeat,
+        Intent::OtherTopic,
+    ]
+};
 
 const OPEN: [Intent; 23] = {
-    let mut labels = [Intent::Unclear; 23];
-    labels[1] = Intent::Yes;
-    labels[2] = Intent::No;
-    labels[3] = Intent::Operator;
-    let mut at = 0;
-    while at < Topic::ALL.len() {
-        labels[4 + at] = Intent::Topic(Topic::ALL[at]);
+    let mut labels = [FIRST[UNCLEAR]; 23];
+    let mut at = 1;
+    while at < labels.len() {
+        labels[at] = if at < FIRST.len() {
+            FIRST[at]
+        } else {
+            Intent::Topic(Topic::ALL[at - FIRST.len()])
+        };
         at += 1;
     }
     labels
 };
 
-/// Rows of weights: a row a feature, a lane a label.
-pub(super) type Rows<const N: usize> = Vec<[i8; N]>;
+/// What was learnt for one kind of question: rows of what is in a word, and of what stands beside what.
+pub(super) struct Weights<const N: usize> {
+    pub(super) inside: Rows<N>,
+    pub(super) beside: Rows<N>,
+}
 
 /// The weights of one kind of question.
 struct Table<const N: usize> {
-    rows: Rows<N>,
-    /// Of each word of the examples the sum of its rows and how many they are: most of what is said
-    /// is added up once, at load.
-    words: Keyed<([i16; N], u16)>,
+    weights: Weights<N>,
+    /// For each question of the kind and each word of the examples the sum of the word's rows: most of what
+    /// is said is added up once, at load. The last lane counts the features.
+    words: Vec<Vec<[i16; N]>>,
+    questions: &'static [Question],
 }
 
 /// The weights of both kinds of question.
@@ -114,52 +127,55 @@ pub(super) type Logits = [f64; LANES];
 
 impl Model {
     pub(super) fn new(
-        open: Rows<LANES>,
-        yes_no: Rows<LANES_YES_NO>,
+        open: Weights<LANES>,
+        yes_no: Weights<LANES_YES_NO>,
         examples: [u8; DIGEST],
         words: [Vec<String>; 2],
     ) -> Self {
-        let mut model = Self {
-            open: Table::new(open),
-            yes_no: Table::new(yes_no),
+        let count = words.iter().map(Vec::len).sum();
+        let mut open = Table::new(open, &OPEN_QUESTIONS, count);
+        let mut yes_no = Table::new(yes_no, &YES_NO_QUESTIONS, count);
+        let mut inside = Vec::new();
+        for word in words.iter().flatten() {
+            let word = Words::new(word);
+            inside.clear();
+            letters(&word, 0, |feature| inside.push(feature));
+            open.remember(&word, &inside);
+            yes_no.remember(&word, &inside);
+        }
+        Self {
+            open,
+            yes_no,
             examples,
             words,
-        };
-        let mut features = Vec::new();
-        for word in model.words.iter().flatten() {
-            features.clear();
-            let key = key(word);
-            letters(word.chars(), key, |feature| features.push(feature));
-            model.open.sum(key, &features);
-            model.yes_no.sum(key, &features);
         }
-        model
     }
 
     /// Reads a file of weights; `None` if it is none of this version.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(MAGIC)?;
         let (examples, rest) = rest.split_first_chunk::<DIGEST>()?;
-        let (open, rest) = rest.split_at_checked(ROWS * LANES)?;
-        let (yes_no, rest) = rest.split_at_checked(ROWS * LANES_YES_NO)?;
+        let (open, rest) = Weights::read(rest)?;
+        let (yes_no, rest) = Weights::read(rest)?;
         let (often, seldom) = str::from_utf8(rest).ok()?.split_once(BETWEEN)?;
         let words = [often, seldom].map(|words| words.lines().map(str::to_owned).collect());
-        Some(Self::new(rows(open)?, rows(yes_no)?, *examples, words))
+        Some(Self::new(open, yes_no, *examples, words))
     }
 
     /// The file of these weights.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let weights = self.open.rows.as_flattened().iter();
-        let weights = weights.chain(self.yes_no.rows.as_flattened());
-        let weights = weights.flat_map(|weight| weight.to_le_bytes());
+        let (open, yes_no) = (&self.open.weights, &self.yes_no.weights);
         let words = self.words.each_ref().map(|words| words.join("\n"));
-        MAGIC
-            .iter()
-            .chain(&self.examples)
-            .copied()
-            .chain(weights)
-            .chain(words.join(BETWEEN).into_bytes())
-            .collect()
+        [
+            MAGIC.to_vec(),
+            self.examples.to_vec(),
+            open.inside.bytes(),
+            open.beside.bytes(),
+            yes_no.inside.bytes(),
+            yes_no.beside.bytes(),
+            words.join(BETWEEN).into_bytes(),
+        ]
+        .concat()
     }
 
     /// How strongly an utterance means each label.
@@ -178,63 +194,97 @@ impl Model {
         [label, other]: [usize; 2],
     ) -> Vec<i32> {
         let mut shares = vec![0; words.len() + 1];
-        features(question, words, |word, feature, _| {
-            let row: &[i8] = match kind {
-                Kind::Open => &self.open.rows[feature],
-                Kind::YesNo => &self.yes_no.rows[feature],
+        features(question, words, |word, place, feature, _| {
+            let row = match kind {
+                Kind::Open => self
+                    .open
+                    .weights
+                    .row(place, feature)
+                    .map(<[i8; LANES]>::as_slice),
+                Kind::YesNo => self
+                    .yes_no
+                    .weights
+                    .row(place, feature)
+                    .map(<[i8; LANES_YES_NO]>::as_slice),
             };
-            shares[word] += i32::from(row[label]) - i32::from(row[other]);
+            shares[word] += row.map_or(0, |row| i32::from(row[label]) - i32::from(row[other]));
         });
         shares
     }
 }
 
-fn rows<const N: usize>(bytes: &[u8]) -> Option<Rows<N>> {
-    let (rows, []) = bytes.as_chunks::<N>() else {
-        return None;
-    };
-    let row = |row: &[u8; N]| row.map(|byte| i8::from_le_bytes([byte]));
-    (rows.len() == ROWS).then(|| rows.iter().map(row).collect())
+impl<const N: usize> Weights<N> {
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (inside, rest) = Rows::read(bytes)?;
+        let (beside, rest) = Rows::read(rest)?;
+        Some((Self { inside, beside }, rest))
+    }
+
+    fn row(&self, place: Place, feature: Feature) -> Option<&[i8; N]> {
+        match place {
+            Place::Inside => self.inside.get(feature),
+            Place::Beside => self.beside.get(feature),
+        }
+    }
 }
 
 impl<const N: usize> Table<N> {
-    fn new(rows: Rows<N>) -> Self {
+    /// A table that has room for so many words.
+    fn new(weights: Weights<N>, questions: &'static [Question], words: usize) -> Self {
+        let sums = questions.iter().map(|_| Vec::with_capacity(words));
         Self {
-            rows,
-            words: Keyed::default(),
+            weights,
+            words: sums.collect(),
+            questions,
         }
     }
 
-    /// Adds the rows of a word up. Its letters are few enough for the sum: see [`MAX_LETTERS`].
-    fn sum(&mut self, word: u64, features: &[usize]) {
-        let mut sum = [0; N];
-        for feature in features {
-            add(&mut sum, &self.rows[*feature]);
+    /// Adds the rows of the next of the examples' words up, of the word itself and of its `letters`.
+    fn remember(&mut self, word: &Words<'_>, letters: &[Feature]) {
+        let inside = &self.weights.inside;
+        let mut any = [0; N];
+        for feature in letters {
+            count(&mut any, inside.get(*feature));
         }
-        let sum = sum.map(|sum| i16::try_from(sum).unwrap_or_default());
-        let count = u16::try_from(features.len()).unwrap_or_default();
-        self.words.insert(word, (sum, count));
+        for (question, sums) in self.questions.iter().zip(&mut self.words) {
+            let mut sum = any;
+            own(*question, word, 0, |feature| {
+                count(&mut sum, inside.get(feature));
+            });
+            sums.push(sum);
+        }
     }
 
     fn logits(&self, question: Question, words: &Words<'_>) -> Logits {
-        let (mut sums, mut count) = ([0_i32; N], 0_u32);
+        let Weights { inside, beside } = &self.weights;
+        let mut sums = [0; N];
+        let asked = self.questions.iter().position(|of| *of == question);
+        let known = asked.map_or(&[][..], |asked| &self.words[asked]);
         for at in 0..words.len() {
-            let key = words.key(at);
-            if let Some((sum, of)) = self.words.get(&key) {
+            if let Some(sum) = words.number(at).and_then(|number| known.get(number)) {
                 add(&mut sums, sum);
-                count += u32::from(*of);
             } else {
-                letters(words.letters(at), key, |feature| {
-                    add(&mut sums, &self.rows[feature]);
-                    count += 1;
+                letters(words, at, |feature| count(&mut sums, inside.get(feature)));
+                own(question, words, at, |feature| {
+                    count(&mut sums, inside.get(feature));
                 });
             }
         }
+        // Which there are is asked first, so that no answer waits for the one before.
+        let mut there = [0; MOST_BESIDE];
+        let mut found = 0;
         order(question, words, |_, feature, _| {
-            add(&mut sums, &self.rows[feature]);
-            count += 1;
+            there[found] = feature;
+            found = (found + usize::from(beside.may_have(feature))).min(MOST_BESIDE - 1);
+            sums[N - 1] = sums[N - 1].saturating_add(1);
         });
+        for feature in &there[..found] {
+            if let Some(row) = beside.get(*feature) {
+                add(&mut sums, row);
+            }
+        }
         // A long utterance has more features; it shall not weigh more for that.
+        let count = std::mem::take(&mut sums[N - 1]);
         let scale = UNIT / f64::from(count.max(1)).sqrt();
         let mut logits = [0.0; LANES];
         for (logit, sum) in logits.iter_mut().zip(sums) {
@@ -244,61 +294,95 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Adds weights up. Cannot overflow: an utterance has at most 4096 letters and 64 words.
-fn add<W: Copy + Into<i32>, const N: usize>(sums: &mut [i32; N], row: &[W; N]) {
+/// Most features of what stands beside what: four a word, and two.
+const MOST_BESIDE: usize = 4 * MAX_WORDS + 8;
+
+/// Adds the row of a feature, if it has one, and counts the feature in the last lane.
+#[inline]
+fn count<const N: usize>(sums: &mut [i16; N], row: Option<&[i8; N]>) {
+    if let Some(row) = row {
+        add(sums, row);
+    }
+    sums[N - 1] = sums[N - 1].saturating_add(1);
+}
+
+/// Adds weights up, the lanes side by side. Nothing that a caller says comes near the limits.
+fn add<W: Copy + Into<i16>, const N: usize>(sums: &mut [i16; N], row: &[W; N]) {
     for (sum, weight) in sums.iter_mut().zip(row) {
-        // Without the check of what cannot be the processor adds all lanes at once.
-        *sum = sum.wrapping_add((*weight).into());
+        *sum = sum.saturating_add((*weight).into());
     }
 }
 
-/// The features of an utterance, each as the word where it begins, a row, and whether it is one of that
-/// question only.
+/// Which rows a feature is among.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    /// Of what is in a word.
+    Inside,
+    /// Of what stands beside what.
+    Beside,
+}
+
+/// The features of an utterance, each as the word where it begins, where its row is, and whether it is one
+/// of that question only.
 pub(super) fn features(
     question: Question,
     words: &Words<'_>,
-    mut take: impl FnMut(usize, usize, bool),
+    mut take: impl FnMut(usize, Place, Feature, bool),
 ) {
     for at in 0..words.len() {
-        let letters_of = words.letters(at);
-        letters(letters_of, words.key(at), |feature| {
-            take(at, feature, false);
+        letters(words, at, |feature| take(at, Place::Inside, feature, false));
+        own(question, words, at, |feature| {
+            take(at, Place::Inside, feature, true);
         });
     }
-    order(question, words, take);
+    order(question, words, |at, feature, own| {
+        take(at, Place::Beside, feature, own);
+    });
 }
 
-/// A word and its letters by fours.
-fn letters(word: impl Iterator<Item = char>, key: u64, mut take: impl FnMut(usize)) {
+/// A word, the same without its ending, and its letters by fours.
+fn letters(words: &Words<'_>, at: usize, mut take: impl FnMut(Feature)) {
     let mut window = BOUNDARY;
-    for letter in word.map(u64::from).chain([BOUNDARY]) {
+    for letter in words.letters(at).map(u64::from).chain([BOUNDARY]) {
         window = (window << 16) | (letter & 0xFFFF);
         if window >> 48 != 0 {
-            take(row(mix(window)));
+            take(feature(mix(window)));
         }
     }
-    take(row(key));
+    take(feature(words.key(at)));
+    take(feature(mix(words.stem(at) ^ STEM)));
+}
+
+/// Where the question has examples of its own, for that question: a word, and the same without its ending.
+fn own(question: Question, words: &Words<'_>, at: usize, mut take: impl FnMut(Feature)) {
+    let question = asked(question);
+    if question != 0 {
+        take(feature(mix(words.key(at) ^ question)));
+        take(feature(mix(words.stem(at) ^ question ^ STEM)));
+    }
 }
 
 /// The order of the words: neighbours without their endings. Where the question has examples of its own,
-/// for that question too: each word, neighbours, two with one between, and three in a row.
-fn order(question: Question, words: &Words<'_>, mut take: impl FnMut(usize, usize, bool)) {
+/// for that question too: neighbours, two with one between, three in a row; and what is said there at all.
+fn order(question: Question, words: &Words<'_>, mut take: impl FnMut(usize, Feature, bool)) {
     let question = asked(question);
     let [mut second, mut first] = [0; 2];
     for at in 0..=words.len() {
         let stem = words.stem(at);
         let pair = mix(first ^ stem.rotate_left(21));
-        take(at, row(pair), false);
+        take(at, feature(pair), false);
         if question != 0 {
-            take(at, row(mix(pair ^ question)), true);
-            take(at, row(mix(words.key(at) ^ question)), true);
+            take(at, feature(mix(pair ^ question)), true);
         }
         if question != 0 && at > 1 {
             let apart = second.rotate_left(42) ^ stem.rotate_left(21);
-            take(at, row(mix(apart ^ question)), true);
-            take(at, row(mix(apart ^ first ^ question)), true);
+            take(at, feature(mix(apart ^ question)), true);
+            take(at, feature(mix(apart ^ first ^ question)), true);
         }
         [second, first] = [first, stem];
+    }
+    if question != 0 {
+        take(words.len(), feature(mix(question)), true);
     }
 }
 
@@ -319,25 +403,39 @@ const fn asked(question: Question) -> u64 {
     }
 }
 
+/// The questions of each kind.
+const OPEN_QUESTIONS: [Question; 2] = [Question::Open, Question::AnythingElse];
+const YES_NO_QUESTIONS: [Question; 5] = [
+    Question::ConfirmTopic,
+    Question::ConfirmHome,
+    Question::AtHome,
+    Question::ConfirmTicket,
+    Question::ConfirmOperator,
+];
+
 /// Stands before and behind a word.
 const BOUNDARY: u64 = 1;
+/// Tells a word without its ending from the word.
+const STEM: u64 = 0x55;
 
-fn row(key: u64) -> usize {
-    usize::try_from(key >> (64 - ROWS_LOG2)).unwrap_or_default()
+fn feature(key: u64) -> Feature {
+    Feature::try_from(key >> 32).unwrap_or_default()
 }
 
 /// The likelihood of each label, if one of them is meant.
 pub(super) fn likelihoods(labels: usize, logits: &Logits) -> Logits {
-    let most = logits
-        .iter()
-        .take(labels)
-        .fold(f64::MIN, |most, logit| most.max(*logit));
-    let mut odds = [0.0; LANES];
-    for (odd, logit) in odds.iter_mut().zip(logits).take(labels) {
-        *odd = exp(logit - most);
+    let mut odds = *logits;
+    let (meant, others) = odds.split_at_mut(labels);
+    let most = meant.iter().fold(f64::MIN, |most, logit| most.max(*logit));
+    for odd in &mut *meant {
+        *odd = exp(*odd - most);
     }
-    let sum: f64 = odds.iter().sum();
-    odds.map(|odd| odd / sum)
+    let sum: f64 = meant.iter().sum();
+    for odd in meant {
+        *odd /= sum;
+    }
+    others.fill(0.0);
+    odds
 }
 
 /// e to the power of a number that is not above 0, by additions and multiplications alone, which are

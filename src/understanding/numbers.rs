@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::call::Locale;
-use crate::understanding::lexicon::{Symbol, Tokens};
+use crate::understanding::tokens::{Symbol, Tokens};
 use crate::understanding::words::Words;
 
 /// A number word.

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::call::{Locale, Question, Topic};
 use crate::understanding::letters::{at, place};
-use crate::understanding::lexicon::{Mask, Symbol, Token, Tokens};
+use crate::understanding::marks::{Mark, Marks, bit};
+use crate::understanding::tokens::{Mask, Symbol, Token, Tokens};
 use crate::understanding::words::{Keyed, mix};
 
 /// What a phrase means.
@@ -46,6 +46,27 @@ impl Meaning {
         }
     }
 }
+
+impl Meaning {
+    /// Its bit in a set; all subjects share one.
+    pub(super) const fn bit(self) -> u16 {
+        match self {
+            Self::Topic(_) => SUBJECT,
+            Self::Yes => 1 << 1,
+            Self::No => 1 << 2,
+            Self::Doubt => 1 << 3,
+            Self::Operator => 1 << 4,
+            Self::Repeat => 1 << 5,
+            Self::Language(Locale::Kk) => 1 << 6,
+            Self::Language(Locale::Ru) => 1 << 7,
+            Self::Filler => 1 << 8,
+            Self::NotBefore => 1 << 9,
+            Self::NotAfter => 1 << 10,
+        }
+    }
+}
+
+pub(super) const SUBJECT: u16 = 1;
 
 impl fmt::Display for Meaning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,87 +111,13 @@ pub(super) struct Phrase {
 impl Phrase {
     /// What it means, if the last word carries the Kazakh suffix of negation or not.
     fn meaning(&self, denied: bool) -> Meaning {
-        let verb = self.meaning == Meaning::Yes && self.locale != Some(Locale::Ru);
-        let no = verb || self.meaning == Meaning::Operator;
-        if denied && no {
+        let verb = matches!(self.meaning, Meaning::Yes) && self.locale != Some(Locale::Ru);
+        if denied && (verb || matches!(self.meaning, Meaning::Operator)) {
             Meaning::No
         } else {
             self.meaning
         }
     }
-}
-
-/// A phrase that was found.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mark<'g> {
-    pub(super) phrase: &'g Phrase,
-    /// The phrase's meaning, turned by a Kazakh suffix of negation.
-    pub(super) meaning: Meaning,
-    pub(super) first: usize,
-    pub(super) last: usize,
-    /// How many words the phrase has; the others from `first` to `last` are not its own.
-    pub(super) words: usize,
-}
-
-impl Mark<'_> {
-    /// Belongs to the question that was asked.
-    pub(super) const fn asked(&self) -> bool {
-        self.phrase.question.is_some()
-    }
-
-    /// Nothing stands between its words.
-    pub(super) const fn whole(&self) -> bool {
-        self.last + 1 - self.first == self.words
-    }
-}
-
-/// The phrases of an utterance, in the order of their ends.
-#[derive(Debug)]
-pub(super) struct Marks<'g> {
-    all: Vec<Mark<'g>>,
-    /// The words behind «не» and those before «емес», a bit each.
-    turned: [u64; 2],
-}
-
-impl<'g> Deref for Marks<'g> {
-    type Target = [Mark<'g>];
-
-    fn deref(&self) -> &Self::Target {
-        &self.all
-    }
-}
-
-impl<'g> Marks<'g> {
-    fn new(mut all: Vec<Mark<'g>>) -> Self {
-        all.sort_by_key(|mark| (mark.last, mark.phrase.weight));
-        let mut turned = [0; 2];
-        for mark in &all {
-            match mark.meaning {
-                Meaning::NotBefore => turned[0] |= bit(mark.last) << 1,
-                Meaning::NotAfter => turned[1] |= bit(mark.first) >> 1,
-                Meaning::Yes
-                | Meaning::No
-                | Meaning::Doubt
-                | Meaning::Operator
-                | Meaning::Repeat
-                | Meaning::Language(_)
-                | Meaning::Topic(_)
-                | Meaning::Filler => {}
-            }
-        }
-        Self { all, turned }
-    }
-
-    /// Whether «не» stands before a phrase, or «емес» behind it.
-    pub(super) fn turn(&self, mark: &Mark<'_>) -> bool {
-        let [first, last] = self.turned;
-        first & bit(mark.first) != 0 || last & bit(mark.last) != 0
-    }
-}
-
-/// The bit of a word; an utterance has at most 64.
-const fn bit(word: usize) -> u64 {
-    if word < 64 { 1 << word } else { 0 }
 }
 
 /// Small, so that many fit into a processor's cache: most of what a look-up costs is waiting for memory.
@@ -227,21 +174,31 @@ impl Gathered {
         self.texts.len()
     }
 
-    /// Takes a phrase in, in each of its spellings, as the grammar writes it.
-    pub(super) fn add(&mut self, phrase: Phrase, text: &str, spellings: &[Vec<Symbol>]) {
+    /// The node where a spelling ends, whose words may have others between them.
+    pub(super) fn end(&mut self, symbols: &[Symbol], gap: u8) -> u32 {
+        let mut node = 0;
+        for symbol in symbols {
+            node = self.node(node, *symbol);
+            let gaps = self.gaps.len().max(at(node) + 1);
+            self.gaps.resize(gaps, 0);
+            let widest = &mut self.gaps[at(node)];
+            *widest = gap.max(*widest);
+        }
+        node
+    }
+
+    /// Takes a phrase in, as the grammar writes it, with each of its spellings and where that [ends](Self::end).
+    pub(super) fn add<'s>(
+        &mut self,
+        phrase: Phrase,
+        text: &str,
+        spellings: impl Iterator<Item = (&'s Vec<Symbol>, u32)>,
+    ) {
         let phrase = Phrase {
             place: place(self.texts.len()),
             ..phrase
         };
-        for symbols in spellings {
-            let mut node = 0;
-            for symbol in symbols {
-                node = self.node(node, *symbol);
-                let gaps = self.gaps.len().max(at(node) + 1);
-                self.gaps.resize(gaps, 0);
-                let gap = &mut self.gaps[at(node)];
-                *gap = phrase.gap.max(*gap);
-            }
+        for (symbols, node) in spellings {
             let words = u16::try_from(symbols.len()).unwrap_or(u16::MAX);
             self.ends.push((node, End { phrase, words }));
         }
@@ -272,6 +229,7 @@ impl Gathered {
             texts: self.texts,
             ends: self.ends.iter().map(|(_, end)| *end).collect(),
             nodes: vec![Node::default(); symbols],
+            roots: symbols,
             symbols: vec![0; symbols],
             negation: Mask::default(),
             negations: self.negations,
@@ -334,6 +292,8 @@ pub(super) struct Phrases {
     ends: Vec<End>,
     /// First those behind the root, by symbol.
     nodes: Vec<Node>,
+    /// How many these are: a symbol beyond begins no phrase.
+    roots: usize,
     /// What leads to each node, apart from it: a search looks at little memory.
     symbols: Vec<Symbol>,
     /// Words that turn a meaning, by symbol; a phrase does not reach over them.
@@ -375,20 +335,16 @@ impl Phrases {
         let mut found = Find {
             phrases: self,
             tokens,
-            rest: tokens.rest(),
             negating: negating.fold(0, |all, at| all | bit(at)),
             question,
-            marks: Vec::with_capacity(32),
+            marks: Vec::with_capacity(24),
         };
+        let roots = &self.nodes[..self.roots];
         for first in 0..tokens.len() {
             for token in tokens.of(first) {
-                if let Some(node) = self.nodes.get(usize::from(token.symbol)) {
-                    let path = Path {
-                        node,
-                        first,
-                        gap: 0,
-                    };
-                    found.reach(path, first, token.denied);
+                if let Some(node) = roots.get(usize::from(token.symbol)) {
+                    let gap = 0;
+                    found.reach(Path { node, first, gap }, first, token.denied);
                 }
             }
         }
@@ -399,8 +355,6 @@ impl Phrases {
 struct Find<'a, 'g> {
     phrases: &'g Phrases,
     tokens: &'a Tokens<'a>,
-    /// What stands behind each word, roughly.
-    rest: Vec<Mask>,
     /// The words that negate, a bit each.
     negating: u64,
     question: Question,
@@ -418,25 +372,24 @@ struct Path<'g> {
 
 impl<'g> Find<'_, 'g> {
     /// Takes the phrases that end here, and goes on.
+    #[inline]
     fn reach(&mut self, path: Path<'g>, word: usize, denied: bool) {
         if path.node.end_count > 0 {
             self.ends(path, word, denied);
         }
-        if path.node.onward.meets(self.rest[word]) {
+        if path.node.onward.meets(self.tokens.rest(word)) {
             self.follow(path, word);
         }
     }
 
+    #[inline(never)]
     fn ends(&mut self, Path { node, first, gap }: Path<'g>, last: usize, denied: bool) {
         let start = at(node.ends);
+        let all = first == 0 && last + 1 == self.tokens.len();
         for end in &self.phrases.ends[start..start + usize::from(node.end_count)] {
             let phrase = &end.phrase;
-            if phrase.question.is_some_and(|of| of != self.question) {
-                continue;
-            }
-            let alone = first == 0 && last + 1 == self.tokens.len();
-            let fits = alone || !phrase.alone;
-            if fits && gap <= phrase.gap {
+            let asked = phrase.question.is_none_or(|of| of == self.question);
+            if asked && (all || !phrase.alone) && gap <= phrase.gap {
                 self.marks.push(Mark {
                     phrase,
                     meaning: phrase.meaning(denied),
@@ -449,6 +402,7 @@ impl<'g> Find<'_, 'g> {
     }
 
     /// Looks at the words that may come next; a phrase does not reach over a negation.
+    #[inline(never)]
     fn follow(&mut self, Path { node, first, gap }: Path<'g>, word: usize) {
         let (phrases, tokens) = (self.phrases, self.tokens);
         let on = |token: &Token| Some((phrases.child(node, token.symbol)?, token.denied));

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::understanding::Grammars;
-use crate::understanding::words::{Words, sound};
+use crate::understanding::words::sound;
 
 /// Words that name no street: what the parts of an address are called. Folded.
 const PARTS: &[&str] = &[
@@ -111,7 +111,7 @@ impl Place {
 impl Grammars {
     /// What `text` has of an address.
     pub fn place(&self, text: &str) -> Place {
-        let mut words = Words::new(text);
+        let mut words = self.grammar.lexicon.words(text);
         let tokens = self.grammar.lexicon.read(&mut words);
         let (numbers, numerals) = self.grammar.numbers.read(&words, &tokens);
         let mut sounds = Vec::new();

@@ -2,7 +2,8 @@
 //! question the last word wins; a wish for a person wins over everything.
 
 use crate::call::Topic;
-use crate::understanding::phrases::{Mark, Marks, Meaning};
+use crate::understanding::marks::{Mark, Marks};
+use crate::understanding::phrases::Meaning;
 
 /// Score of what was said clearly.
 pub(super) const CLEAR: u16 = 950;
@@ -14,6 +15,9 @@ pub(super) const HINT: u16 = 450;
 /// The subject with the strongest phrase; of equals the one said last. No internet at all is the
 /// most general complaint: any other that is named in several words tells more.
 pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
+    if !marks.name_a_subject() {
+        return None;
+    }
     let subject = |mark: &'a Mark<'a>| Some((mark.meaning.topic()?, mark));
     let rank = |topic: Topic, mark: &Mark<'_>| match (mark.phrase.weak, mark.words) {
         (true, _) => 0,
@@ -21,10 +25,11 @@ pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
         (false, _) => 1,
     };
     // «Перезвоню позже» puts off and asks for nothing.
+    let denied = marks.mean(&[Meaning::No]);
     let put_off = |mark: &Mark<'_>| {
-        marks
-            .iter()
-            .any(|no| no.meaning == Meaning::No && no.words > 1 && contains(no, mark))
+        let puts_off =
+            |no: &Mark<'_>| no.words > 1 && no.meaning == Meaning::No && contains(no, mark);
+        denied && marks.iter().any(puts_off)
     };
     let subjects = marks
         .iter()
@@ -36,6 +41,9 @@ pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
 /// The last mark with that meaning that stands: not turned by a word beside it, and not a part of
 /// what denies it («оператор не нужен»).
 pub(super) fn standing<'a>(marks: &'a Marks<'a>, meaning: Meaning) -> Option<&'a Mark<'a>> {
+    if !marks.mean(&[meaning]) {
+        return None;
+    }
     let mut all = marks.iter().filter(|mark| mark.meaning == meaning);
     all.rfind(|mark| !marks.turn(mark) && !marks.iter().any(|other| denies(marks, other, mark)))
 }
@@ -54,6 +62,9 @@ const fn contains(outer: &Mark<'_>, inner: &Mark<'_>) -> bool {
 /// that it shares with a yes, «не надо» takes the verb behind it, a hint yields to anything clear;
 /// of what is left the last one counts.
 pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>)> {
+    if !marks.mean(&[Meaning::Yes, Meaning::No, Meaning::Doubt]) {
+        return None;
+    }
     let says =
         |mark: &&Mark<'_>| matches!(mark.meaning, Meaning::Yes | Meaning::No | Meaning::Doubt);
     let mut said: Vec<&Mark<'_>> = marks.iter().filter(says).collect();

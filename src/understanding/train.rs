@@ -2,29 +2,34 @@
 //! stochastic gradient descent with `AdaGrad`'s steps. Only exact operations in a fixed order: the same
 //! examples give the same bytes on every machine.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use ring::digest::{SHA256, digest};
 
 use crate::call::Question;
 use crate::problem::{Problems, Source, did_you_mean};
 use crate::understanding::model::{
-    self, Kind, LANES, MAX_LETTERS, Model, ROWS, Rows, UNIT, likelihoods,
+    self, Kind, LANES, MAX_LETTERS, Model, Place, UNIT, Weights, likelihoods,
 };
+use crate::understanding::rows::{Feature, Rows};
 use crate::understanding::words::Words;
 
-/// How often every example is gone through.
+/// How often every example is gone through, of an open answer and of a yes or no.
 const ROUNDS: usize = 20;
+const ROUNDS_YES_NO: usize = 60;
 /// How far a first step goes.
 const STEP: f64 = 0.5;
 /// Keeps the first steps of a rare feature from being too long.
 const FIRST: f64 = 0.1;
-/// How many of a hundred features are left out each time, so that no word is relied on alone: of an
-/// open answer, of a yes or no, where more depends on every word.
-const LEFT_OUT: usize = 30;
-const LEFT_OUT_YES_NO: usize = 10;
+/// How many of a hundred features are left out each time, so that no word is relied on alone.
+const LEFT_OUT: usize = 40;
+const LEFT_OUT_YES_NO: usize = 40;
+/// Below this, in units, a weight tells too little to be kept.
+const LEAST: u8 = 12;
 /// Most examples.
 const MAX_EXAMPLES: usize = 200_000;
 /// What the question of an example is called whose answer fits any yes/no question.
@@ -33,8 +38,8 @@ const ANY: &str = "any";
 /// An utterance and what it meant.
 struct Example {
     label: usize,
-    /// Rows that add to what is understood, and whether they learn from this example.
-    features: Vec<(usize, bool)>,
+    /// What adds to what is understood, and whether it learns from this example.
+    features: Vec<((Place, Feature), bool)>,
 }
 
 /// What was learnt.
@@ -112,9 +117,13 @@ fn words(source: &Source) -> [Vec<String>; 2] {
         }
     }
     times.retain(|word, _| word.chars().count() <= MAX_LETTERS);
-    let (often, seldom): (Vec<_>, Vec<_>) =
-        times.into_iter().partition(|(_, times)| *times >= OFTEN);
-    [often, seldom].map(|words| words.into_iter().map(|(word, _)| word).collect())
+    // What comes most stands together: a processor's cache holds it.
+    let mut words: Vec<(String, usize)> = times.into_iter().collect();
+    words.sort_by_key(|(_, times)| Reverse(*times));
+    let often = words.partition_point(|(_, times)| *times >= OFTEN);
+    let mut words = words.into_iter().map(|(word, _)| word);
+    let often = words.by_ref().take(often).collect();
+    [often, words.collect()]
 }
 
 /// The columns, with tabs between them.
@@ -152,8 +161,8 @@ fn example(line: &str) -> Result<(Kind, Example), (String, String)> {
     let words = Words::new(text).without_echoes();
     // «Жоқ» at the end of a call says nothing about what happened: there, only the question's own learn.
     let all = question != Question::AnythingElse;
-    model::features(question, &words, |_, feature, own| {
-        features.push((feature, own || all));
+    model::features(question, &words, |_, place, feature, own| {
+        features.push(((place, feature), own || all));
     });
     if words.len() == 0 {
         return Err(("no words".to_owned(), "take the line out".to_owned()));
@@ -168,28 +177,24 @@ fn nearest(name: &str, known: &[&str]) -> String {
     )
 }
 
-fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Rows<N> {
+fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Weights<N> {
     let labels = kind.labels().len();
-    let mut weights: Vec<[f64; N]> = iter::repeat_n([0.0; N], ROWS).collect();
-    let mut squares: Vec<[f64; N]> = iter::repeat_n([FIRST; N], ROWS).collect();
+    let (rounds, left_out) = match kind {
+        Kind::Open => (ROUNDS, LEFT_OUT),
+        Kind::YesNo => (ROUNDS_YES_NO, LEFT_OUT_YES_NO),
+    };
+    let (rows, examples) = numbered(examples);
+    let mut weights: Vec<[f64; N]> = iter::repeat_n([0.0; N], rows.len()).collect();
+    let mut squares: Vec<[f64; N]> = iter::repeat_n([FIRST; N], rows.len()).collect();
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let mut random = Random(1);
     let mut features = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         random.shuffle(&mut order);
         for at in &order {
-            let example = &examples[*at];
+            let (label, all) = &examples[*at];
             features.clear();
-            let left_out = match kind {
-                Kind::Open => LEFT_OUT,
-                Kind::YesNo => LEFT_OUT_YES_NO,
-            };
-            features.extend(
-                example
-                    .features
-                    .iter()
-                    .filter(|_| random.below(100) >= left_out),
-            );
+            features.extend(all.iter().filter(|_| random.below(100) >= left_out));
             let count = u16::try_from(features.len()).unwrap_or(u16::MAX).max(1);
             let share = 1.0 / f64::from(count).sqrt();
             let mut logits = [0.0; LANES];
@@ -199,7 +204,7 @@ fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Rows<N> {
                 }
             }
             let mut slopes = likelihoods(labels, &logits);
-            slopes[example.label] -= 1.0;
+            slopes[*label] -= 1.0;
             for (feature, _) in features.iter().filter(|(_, learns)| *learns) {
                 let rows = weights[*feature].iter_mut().zip(&mut squares[*feature]);
                 for ((weight, square), slope) in rows.zip(&slopes) {
@@ -210,7 +215,37 @@ fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Rows<N> {
             }
         }
     }
-    weights.iter().map(|row| row.map(quantised)).collect()
+    let weights = weights.iter().map(|row| row.map(quantised));
+    let tells = |row: &[i8; N]| row.iter().any(|weight| weight.unsigned_abs() >= LEAST);
+    let learnt = rows.iter().zip(weights).filter(|(_, row)| tells(row));
+    let (inside, beside) = learnt.partition::<Vec<_>, _>(|((place, _), _)| *place == Place::Inside);
+    let rows = |of: Vec<(&(Place, Feature), [i8; N])>| {
+        Rows::new(of.into_iter().map(|((_, feature), row)| (*feature, row)))
+    };
+    Weights {
+        inside: rows(inside),
+        beside: rows(beside),
+    }
+}
+
+/// A label, and the numbers of features that learn from it or not.
+type Numbered = (usize, Vec<(usize, bool)>);
+
+/// Every feature of the examples, and the examples by these' numbers.
+fn numbered(examples: &[Example]) -> (Vec<(Place, Feature)>, Vec<Numbered>) {
+    let (mut numbers, mut features) = (HashMap::new(), Vec::new());
+    let mut number = |(feature, learns): &((Place, Feature), bool)| {
+        let number = numbers.entry(*feature).or_insert_with(|| {
+            features.push(*feature);
+            features.len() - 1
+        });
+        (*number, *learns)
+    };
+    let mut numbered = Vec::with_capacity(examples.len());
+    for Example { label, features } in examples {
+        numbered.push((*label, features.iter().map(&mut number).collect()));
+    }
+    (features, numbered)
 }
 
 /// The nearest whole number of units.

@@ -7,7 +7,8 @@ use hashbrown::HashMap;
 
 use crate::call::Locale;
 use crate::problem::did_you_mean;
-use crate::understanding::lexicon::{FEWEST_ROOT, Lexicon, Pattern, Shape, Symbol};
+use crate::understanding::lexicon::{FEWEST_ROOT, Lexicon, Pattern, Shape};
+use crate::understanding::tokens::Symbol;
 use crate::understanding::words::one_word;
 
 /// Most ways to say one phrase, when its `{lists}` are put in.
@@ -129,7 +130,10 @@ impl Vocabulary {
             .iter()
             .map(|part| self.in_order(locale, part))
             .collect();
-        let parts = parts?;
+        let mut parts = parts?;
+        if parts.len() == 1 {
+            return Ok(parts.swap_remove(0));
+        }
         let mut spellings = Vec::new();
         for order in ORDERS.iter().filter(|order| order.len() == parts.len()) {
             let mut ways = vec![Vec::new()];
@@ -197,9 +201,8 @@ fn too_many() -> Unwritable {
     }
 }
 
-/// The orders of one, two or three parts.
+/// The orders of two or three parts.
 const ORDERS: &[&[usize]] = &[
-    &[0],
     &[0, 1],
     &[1, 0],
     &[0, 1, 2],

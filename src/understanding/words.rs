@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 /// Longest text that is looked at, in characters: a minute of speech has a tenth of it.
 const MAX_TEXT: usize = 4_096;
 /// Most words of an utterance that are looked at.
-const MAX_WORDS: usize = 64;
+pub(super) const MAX_WORDS: usize = 64;
 /// A longer word is compared by so many of its letters too: endings are dropped.
 const STEM: usize = 4;
 /// So many more letters make it longer.
@@ -28,31 +28,33 @@ struct Word {
     end: usize,
     key: u64,
     stem: u64,
+    letters: usize,
+    /// Which of the examples' words it is.
+    number: Option<usize>,
 }
 
 impl<'t> Words<'t> {
     /// Splits a text.
     pub(super) fn new(text: &'t str) -> Self {
         let mut at = Vec::with_capacity(16);
-        let (mut key, mut start, mut next) = (Key::default(), 0, 0);
-        for c in text.chars().take(MAX_TEXT) {
-            let behind = next + c.len_utf8();
+        let (mut key, mut start) = (Key::default(), 0);
+        let text = beginning(text);
+        for (place, c) in text.char_indices() {
             if let Some(letter) = letter(c) {
-                key.push(letter);
-            } else {
-                if key.letters > 0 {
-                    at.push(key.word(start, next));
-                    key = Key::default();
+                if key.letters == 0 {
+                    start = place;
                 }
-                start = behind;
+                key.push(letter);
+            } else if key.letters > 0 {
+                at.push(key.word(start, place));
+                key = Key::default();
                 if at.len() == MAX_WORDS {
                     break;
                 }
             }
-            next = behind;
         }
         if key.letters > 0 {
-            at.push(key.word(start, next));
+            at.push(key.word(start, text.len()));
         }
         Self { text, at }
     }
@@ -74,6 +76,11 @@ impl<'t> Words<'t> {
         self.between(word.start, word.end)
     }
 
+    /// How many letters a word has.
+    pub(super) fn length(&self, at: usize) -> usize {
+        self.at.get(at).map_or(0, |word| word.letters)
+    }
+
     /// A word, folded; empty behind the last one.
     pub(super) fn get(&self, at: usize) -> String {
         let word = self.at.get(at).copied().unwrap_or_default();
@@ -88,6 +95,18 @@ impl<'t> Words<'t> {
     /// The same for a word without its ending, if it is long; 0 behind the last one.
     pub(super) fn stem(&self, at: usize) -> u64 {
         self.at.get(at).map_or(0, |word| word.stem)
+    }
+
+    /// Which of the examples' words it is, if it was [looked up](Self::look_up) and is one.
+    pub(super) fn number(&self, at: usize) -> Option<usize> {
+        self.at.get(at)?.number
+    }
+
+    /// Looks up which of the examples' words those from `from` on are, by their keys.
+    pub(super) fn look_up(&mut self, from: usize, number: impl Fn(u64) -> Option<usize>) {
+        for word in self.at.iter_mut().skip(from) {
+            word.number = number(word.key);
+        }
     }
 
     /// The words in order, folded.
@@ -147,6 +166,15 @@ impl<'t> Words<'t> {
     }
 }
 
+/// So much of a text as is looked at.
+fn beginning(text: &str) -> &str {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
+    let end = text.char_indices().nth(MAX_TEXT);
+    end.map_or(text, |(end, _)| text.split_at(end).0)
+}
+
 /// The key of a word, letter by letter.
 #[derive(Default)]
 struct Key {
@@ -183,6 +211,8 @@ impl Key {
             end,
             key,
             stem,
+            letters: self.letters,
+            number: None,
         }
     }
 }
@@ -246,36 +276,59 @@ const fn fold(c: char) -> char {
     }
 }
 
-/// The first of the letters that nearly all texts consist of, and how far they reach.
-const FIRST: u32 = 0x0430;
-const LETTERS: usize = 0xBA;
+/// Nearly all texts consist of signs before this one.
+const SIGNS: usize = 0x500;
 
-/// What each of them is folded to; `None` for what is no small letter of Russian or Kazakh.
-static FOLDED: [Option<char>; LETTERS] = {
-    let mut letters = [None; LETTERS];
-    let (mut at, mut code) = (0, FIRST);
-    while at < LETTERS {
-        letters[at] = match char::from_u32(code) {
-            Some(c @ ('а'..='я' | 'ә' | 'і' | 'ң' | 'ғ' | 'ү' | 'ұ' | 'қ' | 'ө' | 'һ' | 'ё')) => {
-                Some(fold(c))
-            }
-            _ => None,
-        };
+/// Each of them folded, if it is a small letter or a digit.
+static FOLDED: [char; SIGNS] = {
+    let mut signs = [RARE; SIGNS];
+    let (mut at, mut code) = (0, 0);
+    while at < SIGNS {
+        match char::from_u32(code) {
+            Some(
+                c @ ('0'..='9'
+                | 'a'..='z'
+                | 'а'..='я'
+                | 'ә'
+                | 'і'
+                | 'ң'
+                | 'ғ'
+                | 'ү'
+                | 'ұ'
+                | 'қ'
+                | 'ө'
+                | 'һ'
+                | 'ё'),
+            ) => signs[at] = fold(c),
+            Some(c) if c.is_ascii() && !c.is_ascii_uppercase() => signs[at] = NONE,
+            _ => {}
+        }
         at += 1;
         code += 1;
     }
-    letters
+    signs
 };
+
+/// Stands for a sign that is neither letter nor digit, and for one that Unicode is asked about.
+const NONE: char = '\0';
+const RARE: char = '\u{1}';
 
 /// A letter or a digit, folded; `None` for any other sign.
 #[inline]
 fn letter(c: char) -> Option<char> {
-    let place = usize::try_from(u32::from(c).wrapping_sub(FIRST)).ok()?;
-    match FOLDED.get(place) {
-        Some(Some(letter)) => Some(*letter),
-        _ if c == ' ' || !c.is_alphanumeric() => None,
-        _ => c.to_lowercase().next().map(fold),
+    let place = usize::try_from(u32::from(c)).unwrap_or(SIGNS);
+    match FOLDED.get(place).copied().unwrap_or(RARE) {
+        NONE => None,
+        RARE => rare(c),
+        letter => Some(letter),
     }
+}
+
+/// The same for a capital letter or another alphabet's.
+#[cold]
+fn rare(c: char) -> Option<char> {
+    let small = c.is_alphanumeric().then(|| c.to_lowercase().next());
+    small.flatten().map(fold)
 }
 
 /// How a word sounds over a telephone: unstressed vowels fall together, doubled letters are one, the
