@@ -10,8 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::archive::calls::{Split, Take};
 use crate::archive::packed::Packed;
-use crate::archive::{BYTES_IN_PART, CALLS_IN_PART, Fault, Inner, Recorded, calls};
+use crate::archive::{BYTES_IN_PART, CALLS_IN_PART, Fault, Inner};
 use crate::journal::known::Known;
 use crate::journal::reader::{Line, Lines, ReadError};
 use crate::journal::segment_name;
@@ -135,14 +136,14 @@ struct Pieces<'k> {
     name: Arc<str>,
     lines: Lines<'k>,
     /// The header of the next part.
-    next: Option<Line>,
+    next: Option<Line<'static>>,
 }
 
 impl Iterator for Pieces<'_> {
     type Item = Inner;
 
     fn next(&mut self) -> Option<Inner> {
-        let mut piece: Vec<Result<Line, ReadError>> =
+        let mut piece: Vec<Result<Line<'static>, ReadError>> =
             self.next.take().map(Ok).into_iter().collect();
         // Of the part, and of its last call.
         let (mut calls, mut bytes, mut call) = (piece.len(), 0, 0);
@@ -188,12 +189,15 @@ impl Iterator for Pieces<'_> {
 }
 
 /// The calls of files that belong together.
-pub(super) fn read(known: &mut Known, group: &Group, keys: &Keys) -> Vec<Result<Recorded, Fault>> {
-    let lines = group.iter().flat_map(|path| {
+pub(super) fn read(known: &mut Known, group: &Group, keys: &Keys, take: Take<'_>) {
+    let mut calls = Split::new(known, take);
+    for path in group {
         let name: Arc<str> = path.display().to_string().into();
-        Lines::open(path, keys).map(move |line| (Arc::clone(&name), line))
-    });
-    calls::split(known, lines)
+        for line in Lines::open(path, keys) {
+            calls.take(&name, line);
+        }
+    }
+    calls.finish();
 }
 
 /// The files of a call in the folders of services.
