@@ -203,25 +203,26 @@ pub(super) fn read(known: &mut Known, group: &Group, keys: &Keys, take: Take<'_>
 /// The files of a call in the folders of services.
 pub(super) fn find(paths: &[PathBuf], key: &str) -> Option<Group> {
     let name = segment_name(key);
-    let mut found = BTreeSet::new();
-    for service in paths {
-        for day in list(&service.join(JOURNALS)).unwrap_or_default() {
-            let segments = (0..).map(|segment| day.join(format!("{name}.{segment}.jsonl")));
-            // A segment may be with another service: a few that are not there end the search.
-            found.extend(segments.take(MAX_RESUMES).filter(|path| path.exists()));
+    let days = paths.iter().map(|service| list(&service.join(JOURNALS)));
+    let days: BTreeSet<PathBuf> = days.flatten().flatten().collect();
+    let mut group = Vec::new();
+    let mut missing = 0;
+    for segment in 0u32.. {
+        let file = format!("{name}.{segment}.jsonl");
+        let found = days.iter().map(|day| day.join(&file));
+        let before = group.len();
+        group.extend(found.filter(|path| path.exists()));
+        missing = if group.len() > before { 0 } else { missing + 1 };
+        if missing == MAX_MISSING {
+            break;
         }
     }
-    let mut group: Vec<PathBuf> = found.into_iter().collect();
-    let segment = |path: &PathBuf| {
-        let name = path.file_name()?.to_str()?;
-        segment_of(name).map(|(_, segment)| segment)
-    };
-    group.sort_by_key(segment);
     (!group.is_empty()).then_some(group)
 }
 
-/// Resumes that are looked for of one call.
-const MAX_RESUMES: usize = 64;
+/// So many segments in a row that are nowhere end the search: some may be with a service that is not
+/// read here.
+const MAX_MISSING: u32 = 64;
 
 /// `<name>.<segment>.jsonl`.
 fn segment_of(name: &str) -> Option<(&str, u32)> {

@@ -246,7 +246,7 @@ impl Archive {
         }
         let mut rows = Vec::new();
         self.each(part, |call| {
-            rows.extend(call.map(|call| call.row()).transpose())
+            rows.extend(call.map(|call| call.row()).transpose());
         });
         rows
     }

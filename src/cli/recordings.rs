@@ -112,7 +112,9 @@ impl Recordings {
         let work = |part: &Part, take: Take<'_, T>| {
             let rows = archive.rows(part);
             let count = rows.len();
-            rows.into_iter().for_each(|row| take(row.map(&made)));
+            for row in rows {
+                take(row.map(&made));
+            }
             count
         };
         self.over(archive, work, sink)

@@ -3,28 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::call::CallId;
-use crate::call::Disposition;
-use crate::call::PhoneNumber;
-use crate::call::Question;
-use crate::call::Queue;
-use crate::call::TransferReason;
-use crate::call::named;
+use crate::call::{CallId, Disposition, PhoneNumber, Question, Queue, TransferReason, named};
 use crate::dialog::action::Action;
-use crate::dialog::event::EndedBy;
-use crate::dialog::event::Event;
-use crate::dialog::event::ListenCause;
-use crate::dialog::event::PlaybackCause;
-use crate::dialog::event::TransferResult;
-use crate::journal::Entry;
-use crate::journal::Header;
-use crate::lookup::LookupKind;
-use crate::lookup::TicketResult;
-use crate::time::CallTime;
-use crate::time::WallTime;
+use crate::dialog::event::{EndedBy, Event, ListenCause, PlaybackCause, TransferResult};
+use crate::journal::{Entry, Header};
+use crate::lookup::{LookupKind, TicketResult};
+use crate::time::{CallTime, WallTime};
 
 /// One call. Serialised it holds the whole number; displayed it is masked. Times are milliseconds
 /// since `began`. Where a call has several records, the last one stands.

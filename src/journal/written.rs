@@ -79,20 +79,19 @@ impl<'de> Written<'de> {
     /// A number without sign, point and exponent. One that goes on behind its end is followed by
     /// nothing that may follow it.
     fn number(&mut self) -> Result<u64, Otherwise> {
-        let is_digit = |byte: &u8| byte.is_ascii_digit();
         let bytes = self.text.as_bytes();
-        let end = bytes.iter().position(|byte| !is_digit(byte));
-        let end = end.unwrap_or(bytes.len());
-        let (digits, rest) = self.text.split_at_checked(end).ok_or(Otherwise)?;
-        if digits.is_empty() || (end > 1 && digits.starts_with('0')) {
+        let (mut number, mut len) = (0u64, 0);
+        while let Some(digit @ b'0'..=b'9') = bytes.get(len) {
+            let more = number.checked_mul(10).ok_or(Otherwise)?;
+            let digit = u64::from(digit - b'0');
+            number = more.checked_add(digit).ok_or(Otherwise)?;
+            len += 1;
+        }
+        if len == 0 || (len > 1 && bytes.first() == Some(&b'0')) {
             return Err(Otherwise);
         }
-        self.text = rest;
-        let add = |number: u64, digit: u8| {
-            let number = number.checked_mul(10)?;
-            number.checked_add(u64::from(digit - b'0'))
-        };
-        digits.bytes().try_fold(0, add).ok_or(Otherwise)
+        self.text = self.text.get(len..).ok_or(Otherwise)?;
+        Ok(number)
     }
 }
 
@@ -192,7 +191,7 @@ impl<'de> Deserializer<'de> for &mut Written<'de> {
         self.eat("{")?;
         let fields = Fields {
             written: self,
-            fields: fields.iter(),
+            names: fields.iter(),
             begun: false,
         };
         let read = visitor.visit_seq(fields)?;
@@ -250,7 +249,7 @@ impl<'de> SeqAccess<'de> for List<'_, 'de> {
 /// out.
 struct Fields<'w, 'de> {
     written: &'w mut Written<'de>,
-    fields: std::slice::Iter<'static, &'static str>,
+    names: std::slice::Iter<'static, &'static str>,
     begun: bool,
 }
 
@@ -261,7 +260,7 @@ impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Otherwise> {
-        let name = self.fields.next().ok_or(Otherwise)?;
+        let name = self.names.next().ok_or(Otherwise)?;
         let before = self.written.text;
         let comma = if self.begun {
             self.written.eat(",")

@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
             records.as_ref().is_none_or(has)
         };
         archive.each(part, |call| {
-            take(call.map(|call| look(&call, right(&call))))
+            take(call.map(|call| look(&call, right(&call))));
         })
     };
     let faults = args.recordings.over(&archive, work, |(told, found)| {
