@@ -85,6 +85,10 @@ const LISTENED_OTHERWISE: &[(&str, &str)] = &[
     ("}}}}", "}}},\"gap\":{}}"),
     ("listen_finished", "woke"),
     ("listen_finished", "found"),
+    (
+        r#""confidence_permille":900"#,
+        r#""confidence_permille":900,"#,
+    ),
 ];
 
 const FOUND: &str =
@@ -102,6 +106,8 @@ const FOUND_OTHERWISE: &[(&str, &str)] = &[
     (r#"{"known":{"restored_at":-12}}"#, r#"{"known":{}}"#),
     (r#"{"known":{"restored_at":-12}}"#, "{}"),
     (r#"{"known":{"restored_at":-12}}"#, ""),
+    (r#"{"known":{"restored_at":-12}}"#, r#"{"none":null}"#),
+    (r#"{"known":{"restored_at":-12}}"#, r#"{"known":[-12]}"#),
 ];
 
 #[test]
