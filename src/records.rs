@@ -175,18 +175,26 @@ pub enum RecordError {
     Store(#[from] StoreError),
 }
 
-/// Brings all that is in the spool to the store.
+/// Brings all that is in the spool to the store. A file that cannot be read stays there, is told, and
+/// delays no other.
 pub async fn ship(spool: &Spool, store: &impl Store) -> Result<(), RecordError> {
+    let mut unread = Ok(());
     for path in spool.closed()? {
         let (file, keys) = (path.clone(), spool.keys.clone());
         let rows = tokio::task::spawn_blocking(move || rows_of(&file, &keys));
-        let rows = rows.await.map_err(io::Error::other)??;
+        let rows = match rows.await.map_err(io::Error::other)? {
+            Ok(rows) => rows,
+            Err(error) => {
+                unread = Err(error.into());
+                continue;
+            }
+        };
         for batch in rows.chunks(BATCH) {
             store.put_calls(batch).await?;
         }
         spool.forget(&path)?;
     }
-    Ok(())
+    unread
 }
 
 /// The records of a file; of several of a call the last is enough.
@@ -195,8 +203,10 @@ fn rows_of(path: &Path, keys: &Keys) -> io::Result<Vec<CallRow>> {
     for line in Lines::open(path, keys) {
         let record = match line {
             Ok(line) => serde_json::from_slice::<Cdr>(&line.text).ok(),
-            Err(ReadError::Unreadable { why, .. }) => return Err(io::Error::other(why)),
-            Err(ReadError::Newer { .. } | ReadError::Sealed { .. } | ReadError::Bad { .. }) => None,
+            Err(error @ (ReadError::Unreadable { .. } | ReadError::Sealed { .. })) => {
+                return Err(io::Error::other(error));
+            }
+            Err(ReadError::Newer { .. } | ReadError::Bad { .. }) => None,
         };
         if let Some(row) = record.as_ref().and_then(row) {
             rows.insert(row.call_key.clone(), row);

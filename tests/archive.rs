@@ -302,6 +302,31 @@ fn segments_of_several_services_are_one_call() {
     assert_eq!(found.entries, joined);
 }
 
+#[test]
+fn a_call_is_found_whole_however_often_it_was_resumed() {
+    let folder = Folder::new();
+    let day = folder.file("a").join("journals/2026-01-11");
+    fs::create_dir_all(&day).unwrap();
+    let Entry::Header(header) = call(6)[0].clone() else {
+        panic!("a header");
+    };
+    // One is lost.
+    let mut heads = Vec::new();
+    for resume in (0..150).filter(|resume| *resume != 70) {
+        let header = Header {
+            resume,
+            ..(*header).clone()
+        };
+        let head = Entry::Header(Box::new(header));
+        let name = format!("gw%2Fcall-6%2F7.{resume}.jsonl");
+        fs::write(day.join(name), text(&[vec![head.clone()]])).unwrap();
+        heads.push(head);
+    }
+    let archive = Archive::open(&[folder.file("a")], Keys::none()).unwrap();
+    let found = archive.find("gw/call-6/7").unwrap().unwrap();
+    assert_eq!(found.entries, heads);
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config::with_cases(200))]
 

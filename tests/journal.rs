@@ -6,6 +6,7 @@
 mod kept;
 mod known;
 mod record;
+mod written;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

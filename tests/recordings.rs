@@ -45,7 +45,7 @@ fn traffic(seed: u64, calls: u64) -> Traffic {
 }
 
 /// Calls enough for most of what there is.
-fn some_calls() -> &'static [Vec<Entry>] {
+pub(crate) fn some_calls() -> &'static [Vec<Entry>] {
     static CALLS: OnceLock<Vec<Vec<Entry>>> = OnceLock::new();
     CALLS.get_or_init(|| {
         let traffic = traffic(1, 240);

@@ -77,6 +77,34 @@ async fn records_wait_on_disk_while_the_store_is_away_and_a_restart_forgets_none
 }
 
 #[tokio::test]
+async fn records_whose_key_is_not_at_hand_wait_for_it_and_delay_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let both = Keys::new([(2, [8; 32]), (1, [7; 32])]);
+    let spool = Spool::open(folder.path(), &both).expect("a spool");
+    spool.push(&ended("c-1", 1_000));
+    drop(spool);
+
+    let spool = Spool::open(folder.path(), &keys()).expect("a spool");
+    spool.push(&ended("c-2", 2_000));
+    let store = Memory::default();
+    let told = ship(&spool, &store).await.expect_err("it is told");
+    let path = folder.path().join("000000000000.jsonl");
+    let expected = format!(
+        "the spool of call records: {}:1: sealed with key 2, which is not at hand: name its file \
+         (--keys, or the setting journal.keys)",
+        path.display()
+    );
+    assert_eq!(told.to_string(), expected);
+    assert_eq!(stored(&store, &ended("c-1", 1_000)).await, None);
+    assert!(stored(&store, &ended("c-2", 2_000)).await.is_some());
+
+    let spool = Spool::open(folder.path(), &both).expect("a spool");
+    ship(&spool, &store).await.expect("it is taken");
+    assert!(stored(&store, &ended("c-1", 1_000)).await.is_some());
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[tokio::test]
 async fn a_file_that_could_not_be_written_costs_its_record_and_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let spool = Spool::open(folder.path(), &keys()).expect("a spool");

@@ -9,30 +9,13 @@ use crate::journal::cdr::join;
 use crate::journal::known::Known;
 use crate::journal::reader::{Line, ReadError};
 
-/// A line and the file that it stands in.
-pub(super) type Placed = (Arc<str>, Result<Line, ReadError>);
+/// Who is given the calls.
+pub(super) type Take<'a> = &'a mut dyn FnMut(Result<Recorded, Fault>);
 
-/// The calls in these lines, in order.
-pub(super) fn split(
-    known: &mut Known,
-    lines: impl IntoIterator<Item = Placed>,
-) -> Vec<Result<Recorded, Fault>> {
-    let mut split = Split {
-        known,
-        calls: Vec::new(),
-        call: None,
-        lost: false,
-    };
-    for (path, line) in lines {
-        split.take(&path, line);
-    }
-    split.finish();
-    split.calls
-}
-
-struct Split<'k> {
-    known: &'k mut Known,
-    calls: Vec<Result<Recorded, Fault>>,
+/// Gives the calls in lines, in order.
+pub(super) struct Split<'a> {
+    known: &'a mut Known,
+    calls: Take<'a>,
     call: Option<Call>,
     /// What comes until the next header belongs to nothing that can be read.
     lost: bool,
@@ -56,8 +39,18 @@ struct Call {
     segments: Vec<Vec<Entry>>,
 }
 
-impl Split<'_> {
-    fn take(&mut self, path: &Arc<str>, line: Result<Line, ReadError>) {
+impl<'a> Split<'a> {
+    pub(super) fn new(known: &'a mut Known, calls: Take<'a>) -> Self {
+        Self {
+            known,
+            calls,
+            call: None,
+            lost: false,
+        }
+    }
+
+    /// The next line, and the file that it stands in.
+    pub(super) fn take(&mut self, path: &Arc<str>, line: Result<Line<'_>, ReadError>) {
         let line = match line {
             Ok(line) => line,
             Err(error) => return self.fault(error),
@@ -107,7 +100,7 @@ impl Split<'_> {
         }
     }
 
-    fn entry(&mut self, path: &str, line: &Line, entry: Entry) {
+    fn entry(&mut self, path: &str, line: &Line<'_>, entry: Entry) {
         let bad = |why: &str| ReadError::Bad {
             path: path.to_owned(),
             line: line.number,
@@ -130,14 +123,15 @@ impl Split<'_> {
         let call = self.call.take();
         if call.is_some() || !self.lost {
             let call = call.map(|call| call.key);
-            self.calls.push(Err(Fault::Journal { call, error }));
+            (self.calls)(Err(Fault::Journal { call, error }));
         }
         self.lost = true;
     }
 
-    fn finish(&mut self) {
+    /// After the last line, and before a call that begins.
+    pub(super) fn finish(&mut self) {
         if let Some(call) = self.call.take() {
-            self.calls.push(Ok(Recorded {
+            (self.calls)(Ok(Recorded {
                 place: call.place,
                 entries: join(call.segments),
             }));

@@ -10,8 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::archive::calls::{Split, Take};
 use crate::archive::packed::Packed;
-use crate::archive::{BYTES_IN_PART, CALLS_IN_PART, Fault, Inner, Recorded, calls};
+use crate::archive::{BYTES_IN_PART, CALLS_IN_PART, Fault, Inner};
 use crate::journal::known::Known;
 use crate::journal::reader::{Line, Lines, ReadError};
 use crate::journal::segment_name;
@@ -135,14 +136,14 @@ struct Pieces<'k> {
     name: Arc<str>,
     lines: Lines<'k>,
     /// The header of the next part.
-    next: Option<Line>,
+    next: Option<Line<'static>>,
 }
 
 impl Iterator for Pieces<'_> {
     type Item = Inner;
 
     fn next(&mut self) -> Option<Inner> {
-        let mut piece: Vec<Result<Line, ReadError>> =
+        let mut piece: Vec<Result<Line<'static>, ReadError>> =
             self.next.take().map(Ok).into_iter().collect();
         // Of the part, and of its last call.
         let (mut calls, mut bytes, mut call) = (piece.len(), 0, 0);
@@ -188,36 +189,40 @@ impl Iterator for Pieces<'_> {
 }
 
 /// The calls of files that belong together.
-pub(super) fn read(known: &mut Known, group: &Group, keys: &Keys) -> Vec<Result<Recorded, Fault>> {
-    let lines = group.iter().flat_map(|path| {
+pub(super) fn read(known: &mut Known, group: &Group, keys: &Keys, take: Take<'_>) {
+    let mut calls = Split::new(known, take);
+    for path in group {
         let name: Arc<str> = path.display().to_string().into();
-        Lines::open(path, keys).map(move |line| (Arc::clone(&name), line))
-    });
-    calls::split(known, lines)
+        for line in Lines::open(path, keys) {
+            calls.take(&name, line);
+        }
+    }
+    calls.finish();
 }
 
 /// The files of a call in the folders of services.
 pub(super) fn find(paths: &[PathBuf], key: &str) -> Option<Group> {
     let name = segment_name(key);
-    let mut found = BTreeSet::new();
-    for service in paths {
-        for day in list(&service.join(JOURNALS)).unwrap_or_default() {
-            let segments = (0..).map(|segment| day.join(format!("{name}.{segment}.jsonl")));
-            // A segment may be with another service: a few that are not there end the search.
-            found.extend(segments.take(MAX_RESUMES).filter(|path| path.exists()));
+    let days = paths.iter().map(|service| list(&service.join(JOURNALS)));
+    let days: BTreeSet<PathBuf> = days.flatten().flatten().collect();
+    let mut group = Vec::new();
+    let mut missing = 0;
+    for segment in 0u32.. {
+        let file = format!("{name}.{segment}.jsonl");
+        let found = days.iter().map(|day| day.join(&file));
+        let before = group.len();
+        group.extend(found.filter(|path| path.exists()));
+        missing = if group.len() > before { 0 } else { missing + 1 };
+        if missing == MAX_MISSING {
+            break;
         }
     }
-    let mut group: Vec<PathBuf> = found.into_iter().collect();
-    let segment = |path: &PathBuf| {
-        let name = path.file_name()?.to_str()?;
-        segment_of(name).map(|(_, segment)| segment)
-    };
-    group.sort_by_key(segment);
     (!group.is_empty()).then_some(group)
 }
 
-/// Resumes that are looked for of one call.
-const MAX_RESUMES: usize = 64;
+/// So many segments in a row that are nowhere end the search: some may be with a service that is not
+/// read here.
+const MAX_MISSING: u32 = 64;
 
 /// `<name>.<segment>.jsonl`.
 fn segment_of(name: &str) -> Option<(&str, u32)> {

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! for each part of archive.parts()      one thread, in order
-//!     archive.read(&part)               any thread: the calls, whole
+//!     archive.each(&part, take)         any thread: the calls, whole, one after the other
 //!     archive.rows(&part)               any thread: their records only, much quicker when packed
 //! ```
 
@@ -24,6 +24,7 @@ use crate::journal::cdr::{Cdr, fold};
 use crate::journal::known::Known;
 use crate::journal::reader::{Line, ReadError};
 use crate::seal::Keys;
+use calls::Split;
 use folder::Group;
 use packed::{Block, Packed};
 
@@ -150,7 +151,7 @@ enum Inner {
     /// Files of some calls.
     Files(Vec<Group>),
     /// Lines of a long file.
-    Lines(Arc<str>, Vec<Result<Line, ReadError>>),
+    Lines(Arc<str>, Vec<Result<Line<'static>, ReadError>>),
     /// What stands in place of a part that is not there.
     Fault(Fault),
 }
@@ -195,20 +196,38 @@ impl Archive {
         Some(calls)
     }
 
-    /// The calls of a part.
-    pub fn read(&self, part: &Part) -> Vec<Result<Recorded, Fault>> {
+    /// Gives the calls of a part, one after the other, so that none is kept for longer than it is
+    /// looked at; tells how many.
+    pub fn each(&self, part: &Part, mut take: impl FnMut(Result<Recorded, Fault>)) -> usize {
+        let mut calls = 0;
+        let take = &mut |call| {
+            calls += 1;
+            take(call);
+        };
         self.knowing(|known| match &part.0 {
-            Inner::Block(packed, block) => packed.read(known, block),
-            Inner::Files(groups) => groups
-                .iter()
-                .flat_map(|group| folder::read(known, group, &self.keys))
-                .collect(),
-            Inner::Lines(path, lines) => {
-                let placed = |line: &Result<Line, ReadError>| (Arc::clone(path), line.clone());
-                calls::split(known, lines.iter().map(placed))
+            Inner::Block(packed, block) => packed.read(known, block, take),
+            Inner::Files(groups) => {
+                for group in groups {
+                    folder::read(known, group, &self.keys, take);
+                }
             }
-            Inner::Fault(fault) => vec![Err(fault.clone())],
-        })
+            Inner::Lines(path, lines) => {
+                let mut calls = Split::new(known, take);
+                for line in lines {
+                    calls.take(path, line.clone());
+                }
+                calls.finish();
+            }
+            Inner::Fault(fault) => take(Err(fault.clone())),
+        });
+        calls
+    }
+
+    /// All calls of a part.
+    pub fn read(&self, part: &Part) -> Vec<Result<Recorded, Fault>> {
+        let mut calls = Vec::new();
+        self.each(part, |call| calls.push(call));
+        calls
     }
 
     /// Reads with what another thread, or this one, has read before.
@@ -225,9 +244,11 @@ impl Archive {
         if let Inner::Block(packed, block) = &part.0 {
             return self.knowing(|known| packed.rows(known, block));
         }
-        let row = |call: Recorded| call.row();
-        let calls = self.read(part).into_iter();
-        calls.filter_map(|call| call.map(row).transpose()).collect()
+        let mut rows = Vec::new();
+        self.each(part, |call| {
+            rows.extend(call.map(|call| call.row()).transpose());
+        });
+        rows
     }
 
     /// The records of a part's calls where they are kept apart from the calls; of damaged ones none.
@@ -258,9 +279,16 @@ impl Archive {
             }
         }
         if let Some(group) = folder::find(&self.paths, key) {
-            let calls = folder::read(&mut Known::default(), &group, &self.keys);
-            let mut calls = calls.into_iter();
-            return calls.find(|call| call.as_ref().map_or(true, |call| call.key() == key));
+            let mut found = None;
+            let is_it = |call: &Result<Recorded, Fault>| {
+                call.as_ref().map_or(true, |call| call.key() == key)
+            };
+            folder::read(&mut Known::default(), &group, &self.keys, &mut |call| {
+                if found.is_none() && is_it(&call) {
+                    found = Some(call);
+                }
+            });
+            return found;
         }
         let mut found = None;
         let search = |part: Part| {

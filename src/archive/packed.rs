@@ -11,13 +11,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::calls::{Split, Take};
 use crate::archive::pack::{BLOCK_HEAD, DIRECTORY_ROW, FORMAT, MAGIC, TRAILER, key_hash};
 use crate::archive::pack::{FileHead, MAX_BLOCK};
-use crate::archive::{Fault, Place, Recorded, Row, calls};
+use crate::archive::{Fault, Place, Recorded, Row};
 use crate::digest::short;
 use crate::journal::cdr::Cdr;
 use crate::journal::known::Known;
 use crate::journal::reader::Line;
+use crate::journal::written;
 use crate::seal::{Keys, PieceKey};
 
 /// Longest first line.
@@ -244,10 +246,11 @@ impl Packed {
     /// The records of a block.
     pub(super) fn rows(&self, known: &mut Known, block: &Block) -> Vec<Result<Row, Fault>> {
         let Some(records) = self.records(block) else {
-            let calls = self.read(known, block).into_iter();
-            return calls
-                .filter_map(|call| call.map(|call| call.row()).transpose())
-                .collect();
+            let mut rows = Vec::new();
+            self.read(known, block, &mut |call| {
+                rows.extend(call.map(|call| call.row()).transpose());
+            });
+            return rows;
         };
         let row = |record: Record| Row {
             place: self.place(block, record.line),
@@ -257,20 +260,19 @@ impl Packed {
     }
 
     /// The calls of a block; if its text is damaged, those of the records are named as lost.
-    pub(super) fn read(&self, known: &mut Known, block: &Block) -> Vec<Result<Recorded, Fault>> {
+    pub(super) fn read(&self, known: &mut Known, block: &Block, take: Take<'_>) {
         let why = match self.piece(block.text) {
-            Ok(text) => return self.split(known, block, &text, 1),
+            Ok(text) => return self.split(known, block, (&text, 1), take),
             Err(why) => format!("the block at byte {} is {why}", block.at),
         };
-        let lost = |call| Err(packed_fault(&self.name, call, why.clone()));
+        let mut lost = |call| take(Err(packed_fault(&self.name, call, why.clone())));
         let records = self.records(block).unwrap_or_default();
         if records.is_empty() {
-            return vec![lost(None)];
+            lost(None);
         }
-        let calls = records.into_iter();
-        calls
-            .map(|record| lost(Some(record.cdr.call_key)))
-            .collect()
+        for record in records {
+            lost(Some(record.cdr.call_key));
+        }
     }
 
     /// The records of a block as they stand apart from its text.
@@ -281,38 +283,36 @@ impl Packed {
 
     fn records(&self, block: &Block) -> Option<Vec<Record>> {
         let bytes = self.piece(block.records).ok()?;
-        let lines = bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty());
-        lines
-            .map(|line| serde_json::from_slice(line).ok())
-            .collect()
+        let lines = lines(&bytes).filter(|line| !line.is_empty());
+        lines.map(|line| written::from_slice(line).ok()).collect()
     }
 
+    /// The calls of a block in that text, and the number of its first line.
     fn split(
         &self,
         known: &mut Known,
         block: &Block,
-        text: &[u8],
-        first: usize,
-    ) -> Vec<Result<Recorded, Fault>> {
-        let lines = BufRead::split(text, b'\n')
-            .map_while(Result::ok)
-            .zip(first..);
-        let lines = lines.filter(|(line, _)| !line.is_empty());
-        let lines = lines.map(|(text, number)| {
-            let line = Line {
-                number,
-                text,
-                torn: false,
-            };
-            (Arc::clone(&self.name), Ok(line))
-        });
-        let mut calls = calls::split(known, lines);
-        for call in calls.iter_mut().flatten() {
-            call.place.block = Some(block.at);
+        (text, first): (&[u8], usize),
+        take: Take<'_>,
+    ) {
+        let mut placed = |mut call: Result<Recorded, Fault>| {
+            if let Ok(call) = &mut call {
+                call.place.block = Some(block.at);
+            }
+            take(call);
+        };
+        let mut calls = Split::new(known, &mut placed);
+        for (text, number) in lines(text).zip(first..) {
+            if !text.is_empty() {
+                let line = Line {
+                    number,
+                    text: text.into(),
+                    torn: false,
+                };
+                calls.take(&self.name, Ok(line));
+            }
         }
-        calls
+        calls.finish();
     }
 
     /// One call, through the directory at the end of the file.
@@ -349,10 +349,16 @@ impl Packed {
             return match self.piece(block.text) {
                 Ok(text) => {
                     let text = text.get(record.at..record.at.checked_add(record.len)?)?;
-                    let known = &mut Known::default();
-                    self.split(known, &block, text, record.line)
-                        .into_iter()
-                        .next()
+                    let mut found = None;
+                    self.split(
+                        &mut Known::default(),
+                        &block,
+                        (text, record.line),
+                        &mut |call| {
+                            found.get_or_insert(call);
+                        },
+                    );
+                    found
                 }
                 Err(why) => {
                     let why = format!("the block at byte {at} is {why}");
@@ -370,6 +376,16 @@ impl Packed {
             block: Some(block.at),
         }
     }
+}
+
+/// The lines of a text, without their ends.
+fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let line = text;
+        let len = text.skip_until(b'\n').ok().filter(|len| *len > 0)?;
+        let line = line.get(..len)?;
+        Some(line.strip_suffix(b"\n").unwrap_or(line))
+    })
 }
 
 fn packed_fault(file: &str, call: Option<String>, why: String) -> Fault {

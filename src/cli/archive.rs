@@ -19,7 +19,7 @@ use crate::bundle::Bundle;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::progress::Progress;
-use crate::cli::recordings::{Faults, Recordings, Sealed};
+use crate::cli::recordings::{Recordings, Sealed, Take};
 use crate::journal::Entry;
 use crate::seal::Keys;
 use crate::traffic::{Traffic, Wanted, Words};
@@ -88,32 +88,20 @@ pub fn run(args: &Args) -> Exit {
 fn pack(args: &PackArgs) -> Result<Exit, Exit> {
     let archive = args.recordings.open()?;
     let mut packer = create(&args.output, archive.keys())?;
-    let mut faults = Faults::default();
-    let mut progress = Progress::new("calls", archive.calls());
-    let work = |part: Part| {
-        let (mut calls, mut faults) = (Vec::new(), Vec::new());
-        for call in archive.read(&part) {
-            match call {
-                Ok(call) => calls.push(call.entries),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        (calls.len(), packets(&calls), faults)
+    let work = |part: &Part, take: Take<'_, _>| {
+        let mut calls = Vec::new();
+        let count = archive.each(part, |call| match call {
+            Ok(call) => calls.push(call.entries),
+            Err(fault) => take(Err(fault)),
+        });
+        take(Ok(packets(&calls)));
+        count
     };
-    let threads = args.recordings.threads();
-    let packed = in_order(
-        threads,
-        archive.parts(),
-        work,
-        |(calls, packets, faulty)| {
-            progress.add(calls);
-            for fault in &faulty {
-                faults.tell(fault);
-            }
-            push(&mut packer, packets)
-        },
-    );
-    drop(progress);
+    let mut packed = Ok(());
+    let faults = args.recordings.over(&archive, work, |packets| {
+        packed = push(&mut packer, packets);
+        packed.is_ok()
+    });
     finish(&args.output, packed, packer)?;
     Ok(faults.exit())
 }

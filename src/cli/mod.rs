@@ -6,6 +6,7 @@
 pub mod against;
 pub mod archive;
 mod back_ends;
+mod beside;
 pub mod calls;
 mod certificates;
 pub mod check;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use crate::archive::order::{all_cores, in_order};
-use crate::archive::{Archive, Fault, Part};
+use crate::archive::{Archive, Fault, Part, Recorded, Row};
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::progress::Progress;
@@ -90,32 +90,63 @@ impl Recordings {
         self.threads.unwrap_or_else(all_cores)
     }
 
-    /// Does `work` on every part of an archive, in any thread, and gives what it read to `sink`, in
-    /// order; tells what could not be read. `sink` ends it early by `false`.
-    pub fn each<T: Send, U: Send>(
+    /// Makes something of every call of an archive, in any thread, and gives it to `sink`, in order.
+    pub fn each<T: Send>(
         &self,
         archive: &Archive,
-        work: impl Fn(&Part) -> Vec<Result<T, Fault>> + Sync,
-        made: impl Fn(T) -> U + Sync,
-        mut sink: impl FnMut(U) -> bool,
+        made: impl Fn(Recorded) -> T + Sync,
+        sink: impl FnMut(T) -> bool,
+    ) -> Faults {
+        let work =
+            |part: &Part, take: Take<'_, T>| archive.each(part, |call| take(call.map(&made)));
+        self.over(archive, work, sink)
+    }
+
+    /// The same of every record.
+    pub fn rows<T: Send>(
+        &self,
+        archive: &Archive,
+        made: impl Fn(Row) -> T + Sync,
+        sink: impl FnMut(T) -> bool,
+    ) -> Faults {
+        let work = |part: &Part, take: Take<'_, T>| {
+            let rows = archive.rows(part);
+            let count = rows.len();
+            for row in rows {
+                take(row.map(&made));
+            }
+            count
+        };
+        self.over(archive, work, sink)
+    }
+
+    /// Does `work` on every part of an archive, in any thread, and gives what came of it to `sink`,
+    /// in order; tells what could not be read. `work` gives what it made and says how many calls that
+    /// were; `sink` ends it early by `false`.
+    pub fn over<T: Send>(
+        &self,
+        archive: &Archive,
+        work: impl Fn(&Part, Take<'_, T>) -> usize + Sync,
+        mut sink: impl FnMut(T) -> bool,
     ) -> Faults {
         let mut progress = Progress::new("calls", archive.calls());
         let mut faults = Faults::default();
-        let work = |part: Part| -> Vec<Result<U, Fault>> {
-            let read = work(&part).into_iter();
-            read.map(|call| call.map(&made)).collect()
+        let work = |part: Part| {
+            let mut made = Vec::new();
+            let calls = work(&part, &mut |one| made.push(one));
+            (calls, made)
         };
-        let mut take = |call: Result<U, Fault>| match call {
-            Ok(call) => sink(call),
+        let mut take = |one: Result<T, Fault>| match one {
+            Ok(one) => sink(one),
             Err(fault) => {
                 faults.tell(&fault);
                 true
             }
         };
         // Ended early is no fault.
-        let _: Result<(), ()> = in_order(self.threads(), archive.parts(), work, |calls| {
-            progress.add(calls.len());
-            if calls.into_iter().all(&mut take) {
+        let _: Result<(), ()> = in_order(self.threads(), archive.parts(), work, |(calls, made)| {
+            progress.add(calls);
+            if made.into_iter().all(&mut take) {
                 Ok(())
             } else {
                 Err(())
@@ -125,6 +156,9 @@ impl Recordings {
         faults
     }
 }
+
+/// Who is given what was made.
+pub type Take<'a, T> = &'a mut dyn FnMut(Result<T, Fault>);
 
 /// What could not be read.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::archive::{Part, Row};
+use crate::archive::Row;
 use crate::cli::calls::filter::Filter;
 use crate::cli::out;
 use crate::cli::out::Exit;
@@ -33,9 +33,8 @@ fn report(args: &Args) -> Result<Exit, Exit> {
     let archive = args.recordings.open()?;
     let names = archive.keys().names();
     let mut report = Report::default();
-    let read = |part: &Part| archive.rows(part);
     let taken = |row: Row| Some(row.cdr).filter(|cdr| args.filter.takes(cdr, &names));
-    let faults = args.recordings.each(&archive, read, taken, |cdr| {
+    let faults = args.recordings.rows(&archive, taken, |cdr| {
         if let Some(cdr) = &cdr {
             report.add(cdr);
         }

@@ -105,19 +105,14 @@ pub fn export(args: &ExportArgs) -> Exit {
         };
         let mut told = BTreeSet::new();
         let read = |call: Recorded| own(&call).then_some(call.entries);
-        let faults = recordings.each(
-            &archive,
-            |part| archive.read(part),
-            read,
-            |call| {
-                if let Some(entries) = call {
-                    let record = fold(&entries);
-                    told.extend(record.as_ref().map(|record| record.call_key.clone()));
-                    out::json(&Call { record, entries });
-                }
-                true
-            },
-        );
+        let faults = recordings.each(&archive, read, |call| {
+            if let Some(entries) = call {
+                let record = fold(&entries);
+                told.extend(record.as_ref().map(|record| record.call_key.clone()));
+                out::json(&Call { record, entries });
+            }
+            true
+        });
         let stored = in_runtime(stored(&config, &keys, &number));
         let (calls, orders) = stored.map_err(|error| environment(&error))?;
         let unread = calls.iter().filter(|call| call.body.is_empty()).count();

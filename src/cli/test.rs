@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::bundle::Bundle;
 use crate::cli::against;
+use crate::cli::beside::beside;
 use crate::cli::certificates::Shown;
 use crate::cli::mutate;
 use crate::cli::mutate::Noticed;
@@ -366,33 +367,15 @@ fn with_break(head: &str) -> String {
     }
 }
 
-/// The lines that differ, by their longest common subsequence.
+/// The lines that differ, among the others.
 fn difference(expected: &str, said: &str) -> Vec<String> {
     let old: Vec<&str> = expected.lines().collect();
     let new: Vec<&str> = said.lines().collect();
-    let mut common = vec![vec![0usize; new.len() + 1]; old.len() + 1];
-    for i in (0..old.len()).rev() {
-        for j in (0..new.len()).rev() {
-            common[i][j] = if old[i] == new[j] {
-                common[i + 1][j + 1] + 1
-            } else {
-                common[i + 1][j].max(common[i][j + 1])
-            };
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut lines = Vec::new();
-    while i < old.len() || j < new.len() {
-        if i < old.len() && j < new.len() && old[i] == new[j] {
-            lines.push(format!("  {}", old[i]));
-            (i, j) = (i + 1, j + 1);
-        } else if j == new.len() || (i < old.len() && common[i + 1][j] >= common[i][j + 1]) {
-            lines.push(format!("- {}", old[i]));
-            i += 1;
-        } else {
-            lines.push(format!("+ {}", new[j]));
-            j += 1;
-        }
-    }
-    lines
+    let rows = beside(&old, &new, |old, new| old == new).into_iter();
+    rows.map(|row| match row {
+        (Some(both), Some(_)) => format!("  {both}"),
+        (Some(old), None) => format!("- {old}"),
+        (None, new) => format!("+ {}", new.unwrap_or(&"")),
+    })
+    .collect()
 }

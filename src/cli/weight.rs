@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::archive::{Part, Recorded};
+use crate::archive::Recorded;
 use crate::bundle::Bundle;
 use crate::cli::out;
 use crate::cli::out::Exit;
@@ -32,7 +32,6 @@ impl Traffic {
     pub fn of(bundle: &Arc<Bundle>, paths: &[PathBuf], sealed: &Sealed) -> Result<Self, Exit> {
         let recordings = Recordings::of(paths, sealed);
         let archive = recordings.open()?;
-        let read = |part: &Part| archive.read(part);
         let way = |call: Recorded| -> Option<BTreeSet<Passed>> {
             let retraced = retrace(bundle, &call.entries)?;
             let same = does_the_same(&call.entries, &retraced.entries);
@@ -44,7 +43,7 @@ impl Traffic {
             exits: BTreeMap::new(),
             exit: Exit::Good,
         };
-        let faults = recordings.each(&archive, read, way, |way| {
+        let faults = recordings.each(&archive, way, |way| {
             let Some(way) = way else {
                 traffic.unknown += 1;
                 return true;

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::call::{CallId, Disposition, PhoneNumber, Question, Queue, TransferReason, named};
 use crate::dialog::action::Action;
@@ -151,7 +150,8 @@ pub fn join(segments: impl IntoIterator<Item = Vec<Entry>>) -> Vec<Entry> {
         Entry::Event { seq, .. } => *seq,
         Entry::Header(_) | Entry::Action { .. } | Entry::Gap { .. } | Entry::Ended { .. } => None,
     };
-    let mut joined: Vec<Entry> = Vec::new();
+    let mut segments = segments.into_iter();
+    let mut joined = segments.next().unwrap_or_default();
     for segment in segments {
         if let Some(first) = segment.iter().find_map(seq_of) {
             let told_again = |entry: &Entry| seq_of(entry).is_some_and(|seq| seq >= first);

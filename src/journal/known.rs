@@ -24,7 +24,7 @@ impl Known {
     ///
     /// # Errors
     /// As that.
-    pub fn entry(&mut self, path: &str, line: &Line) -> Result<Entry, ReadError> {
+    pub fn entry(&mut self, path: &str, line: &Line<'_>) -> Result<Entry, ReadError> {
         let Some((at, kind, id, rest)) = taken_apart(&line.text) else {
             return line.entry(path);
         };

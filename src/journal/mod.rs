@@ -10,6 +10,7 @@ pub mod recorder;
 mod retention;
 pub mod subject;
 mod writer;
+pub mod written;
 
 use std::sync::Arc;
 

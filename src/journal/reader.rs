@@ -2,6 +2,7 @@
 //! only the torn last line of a writer that died is passed over. Its errors show nothing of a
 //! line's content, which holds numbers and words of a caller.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::io::BufRead;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use crate::journal::Entry;
 use crate::journal::FORMAT;
 use crate::journal::files::SealedHead;
+use crate::journal::written;
 use crate::seal::Keys;
 use crate::seal::PieceKey;
 
@@ -107,16 +109,16 @@ pub fn read<'k>(
 
 /// One line of a file of journals, opened if it was sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct Line<'t> {
     /// Its number in the file, from 1; lines that were sealed together have one.
     pub number: usize,
     /// Its text, without the end.
-    pub text: Vec<u8>,
+    pub text: Cow<'t, [u8]>,
     /// It is the last one and has no end.
     pub torn: bool,
 }
 
-impl Line {
+impl Line<'_> {
     /// Whether a call, or what follows a resume, begins here.
     pub fn is_header(&self) -> bool {
         self.text.starts_with(HEADER)
@@ -149,12 +151,7 @@ struct AnyFormat {
 
 /// Reads one line.
 pub fn entry(path: &str, number: usize, text: &[u8]) -> Result<Entry, ReadError> {
-    // One look at all of a line is quicker than one at each of its strings.
-    let read = match std::str::from_utf8(text) {
-        Ok(text) => serde_json::from_str::<Entry>(text),
-        Err(_) => serde_json::from_slice(text),
-    };
-    match read {
+    match written::from_slice::<Entry>(text) {
         Ok(Entry::Header(header)) if header.format > FORMAT => {
             Err(newer(path, number, header.format))
         }
@@ -193,7 +190,7 @@ pub struct Lines<'k> {
     number: usize,
     piece: Piece,
     /// What was sealed together and is not given yet, the last first.
-    opened: Vec<Line>,
+    opened: Vec<Line<'static>>,
 }
 
 /// What the lines at hand belong to.
@@ -289,7 +286,7 @@ fn pass_over(input: &mut BufReader<File>) -> io::Result<()> {
 }
 
 impl Iterator for Lines<'_> {
-    type Item = Result<Line, ReadError>;
+    type Item = Result<Line<'static>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(failed) = self.failed.take() {
@@ -312,7 +309,10 @@ impl Iterator for Lines<'_> {
                 }
             }
             match &mut self.piece {
-                Piece::Plain => return Some(Ok(Line { number, text, torn })),
+                Piece::Plain => {
+                    let text = text.into();
+                    return Some(Ok(Line { number, text, torn }));
+                }
                 Piece::Closed => {}
                 Piece::Sealed(key, next) => match unseal(key, *next, &text) {
                     Some(lines) => {
@@ -320,7 +320,7 @@ impl Iterator for Lines<'_> {
                         let lines = lines.split(|byte| *byte == b'\n').rev();
                         self.opened.extend(lines.map(|text| Line {
                             number,
-                            text: text.to_vec(),
+                            text: text.to_vec().into(),
                             torn,
                         }));
                     }

@@ -65,7 +65,7 @@ fn erase_records(
         match line {
             Ok(line) => match serde_json::from_slice::<Cdr>(&line.text) {
                 Ok(record) if record.from.as_ref() == Some(number) => own += 1,
-                Ok(_) | Err(_) => kept.push(line.text),
+                Ok(_) | Err(_) => kept.push(line.text.into_owned()),
             },
             Err(error) => unread.push(error),
         }

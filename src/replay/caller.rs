@@ -10,7 +10,7 @@ use crate::dialog::action::{Action, Listen, Transfer};
 use crate::dialog::event::{Event, PlaybackCause, TransferResult};
 use crate::journal::Entry;
 use crate::replay::adapt::adapted;
-use crate::replay::testimony::{Act, Place, Point, Stretch, Testimony, always_acts, is_act, left};
+use crate::replay::testimony::{Act, Place, Point, Testimony, always_acts, is_act, left};
 use crate::replay::told::{Course, Facts};
 use crate::replay::unknown::{Stimulus, Unknown, Why};
 use crate::time::CallTime;
@@ -154,7 +154,7 @@ impl RecordedCaller {
     }
 
     /// A new stretch, with what happened in the one of the recording.
-    fn open(&mut self, place: Place, at: CallTime) -> Stretch {
+    fn open(&mut self, place: Place, at: CallTime) {
         self.place = place;
         self.since = at;
         self.begins = at;
@@ -162,11 +162,11 @@ impl RecordedCaller {
         if self.follows {
             self.unknown = None;
         }
-        let known = self.testimony.stretches.get(&place).cloned();
-        let stretch = known.unwrap_or_default();
-        self.point = stretch.point;
-        self.acts = stretch.acts.iter().cloned().collect();
-        stretch
+        let known = self.testimony.stretches.get(&place);
+        self.point = known.and_then(|stretch| stretch.point);
+        self.acts.clear();
+        let acts = known.into_iter().flat_map(|stretch| &stretch.acts);
+        self.acts.extend(acts.cloned());
     }
 
     fn listen(&mut self, at: CallTime, listen: &Listen) {
@@ -174,16 +174,19 @@ impl RecordedCaller {
             return;
         };
         let early = self.acts.iter().any(|act| is_loose(&act.event));
-        let stretch = self.open(Place::Asked(asked), at);
+        self.open(Place::Asked(asked), at);
         self.begins = self.media.begins(listen.after_playback).unwrap_or(at);
-        let why = match &stretch.listen {
+        let testimony = Arc::clone(&self.testimony);
+        let stretch = testimony.stretches.get(&self.place);
+        let known = stretch.and_then(|stretch| Some((stretch, stretch.listen.as_ref()?)));
+        let answer = match known {
             None => Err(Why::NeverMet),
             Some(_) if early => Err(Why::Sooner),
-            Some(_) if !same(&stretch.told, &self.course.told) => Err(Why::OtherFacts),
-            Some(was) => adapted(&stretch, was, listen),
+            Some((stretch, _)) if !same(&stretch.told, &self.course.told) => Err(Why::OtherFacts),
+            Some((stretch, was)) => adapted(stretch, was, listen).map(|acts| (stretch, acts)),
         };
-        match why {
-            Ok(acts) => {
+        match answer {
+            Ok((stretch, acts)) => {
                 self.acts = acts;
                 self.reworded |= self.media.words(listen.after_playback) != stretch.words;
             }
@@ -194,17 +197,19 @@ impl RecordedCaller {
     fn transfer(&mut self, at: CallTime, transfer: &Transfer) {
         let queue = transfer.queue;
         let last = self.media.last_begins();
-        let stretch = self.open(Place::Transfer(queue, self.course.transfers(queue)), at);
+        self.open(Place::Transfer(queue, self.course.transfers(queue)), at);
         self.begins = last.unwrap_or(at);
-        let rung_out = stretch.acts.iter().any(|act| {
+        let stretch = self.testimony.stretches.get(&self.place);
+        let ring_timeout_ms = stretch.map_or(0, |stretch| stretch.ring_timeout_ms);
+        let rung_out = self.acts.iter().any(|act| {
             let no_answer = TransferResult::NoAnswer;
             matches!(&act.event, Event::TransferFinished { result, .. } if *result == no_answer)
         });
-        if stretch.acts.is_empty() {
-            let met = stretch.ring_timeout_ms > 0;
+        if self.acts.is_empty() {
+            let met = ring_timeout_ms > 0;
             let why = if met { Why::NoAnswer } else { Why::NeverMet };
             self.lost(at, Stimulus::Transfer(queue), why);
-        } else if rung_out && transfer.ring_timeout_ms > stretch.ring_timeout_ms {
+        } else if rung_out && transfer.ring_timeout_ms > ring_timeout_ms {
             self.lost(at, Stimulus::Transfer(queue), Why::CutShort);
         }
     }
@@ -219,9 +224,7 @@ impl RecordedCaller {
     fn notice(&mut self, at: CallTime, event: &Event) {
         match left(self.place, event) {
             Some(Place::After(_)) => self.answered(at),
-            Some(place) => {
-                self.open(place, at);
-            }
+            Some(place) => self.open(place, at),
             None => {}
         }
     }

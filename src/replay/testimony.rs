@@ -164,8 +164,11 @@ impl Witness<'_> {
             | Action::StopPlayback
             | Action::HangUp { .. } => {}
         }
-        let told = self.heard.course.told.clone();
-        self.stretch().told = told;
+        let told = &self.heard.course.told;
+        let stretch = self.heard.stretches.entry(self.place).or_default();
+        if stretch.told != *told {
+            stretch.told.clone_from(told);
+        }
     }
 
     fn event(&mut self, at: CallTime, event: &Event) {

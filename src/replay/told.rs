@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Bundle;
@@ -22,14 +23,14 @@ pub type Fact = Arc<str>;
 #[derive(Debug, Default)]
 pub struct Facts {
     /// Every prompt of the bundles, and whether it tells something in one of them.
-    prompts: BTreeMap<Arc<str>, bool>,
+    prompts: HashMap<Arc<str>, bool>,
 }
 
 impl Facts {
     /// Of the candidate, and of the bundle that was recorded where it is at hand. A prompt that none
     /// of them has counts as telling.
     pub fn of<'a>(bundles: impl IntoIterator<Item = &'a Bundle>) -> Self {
-        let mut prompts = BTreeMap::new();
+        let mut prompts = HashMap::new();
         for bundle in bundles {
             for name in bundle.catalog.names() {
                 prompts.entry(Arc::clone(name)).or_insert(false);
@@ -50,10 +51,13 @@ impl Facts {
     /// The fact that a clip is part of.
     fn fact(&self, clip: &str) -> Option<Fact> {
         let name = clip.split('-').next().unwrap_or(clip);
+        if name.is_empty() {
+            return None;
+        }
         match self.prompts.get_key_value(name) {
             Some((fact, true)) => Some(Arc::clone(fact)),
             Some((_, false)) => None,
-            None if name.is_empty() || name.parse::<Series>().is_ok() => None,
+            None if name.parse::<Series>().is_ok() => None,
             None => Some(name.into()),
         }
     }

@@ -130,19 +130,19 @@ pub fn compare(candidate: &Candidate, entries: &[Entry]) -> Option<Compared> {
     let record = fold(entries);
     let whole = whole(entries);
     let step = |id| Arc::clone(&candidate.bundle.flow.step(id).name);
-    let compared = |verdict, step| Compared {
+    let compared = |record, verdict, step| Compared {
         verdict,
         turning: None,
         step,
         endings: Default::default(),
-        recorded: record.clone(),
+        recorded: record,
         now: None,
         reworded: false,
         held: None,
     };
     if let Err(unknown) = whole {
         let verdict = Verdict::CannotKnow(unknown);
-        return Some(compared(verdict, step(candidate.bundle.flow.start)));
+        return Some(compared(record, verdict, step(candidate.bundle.flow.start)));
     }
     let is_recorded = |bundle: &&Arc<Bundle>| *bundle.hash == header.bundle;
     let mut bundles = candidate.recorded.iter().chain([&candidate.bundle]);
@@ -154,7 +154,7 @@ pub fn compare(candidate: &Candidate, entries: &[Entry]) -> Option<Compared> {
         Followed::Parted(parted) => apart(candidate, &entries, record, *parted),
         Followed::ToTheEnd | Followed::NoEnd | Followed::Gap => {
             let verdict = Verdict::Same { another_way: false };
-            compared(verdict, step(candidate.bundle.flow.start))
+            compared(record, verdict, step(candidate.bundle.flow.start))
         }
     })
 }

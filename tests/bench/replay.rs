@@ -1,5 +1,5 @@
 //! How fast recorded calls are replayed, beside the floor: merely parsing the same lines, which lie
-//! in memory, in the same run and with as many threads.
+//! in memory, as JSON, in the same run and with as many threads.
 //!
 //! `cargo bench --bench replay [-- CALLS]` makes an archive of realistic traffic, then prints calls
 //! a second: parsed; read; replayed on their own bundle, to the byte; replayed on a candidate that
@@ -23,7 +23,6 @@ use dana::archive::pack::{Packer, packets};
 use dana::archive::{Archive, Part, Recorded};
 use dana::bundle::{Bundle, EXAMPLES};
 use dana::journal::Entry;
-use dana::journal::reader::entry;
 use dana::replay::again::{Repeats, again};
 use dana::replay::report::Report;
 use dana::replay::verdict::{Candidate, compare};
@@ -63,17 +62,18 @@ fn make(bundle: &Arc<Bundle>, home: &Path, file: &Path, calls: u64) {
 }
 
 /// The best time of several rounds for all calls of the archive.
-fn measure<T: Send>(
+fn measure<T: Send + Default>(
     archive: &Archive,
-    work: impl Fn(&[Recorded]) -> T + Sync,
+    work: impl Fn(&mut T, &Recorded) + Sync,
     mut add: impl FnMut(T),
 ) -> Duration {
     let mut best = Duration::MAX;
     for _ in 0..ROUNDS {
         let began = Instant::now();
         let each = |part: Part| {
-            let calls: Vec<Recorded> = archive.read(&part).into_iter().flatten().collect();
-            work(&calls)
+            let mut sum = T::default();
+            archive.each(&part, |call| work(&mut sum, &call.expect("a call")));
+            sum
         };
         let all: Result<(), ()> = in_order(all_cores(), archive.parts(), each, |sum| {
             add(sum);
@@ -101,7 +101,7 @@ fn parse(archive: &Archive) -> Duration {
         })
         .collect();
     let each = |lines: &Vec<Vec<u8>>| {
-        let entries = lines.iter().map(|line| entry("", 0, line));
+        let entries = lines.iter().map(|line| serde_json::from_slice(line));
         black_box(entries.collect::<Result<Vec<Entry>, _>>().expect("entries"));
     };
     let round = || {
@@ -131,21 +131,15 @@ fn main() {
     let floor = parse(&archive);
     let read = measure(
         &archive,
-        |calls| {
-            black_box(calls.len());
+        |(), call| {
+            black_box(&call.entries);
         },
         |()| {},
     );
     let mut repeats = Repeats::default();
     let same = measure(
         &archive,
-        |calls| {
-            let mut sum = Repeats::default();
-            for call in calls {
-                sum.count(&call.entries, again(&bundle, &call.entries));
-            }
-            sum
-        },
+        |sum: &mut Repeats, call| sum.count(&call.entries, again(&bundle, &call.entries)),
         |sum| repeats.add(sum),
     );
     assert_eq!(repeats.differing, 0, "{:?}", repeats.differences.first());
@@ -156,13 +150,9 @@ fn main() {
         let mut report = Report::default();
         let took = measure(
             &archive,
-            |calls| {
-                let mut sum = Report::default();
-                for call in calls {
-                    let compared = compare(candidate, &call.entries).expect("a header");
-                    sum.count(&call.entries, &compared);
-                }
-                sum
+            |sum: &mut Report, call| {
+                let compared = compare(candidate, &call.entries).expect("a header");
+                sum.count(&call.entries, &compared);
             },
             |sum| report.add(&sum),
         );

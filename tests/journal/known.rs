@@ -7,10 +7,10 @@ use dana::journal::reader::{Line, ReadError};
 
 use super::{action, listen, play, whole_call};
 
-fn line(text: &str) -> Line {
+fn line(text: &str) -> Line<'_> {
     Line {
         number: 3,
-        text: text.as_bytes().to_vec(),
+        text: text.as_bytes().into(),
         torn: false,
     }
 }

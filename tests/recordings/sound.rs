@@ -207,7 +207,7 @@ fn the_sound_of_a_call_is_read_or_told_what_is_wrong() {
         bytes[at] = byte;
         read_call(&bytes).unwrap_err()
     };
-    // A-law of one channel: 44.1 kHz, 24 bit and a lying size are none.
+    // A-law: a sample is one byte.
     let mut a_law = whole.clone();
     a_law.splice(20..22, [6, 0]);
     a_law.splice(34..36, [8, 0]);

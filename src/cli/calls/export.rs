@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::archive::{Part, Recorded};
+use crate::archive::Recorded;
 use crate::bundle::Bundle;
 use crate::cli::archive::examples;
 use crate::cli::calls::filter::Filter;
@@ -69,18 +69,15 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
     };
     let mut lines = out::Lines::new();
     let mut refused = 0;
-    let read = |part: &Part| archive.read(part);
-    let faults = args
-        .recordings
-        .each(&archive, read, made, |call| match call {
-            None => true,
-            Some(Ok(text)) => lines.bytes(&text),
-            Some(Err(told)) => {
-                refused += 1;
-                out::talk(&told);
-                true
-            }
-        });
+    let faults = args.recordings.each(&archive, made, |call| match call {
+        None => true,
+        Some(Ok(text)) => lines.bytes(&text),
+        Some(Err(told)) => {
+            refused += 1;
+            out::talk(&told);
+            true
+        }
+    });
     drop(lines);
     let exit = faults.exit();
     Ok(if refused > 0 { Exit::Found } else { exit })

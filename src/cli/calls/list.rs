@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::archive::{Part, Row};
+use crate::archive::Row;
 use crate::cli::calls::filter::{Filter, hash_of};
 use crate::cli::out;
 use crate::cli::out::{Exit, Format};
@@ -59,12 +59,11 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
             }
         })
     };
-    let read = |part: &Part| archive.rows(part);
     let mut lines = out::Lines::new();
     if args.format == Format::Text {
         lines.data(&head());
     }
-    let faults = args.recordings.each(&archive, read, line, |line| {
+    let faults = args.recordings.rows(&archive, line, |line| {
         if let Some(line) = line.filter(|_| left > 0) {
             left -= 1;
             return lines.data(&line) && left > 0;

@@ -1,9 +1,9 @@
 //! `dana calls verify`: what a report can be built on.
 
-use crate::archive::{Fault, Part, Recorded};
+use crate::archive::{Part, Recorded};
 use crate::cli::out;
 use crate::cli::out::Exit;
-use crate::cli::recordings::Recordings;
+use crate::cli::recordings::{Recordings, Take};
 use crate::journal::Entry;
 use crate::journal::cdr::Cdr;
 
@@ -29,25 +29,18 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
     let archive = args.recordings.open()?;
     let mut counts = Counts::default();
     // A packed file has its records twice: apart, and in the calls.
-    let read = |part: &Part| -> Vec<Result<(Recorded, bool), Fault>> {
+    let work = |part: &Part, take: Take<'_, (Vec<String>, Counts)>| {
         let records = archive.records(part);
         let right = |call: &Recorded| {
             let own = call.row().map(|row| row.cdr);
             let has = |records: &Vec<Cdr>| own.is_some_and(|own| records.contains(&own));
             records.as_ref().is_none_or(has)
         };
-        let calls = archive.read(part).into_iter();
-        calls
-            .map(|call| {
-                call.map(|call| {
-                    let right = right(&call);
-                    (call, right)
-                })
-            })
-            .collect()
+        archive.each(part, |call| {
+            take(call.map(|call| look(&call, right(&call))));
+        })
     };
-    let look = |(call, right): (Recorded, bool)| look(&call, right);
-    let faults = args.recordings.each(&archive, read, look, |(told, found)| {
+    let faults = args.recordings.over(&archive, work, |(told, found)| {
         counts.calls += 1;
         counts.without_beginning += found.without_beginning;
         counts.without_end += found.without_end;

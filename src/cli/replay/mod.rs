@@ -12,13 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::archive::order::in_order;
 use crate::archive::{Archive, Part};
 use crate::bundle::Bundle;
 use crate::cli::out;
 use crate::cli::out::{Exit, Format};
-use crate::cli::progress::Progress;
-use crate::cli::recordings::{Faults, Recordings};
+use crate::cli::recordings::{Faults, Recordings, Take};
 use crate::replay::again::{Repeats, again};
 use crate::replay::expect::Expected;
 use crate::replay::report::Report;
@@ -82,36 +80,19 @@ fn over<T: Send>(
     new: impl Fn() -> T + Sync,
     mut add: impl FnMut(T),
 ) -> Faults {
-    let mut progress = Progress::new("calls", archive.calls());
-    let mut faults = Faults::default();
-    let each = |part: Part| {
-        let (mut sum, mut faults) = (new(), Vec::new());
-        let calls = archive.read(&part);
-        let count = calls.len();
-        for call in calls {
-            match call {
-                Ok(call) => work(&mut sum, &call.entries),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        (sum, faults, count)
+    let each = |part: &Part, take: Take<'_, T>| {
+        let mut sum = new();
+        let calls = archive.each(part, |call| match call {
+            Ok(call) => work(&mut sum, &call.entries),
+            Err(fault) => take(Err(fault)),
+        });
+        take(Ok(sum));
+        calls
     };
-    // The sink never ends it early.
-    let _: Result<(), ()> = in_order(
-        args.recordings.threads(),
-        archive.parts(),
-        each,
-        |(sum, found, count)| {
-            progress.add(count);
-            for fault in &found {
-                faults.tell(fault);
-            }
-            add(sum);
-            Ok(())
-        },
-    );
-    drop(progress);
-    faults
+    args.recordings.over(archive, each, |sum| {
+        add(sum);
+        true
+    })
 }
 
 /// The same build and bundle.

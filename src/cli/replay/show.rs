@@ -1,6 +1,7 @@
 //! One call as it was and as it would be, side by side.
 
 use crate::archive::Archive;
+use crate::cli::beside::beside;
 use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::journal::Entry;
@@ -22,7 +23,7 @@ pub(super) fn show(archive: &Archive, candidate: &Candidate, key: &str) -> Resul
     };
     let held = compared.held.as_deref().unwrap_or(&call.entries);
     out::data(&format!("   {:<WIDTH$}   now", "recorded"));
-    for row in beside(&lines(&call.entries), &lines(held)) {
+    for row in rows(&lines(&call.entries), &lines(held)) {
         for line in shown(&row) {
             out::data(line.trim_end());
         }
@@ -76,39 +77,15 @@ struct Row<'l> {
     same: bool,
 }
 
-/// Rows by the longest common subsequence.
-fn beside<'l>(was: &'l [Line], now: &'l [Line]) -> Vec<Row<'l>> {
-    let mut common = vec![vec![0usize; now.len() + 1]; was.len() + 1];
-    for i in (0..was.len()).rev() {
-        for j in (0..now.len()).rev() {
-            common[i][j] = if was[i].said == now[j].said {
-                common[i + 1][j + 1] + 1
-            } else {
-                common[i + 1][j].max(common[i][j + 1])
-            };
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut rows = Vec::new();
-    while i < was.len() || j < now.len() {
-        let (left, right) = (was.get(i), now.get(j));
-        let same = left
-            .zip(right)
-            .is_some_and(|(left, right)| left.said == right.said);
-        let takes_left =
-            same || (left.is_some() && (right.is_none() || common[i + 1][j] >= common[i][j + 1]));
-        let takes_right = same || !takes_left;
-        let text = |line: Option<&'l Line>, takes: bool| {
-            line.filter(|_| takes).map_or("", |line| line.text.as_str())
-        };
-        rows.push(Row {
-            sides: [text(left, takes_left), text(right, takes_right)],
-            same,
-        });
-        i += usize::from(takes_left);
-        j += usize::from(takes_right);
-    }
-    rows
+/// What was said on both sides in one row.
+fn rows<'l>(was: &'l [Line], now: &'l [Line]) -> Vec<Row<'l>> {
+    let rows = beside(was, now, |was, now| was.said == now.said);
+    let text = |line: Option<&'l Line>| line.map_or("", |line| line.text.as_str());
+    let row = |(was, now): (Option<&'l Line>, Option<&'l Line>)| Row {
+        sides: [text(was), text(now)],
+        same: was.is_some() && now.is_some(),
+    };
+    rows.into_iter().map(row).collect()
 }
 
 /// A row as it is printed, wrapped.
