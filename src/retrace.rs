@@ -38,7 +38,7 @@ pub fn retrace(bundle: &Arc<Bundle>, recorded: &[Entry]) -> Option<Retraced> {
         entries: vec![Entry::Header(header.clone())],
         passed: Vec::new(),
     };
-    let (mut dialog, turn) = Dialog::answer(Arc::clone(bundle), header.offer.clone());
+    let (mut dialog, turn) = Dialog::answer(Arc::clone(bundle), Arc::clone(&header.offer));
     retraced.take(CallTime::ZERO, turn);
     let mut told = false;
     for (place, entry) in recorded.iter().enumerate().skip(1) {

@@ -56,6 +56,14 @@ pub struct Shared<N> {
     pub clock: ClockSource,
 }
 
+/// What ties a session to its stream.
+pub struct Link {
+    /// Seals its tokens.
+    pub sealer: Sealer,
+    /// What is logged of the call carries its name.
+    pub span: Span,
+}
+
 /// A message to the gateway.
 #[derive(Debug)]
 pub struct Reply {
@@ -120,14 +128,13 @@ impl<N: Network> Session<N> {
         shared: Arc<Shared<N>>,
         bundle: Arc<Bundle>,
         offer: Arc<Offer>,
-        sealer: Sealer,
+        link: Link,
         skew_ms: i64,
-        span: Span,
     ) -> (Self, Reply) {
         let envelope = Envelope::new(Arc::clone(&offer), bundle.hash.to_string());
         let (dialog, turn) = Dialog::answer(bundle, offer);
         let mind = Mind::Dialog(Box::new(dialog));
-        let mut session = Self::begin(shared, mind, envelope, sealer, skew_ms, span);
+        let mut session = Self::begin(shared, mind, envelope, link, skew_ms);
         session.envelope.acked_event_seq = 1;
         let reply = session.give(CallTime::ZERO, turn);
         (session, reply)
@@ -139,9 +146,8 @@ impl<N: Network> Session<N> {
         shared: Arc<Shared<N>>,
         bundle: Option<Arc<Bundle>>,
         mut envelope: Envelope,
-        sealer: Sealer,
+        link: Link,
         resume: (u64, u32),
-        span: Span,
     ) -> (Self, Option<Reply>) {
         let (last_event_seq, offset_ms) = resume;
         envelope.resume = envelope.resume.saturating_add(1);
@@ -156,7 +162,7 @@ impl<N: Network> Session<N> {
                 None,
             ),
         };
-        let mut session = Self::begin(shared, mind, envelope, sealer, 0, span);
+        let mut session = Self::begin(shared, mind, envelope, link, 0);
         session.base = base;
         session.allowance_at = base;
         // A gateway keeps 256 events; a number beyond that is none.
@@ -174,10 +180,10 @@ impl<N: Network> Session<N> {
         shared: Arc<Shared<N>>,
         mind: Mind,
         envelope: Envelope,
-        sealer: Sealer,
+        link: Link,
         skew_ms: i64,
-        span: Span,
     ) -> Self {
+        let Link { sealer, span } = link;
         let header = Header::new(
             envelope.bundle.clone(),
             envelope.resume,
@@ -350,7 +356,7 @@ impl<N: Network> Session<N> {
         let turn = self.mind.handle(at, event, &self.envelope.context);
         if !self.mind.is_dialog() {
             self.span.in_scope(|| {
-                tracing::error!("the dialog panicked: the caller goes to the operator")
+                tracing::error!("the dialog panicked: the caller goes to the operator");
             });
         }
         turn

@@ -24,7 +24,7 @@ use crate::gateway::wire::pb::{CallEvent, CallTurn};
 use crate::gateway::wire::service as wire;
 use crate::gateway::wire::service::{First, Offered, Resumed};
 use crate::lookup::Network;
-use crate::session::{ClockSource, Refusal, Reply, Session};
+use crate::session::{ClockSource, Link, Refusal, Reply, Session};
 use crate::shelf::Fetched;
 use crate::token::{Envelope, MAX_AGE_MS, Sealer};
 
@@ -176,8 +176,8 @@ impl<N: Network> Converse<N> {
         let shared = Arc::clone(&inner.shared);
         let bundle = inner.bundle();
         let span = self.span(&offer.call_key);
-        let (session, reply) =
-            Session::offered(shared, bundle, Arc::clone(&offer), sealer, skew_ms, span);
+        let link = Link { sealer, span };
+        let (session, reply) = Session::offered(shared, bundle, Arc::clone(&offer), link, skew_ms);
         Ok((
             Live {
                 session,
@@ -238,7 +238,8 @@ impl<N: Network> Converse<N> {
         inner.settings.metrics.resumed(gateway);
         let shared = Arc::clone(&inner.shared);
         let span = self.span(&offer.call_key);
-        let (session, reply) = Session::resumed(shared, bundle, envelope, sealer, resume, span);
+        let link = Link { sealer, span };
+        let (session, reply) = Session::resumed(shared, bundle, envelope, link, resume);
         let live = Live {
             session,
             signal,

@@ -61,7 +61,7 @@ pub(super) enum By {
 
 /// Follows a whole call, which begins with its header.
 pub(super) fn follow(bundle: &Arc<Bundle>, header: &Header, entries: &[Entry]) -> Followed {
-    let (dialog, turn) = Dialog::answer(Arc::clone(bundle), header.offer.clone());
+    let (dialog, turn) = Dialog::answer(Arc::clone(bundle), Arc::clone(&header.offer));
     let mut follower = Follower {
         step: dialog.step_id(),
         dialog,

@@ -82,7 +82,9 @@ fn measure(utterances: &[Utterance], ways: [&dyn Fn(&Utterance); 2]) -> [Vec<u12
             }
         }
     }
-    least.iter_mut().for_each(|least| least.sort_unstable());
+    for least in &mut least {
+        least.sort_unstable();
+    }
     least
 }
 

@@ -1,9 +1,9 @@
 //! The services that are measured, each in a process of its own on a core of its own.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use dana::bundle::Bundle;
@@ -30,7 +30,7 @@ use dana::records;
 use dana::records::Spool;
 use dana::script::parse;
 use dana::seal::Keys;
-use dana::session::{ClockSource, Reply, Session, Shared};
+use dana::session::{ClockSource, Link, Reply, Session, Shared};
 use dana::store::StoreUrl;
 use dana::store::memory::Memory;
 use dana::store::sql::Sql;
@@ -39,6 +39,7 @@ use dana::tickets::Desk;
 use dana::token::{MasterKey, TokenKeys};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
 use tracing::Span;
 
 use crate::floor;
@@ -81,6 +82,14 @@ pub(crate) fn pin(cores: &[usize]) {
     sched_setaffinity(None, &set).expect("the cores are there");
 }
 
+/// Where the services write. It is deleted when all is measured, and nothing before: ext4 makes new
+/// files slowly for minutes after many were deleted.
+pub(crate) static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let served = std::env::args().skip_while(|argument| argument != "serve");
+    let given = served.skip(5).map(PathBuf::from).next();
+    given.unwrap_or_else(|| tempfile::tempdir().expect("a folder").keep())
+});
+
 /// A service that runs.
 pub(crate) struct Running {
     child: Child,
@@ -105,6 +114,7 @@ impl Running {
                 &workers.to_string(),
                 &cores.join(","),
                 root,
+                &FOLDER.display().to_string(),
             ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -132,8 +142,8 @@ impl Drop for Running {
 
 /// The child: serves until its parent is gone.
 pub(crate) fn serve(arguments: &[String]) {
-    let [kind, workers, cores, root] = arguments else {
-        panic!("serve KIND WORKERS CORES ROOT");
+    let [kind, workers, cores, root, _] = arguments else {
+        panic!("serve KIND WORKERS CORES ROOT FOLDER");
     };
     let all = [
         Kind::Floor,
@@ -147,17 +157,19 @@ pub(crate) fn serve(arguments: &[String]) {
     let cores: Vec<usize> = cores.split(',').flat_map(str::parse).collect();
     pin(&cores);
     dana::serve::raise_open_files().expect("files");
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir_in(FOLDER.as_path())
+        .expect("a folder")
+        .keep();
     let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
     // Where orders are made; nobody makes one in a surge of outages.
     let home = runtime();
     let recorder = match kind {
-        Kind::Dana | Kind::Whole => recorder(folder.path(), Box::new(|_| {})),
+        Kind::Dana | Kind::Whole => recorder(&folder, Box::new(|_| {})),
         Kind::Floor | Kind::Untuned | Kind::Stored => Recorder::nowhere(),
     };
     let serving = match kind {
         Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder.clone())),
-        Kind::Stored => Serving::Stored(stored(bundle, root, folder.path())),
+        Kind::Stored => Serving::Stored(stored(bundle, root, &folder)),
         Kind::Whole => {
             let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
             let desk = Desk::new(
@@ -180,21 +192,9 @@ pub(crate) fn serve(arguments: &[String]) {
         port = listener.local_addr().expect("an address").port();
         let serving = serving.clone();
         std::thread::spawn(move || match serving {
-            Serving::Dana(gateway) => {
-                runtime
-                    .block_on(gateway.serve(listener, std::future::pending()))
-                    .expect("it serves");
-            }
-            Serving::Whole(gateway) => {
-                runtime
-                    .block_on(gateway.serve(listener, std::future::pending()))
-                    .expect("it serves");
-            }
-            Serving::Stored(gateway) => {
-                runtime
-                    .block_on(gateway.serve(listener, std::future::pending()))
-                    .expect("it serves");
-            }
+            Serving::Dana(gateway) => take(&runtime, gateway, listener),
+            Serving::Whole(gateway) => take(&runtime, gateway, listener),
+            Serving::Stored(gateway) => take(&runtime, gateway, listener),
             Serving::Echo(tape, true) => runtime.block_on(floor::tuned(listener, tape)),
             Serving::Echo(tape, false) => runtime.block_on(floor::untuned(listener, tape)),
         });
@@ -210,6 +210,12 @@ pub(crate) fn serve(arguments: &[String]) {
     }
 }
 
+/// Serves until the process ends.
+fn take<N: Network>(runtime: &Runtime, gateway: Gateway<N>, listener: TcpListener) {
+    let served = runtime.block_on(gateway.serve(listener, std::future::pending()));
+    served.expect("it serves");
+}
+
 #[derive(Clone)]
 enum Serving {
     Dana(Gateway<BackEnds>),
@@ -218,7 +224,7 @@ enum Serving {
     Echo(floor::Tape, bool),
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -319,16 +325,13 @@ pub(crate) fn tape(bundle: &Arc<Bundle>) -> floor::Tape {
             },
             began: clock::now(),
         };
-        let sealer = keys().sealer("gateway", &call).expect("a key");
+        let link = Link {
+            sealer: keys().sealer("gateway", &call).expect("a key"),
+            span: Span::none(),
+        };
         let shared = Arc::new(shared(BackEnds, Recorder::nowhere()));
-        let (mut session, reply) = Session::offered(
-            shared,
-            Arc::clone(bundle),
-            offer.into(),
-            sealer,
-            0,
-            Span::none(),
-        );
+        let (mut session, reply) =
+            Session::offered(shared, Arc::clone(bundle), offer.into(), link, 0);
         let mut caller = Caller::new(situation());
         let mut turns = vec![whole(&mut session, reply, &mut caller).await];
         while let Some(event) = caller.next_event() {

@@ -12,7 +12,7 @@ use dana::load;
 use dana::load::{Pattern, Plan, Report};
 use dana::network::mock::{Api, Fault, Line, Mock, Subscriber};
 
-use crate::service::{Kind, Running, outage, pin, situation, tape};
+use crate::service::{FOLDER, Kind, Running, outage, pin, situation, tape};
 
 /// The service's core, and the client's.
 const SERVER: usize = 0;
@@ -73,6 +73,7 @@ pub(crate) fn run(arguments: &[String]) {
             println!();
         }
     }
+    let _ = std::fs::remove_dir_all(FOLDER.as_path());
 }
 
 fn machine() -> String {
@@ -307,8 +308,7 @@ fn store(run: &Run) {
         run.rounds
     );
     println!("| store | a call | of none |\n|---|--:|--:|");
-    let folder = tempfile::tempdir().expect("a folder");
-    let sqlite = format!("sqlite:{}", folder.path().join("dana.db").display());
+    let sqlite = format!("sqlite:{}", FOLDER.join("dana.db").display());
     let stores = [
         Some(("SQLite", sqlite)),
         run.postgres.clone().map(|url| ("PostgreSQL", url)),
