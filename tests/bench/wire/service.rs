@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use dana::bundle::Bundle;
 use dana::call::{CallId, Disposition, Locale, Login, PhoneNumber};
@@ -14,26 +13,20 @@ use dana::dialog::event::{Capabilities, Offer};
 use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
 use dana::journal::Retention;
-use dana::journal::cdr::Cdr;
-use dana::journal::recorder::{Recorder, Tell};
+use dana::journal::recorder::Recorder;
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
 use dana::lookup::{
-    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, Oss, OurTicket,
-    OutageFinding, Posted, Sought, Subscriber, SubscriberFinding, TicketOrder, TicketResult,
-    TicketsFinding,
+    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OutageFinding,
+    Subscriber, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
 };
 use dana::network;
 use dana::network::TmForum;
 use dana::problem::Source;
-use dana::records;
-use dana::records::Spool;
 use dana::script::parse;
 use dana::seal::Keys;
 use dana::session::{ClockSource, Link, Reply, Session, Shared};
-use dana::store::StoreUrl;
 use dana::store::memory::Memory;
-use dana::store::sql::Sql;
 use dana::tickets;
 use dana::tickets::Desk;
 use dana::token::{MasterKey, TokenKeys};
@@ -55,8 +48,6 @@ pub(crate) enum Kind {
     Dana,
     /// All of Dana, on back ends behind HTTP.
     Whole,
-    /// As `Dana`, with orders and call records in a store.
-    Stored,
 }
 
 impl Kind {
@@ -68,7 +59,6 @@ impl Kind {
             Self::Untuned => "untuned",
             Self::Dana => "dana",
             Self::Whole => "whole",
-            Self::Stored => "stored",
         }
     }
 }
@@ -103,7 +93,7 @@ impl Running {
         Self::on(kind, workers, cores, "")
     }
 
-    /// The same, with the root of its back ends or the URL of its store.
+    /// The same, with the root of its back ends.
     pub(crate) fn on(kind: Kind, workers: usize, cores: &[usize], root: &str) -> Self {
         let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
         let own = std::env::current_exe().expect("our own path");
@@ -145,13 +135,7 @@ pub(crate) fn serve(arguments: &[String]) {
     let [kind, workers, cores, root, _] = arguments else {
         panic!("serve KIND WORKERS CORES ROOT FOLDER");
     };
-    let all = [
-        Kind::Floor,
-        Kind::Untuned,
-        Kind::Dana,
-        Kind::Whole,
-        Kind::Stored,
-    ];
+    let all = [Kind::Floor, Kind::Untuned, Kind::Dana, Kind::Whole];
     let kind = all.into_iter().find(|known| known.name() == kind);
     let kind = kind.expect("a kind");
     let cores: Vec<usize> = cores.split(',').flat_map(str::parse).collect();
@@ -164,12 +148,11 @@ pub(crate) fn serve(arguments: &[String]) {
     // Where orders are made; nobody makes one in a surge of outages.
     let home = runtime();
     let recorder = match kind {
-        Kind::Dana | Kind::Whole => recorder(&folder, Box::new(|_| {})),
-        Kind::Floor | Kind::Untuned | Kind::Stored => Recorder::nowhere(),
+        Kind::Dana | Kind::Whole => recorder(&folder),
+        Kind::Floor | Kind::Untuned => Recorder::nowhere(),
     };
     let serving = match kind {
         Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder.clone())),
-        Kind::Stored => Serving::Stored(stored(bundle, root, &folder)),
         Kind::Whole => {
             let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
             let desk = Desk::new(
@@ -194,7 +177,6 @@ pub(crate) fn serve(arguments: &[String]) {
         std::thread::spawn(move || match serving {
             Serving::Dana(gateway) => take(&runtime, gateway, listener),
             Serving::Whole(gateway) => take(&runtime, gateway, listener),
-            Serving::Stored(gateway) => take(&runtime, gateway, listener),
             Serving::Echo(tape, true) => runtime.block_on(floor::tuned(listener, tape)),
             Serving::Echo(tape, false) => runtime.block_on(floor::untuned(listener, tape)),
         });
@@ -220,7 +202,6 @@ fn take<N: Network>(runtime: &Runtime, gateway: Gateway<N>, listener: TcpListene
 enum Serving {
     Dana(Gateway<BackEnds>),
     Whole(Gateway<Desk<Memory, TmForum>>),
-    Stored(Gateway<Desk<Sql, BackEnds>>),
     Echo(floor::Tape, bool),
 }
 
@@ -259,27 +240,8 @@ fn sealing() -> Keys {
     Keys::new([(1, [9; 32])])
 }
 
-fn recorder(folder: &Path, tell: Tell) -> Recorder {
-    let recorder = Recorder::to_folder_telling(folder, sealing(), Retention::FOR_EVER, tell);
-    recorder.expect("a folder")
-}
-
-/// With a store that has a thread of its own, as in the service.
-fn stored(bundle: Arc<Bundle>, url: &str, folder: &Path) -> Gateway<Desk<Sql, BackEnds>> {
-    let home = runtime();
-    let url = StoreUrl::parse(url).expect("the URL of a store");
-    let store = home.block_on(Sql::open(&url, &sealing())).expect("a store");
-    let spool = Arc::new(Spool::open(&folder.join("spool"), &sealing()).expect("a folder"));
-    let spooled = Arc::clone(&spool);
-    let tell = Box::new(move |record: &Cdr| spooled.push(record));
-    let recorder = recorder(folder, tell);
-    let settings = tickets::Settings::default();
-    let desk = Desk::new(store.clone(), BackEnds, settings, home.handle().clone());
-    std::thread::spawn(move || {
-        let who = ("bench", Duration::from_hours(1));
-        home.block_on(records::work(&spool, &store, who, std::future::pending()));
-    });
-    dana(bundle, desk, recorder)
+fn recorder(folder: &Path) -> Recorder {
+    Recorder::to_folder(folder, sealing(), Retention::FOR_EVER).expect("a folder")
 }
 
 fn dana<N: Network>(bundle: Arc<Bundle>, back_ends: N, recorder: Recorder) -> Gateway<N> {
@@ -420,27 +382,5 @@ impl Network for BackEnds {
         TicketResult::Created {
             id: "TT-900345".to_owned(),
         }
-    }
-}
-
-impl Oss for BackEnds {
-    async fn look_up(&self, lookup: Lookup) -> Finding {
-        Network::look_up(self, lookup).await
-    }
-
-    fn render(&self, order: &TicketOrder) -> Vec<u8> {
-        format!("{{\"externalId\":\"{}\"}}", order.key).into_bytes()
-    }
-
-    async fn post_ticket(&self, _: &str, _: &Login, _: &[u8], _: Duration) -> Posted {
-        Posted::Created("TT-900345".to_owned())
-    }
-
-    async fn find_ticket(&self, _: &str, _: &Login, _: Duration) -> Sought {
-        Sought::None
-    }
-
-    async fn our_tickets(&self) -> Option<Vec<OurTicket>> {
-        None
     }
 }

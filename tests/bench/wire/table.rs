@@ -30,21 +30,18 @@ pub(crate) struct Run {
     seconds: f64,
     /// Calls a second of the open loop.
     rate: f64,
-    /// URL of a PostgreSQL database of its own, to be measured too.
-    postgres: Option<String>,
     /// The one level of calls at once that the ratios are wanted of; 0: all of them.
     streams: usize,
 }
 
 /// The tables by their names.
 type Table = (&'static str, fn(&Run));
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 6] = [
     ("ratios", ratios),
     ("latency", latency),
     ("growth", growth),
     ("idle", idle),
     ("runtimes", runtimes),
-    ("store", store),
     ("surge", surge),
 ];
 
@@ -58,10 +55,6 @@ pub(crate) fn run(arguments: &[String]) {
         seconds: number("seconds=", 3.0),
         rate: number("rate=", 2_000.0),
         streams: whole(number("streams=", 0.0)),
-        postgres: arguments
-            .iter()
-            .find_map(|a| a.strip_prefix("postgres="))
-            .map(str::to_owned),
     };
     let asked = |name: &str| arguments.iter().any(|a| a == name);
     let all = !TABLES.iter().any(|(name, _)| asked(name));
@@ -295,44 +288,6 @@ fn idle(_: &Run) {
             float(usage.ended.memory) / f64::from(1 << 20),
             each / 1024.0
         );
-    }
-}
-
-/// Calls a second of the durable path.
-const DURABLE: f64 = 500.0;
-
-fn store(run: &Run) {
-    println!(
-        "The service's processor time of a call at {DURABLE:.0} calls a second, orders and call \
-         records in a store, medians of {} rounds:\n",
-        run.rounds
-    );
-    println!("| store | a call | of none |\n|---|--:|--:|");
-    let sqlite = format!("sqlite:{}", FOLDER.join("dana.db").display());
-    let stores = [
-        Some(("SQLite", sqlite)),
-        run.postgres.clone().map(|url| ("PostgreSQL", url)),
-    ];
-    let stores: Vec<(&str, String)> = stores.into_iter().flatten().collect();
-    let none = Running::start(Kind::Dana, 1, &[SERVER]);
-    let mut services = vec![("none", none)];
-    for (name, url) in &stores {
-        services.push((name, Running::on(Kind::Stored, 1, &[SERVER], url)));
-    }
-    let mut costs = vec![Vec::new(); services.len()];
-    for _ in 0..run.rounds {
-        for ((_, running), costs) in services.iter().zip(&mut costs) {
-            let report = measure(Plan {
-                pattern: Pattern::Open { rate: DURABLE },
-                think: Duration::from_millis(20),
-                ..plan(running, 0, 16, run.seconds * 2.0)
-            });
-            costs.push(1e6 / per_cpu(&report));
-        }
-    }
-    let costs: Vec<f64> = costs.into_iter().map(|costs| spread(costs).0).collect();
-    for ((name, _), cost) in services.iter().zip(&costs) {
-        println!("| {name} | {cost:.0} µs | {:.2} |", cost / costs[0]);
     }
 }
 
