@@ -102,7 +102,8 @@ impl Lines {
 /// An [`Entry`] as it is written, of what others own.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Line<'a> {
+pub(super) enum Line<'a> {
+    Header(&'a Header),
     Event {
         at: CallTime,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -290,45 +291,29 @@ impl CallRecorder {
     /// Something happened: a new turn begins.
     pub fn event(&mut self, at: CallTime, seq: Option<u64>, event: &Event) {
         self.commit();
-        match &self.target {
-            Target::Nowhere => {}
-            Target::Memory(calls) => {
-                let event = event.clone();
-                keep(calls, &self.call_key, Entry::Event { at, seq, event });
-            }
-            Target::Folder(_) => {
-                self.turn.push(&Line::Event { at, seq, event });
-                self.fold.event(at, event);
-            }
-        }
+        let entry = || Entry::Event {
+            at,
+            seq,
+            event: event.clone(),
+        };
+        let line = Line::Event { at, seq, event };
+        self.record(&line, entry, |fold| fold.event(at, event));
     }
 
     /// Something was done.
     pub fn action(&mut self, at: CallTime, action: &Action) {
-        match &self.target {
-            Target::Nowhere => {}
-            Target::Memory(calls) => {
-                let action = action.clone();
-                keep(calls, &self.call_key, Entry::Action { at, action });
-            }
-            Target::Folder(_) => {
-                self.turn.push(&Line::Action { at, action });
-                self.fold.action(at, action);
-            }
-        }
+        let entry = || Entry::Action {
+            at,
+            action: action.clone(),
+        };
+        let line = Line::Action { at, action };
+        self.record(&line, entry, |fold| fold.action(at, action));
     }
 
     /// The call ended: the dialog's own word on how, as the last line.
     pub fn ended(&mut self, at: CallTime, disposition: Disposition) {
         let entry = Entry::Ended { at, disposition };
-        match &self.target {
-            Target::Nowhere => {}
-            Target::Memory(calls) => keep(calls, &self.call_key, entry),
-            Target::Folder(_) => {
-                self.turn.push(&entry);
-                self.fold.push(&entry);
-            }
-        }
+        self.record(&entry, || entry.clone(), |fold| fold.push(&entry));
     }
 
     /// The turn is whole: it goes to the writer in one piece.
@@ -342,6 +327,23 @@ impl CallRecorder {
             self.lost = self.lost.saturating_add(entries);
             if let Target::Folder(queue) = &self.target {
                 queue.lost.fetch_add(entries, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Keeps an entry, or adds its line to the turn and what it tells to the record.
+    fn record(
+        &mut self,
+        line: &impl Serialize,
+        entry: impl FnOnce() -> Entry,
+        fold: impl FnOnce(&mut Fold),
+    ) {
+        match &self.target {
+            Target::Nowhere => {}
+            Target::Memory(calls) => keep(calls, &self.call_key, entry()),
+            Target::Folder(_) => {
+                self.turn.push(line);
+                fold(&mut self.fold);
             }
         }
     }

@@ -23,10 +23,12 @@ use crate::journal::Entry;
 use crate::journal::Header;
 use crate::journal::Retention;
 use crate::journal::cdr;
+use crate::journal::cdr::Fold;
 use crate::journal::files;
 use crate::journal::files::{LineFile, MAX_WRITE};
 use crate::journal::reader;
 use crate::journal::recorder::Ending;
+use crate::journal::recorder::Line;
 use crate::journal::recorder::Lines;
 use crate::journal::recorder::Message;
 use crate::journal::recorder::Tell;
@@ -135,14 +137,14 @@ struct Writer {
     /// Today's call records.
     records: Option<(PathBuf, LineFile)>,
     /// Call records that are not written yet, by their files.
-    closed: BTreeMap<PathBuf, Vec<u8>>,
+    closed: BTreeMap<PathBuf, Lines>,
     /// When old recordings were last looked for: an offer's time, as this thread reads no clock.
     pruned: Option<WallTime>,
 }
 
 struct Journal {
-    /// [`Entry::Header`]: the first line, also when a disk refused it at first.
-    head: Entry,
+    /// The first line, also when a disk refused it at first.
+    header: Box<Header>,
     begun: bool,
     ending: Arc<Ending>,
     file: Option<LineFile>,
@@ -165,13 +167,14 @@ impl Writer {
 
     fn begin(&mut self, call: u64, header: Box<Header>, ending: Arc<Ending>) {
         let began = header.offer.began;
-        let head = Entry::Header(header);
+        let mut fold = Fold::default();
+        fold.header(&header);
         // Should nothing more ever come of it, somebody knows that there was a call.
-        if let Some(begun) = cdr::fold(std::slice::from_ref(&head)) {
+        if let Some(begun) = fold.finish() {
             (self.place.tell)(&begun);
         }
         let journal = Journal {
-            head,
+            header,
             begun: false,
             ending,
             file: None,
@@ -233,7 +236,7 @@ impl Writer {
 
     fn flush_records(&mut self) {
         for (path, records) in std::mem::take(&mut self.closed) {
-            if let Err(error) = self.append_records(&path, &records) {
+            if let Err(error) = self.append_records(&path, &records.text) {
                 let path = path.display();
                 warn!(%path, %error, "call records cannot be written; their journals hold the calls");
             }
@@ -246,9 +249,7 @@ impl Writer {
         };
         self.open.remove(&call);
         journal.flush(&self.place);
-        let Some(header) = journal.header() else {
-            return;
-        };
+        let header = &*journal.header;
         let ending = &journal.ending.fold;
         let fold = ending.lock().unwrap_or_else(PoisonError::into_inner).take();
         let record = if header.resume == 0 {
@@ -273,11 +274,9 @@ impl Writer {
         let Some(record) = record else { return };
         (self.place.tell)(&record);
         let records = self.closed.entry(path).or_default();
-        // It holds nothing that JSON does not.
-        let _ = serde_json::to_writer(&mut *records, &record);
-        records.push(b'\n');
+        records.push(&record);
         // A service that drains ends thousands of calls at once.
-        if records.len() >= MAX_WRITE {
+        if records.text.len() >= MAX_WRITE {
             self.flush_records();
         }
     }
@@ -337,14 +336,6 @@ impl Writer {
 }
 
 impl Journal {
-    fn header(&self) -> Option<&Header> {
-        if let Entry::Header(header) = &self.head {
-            Some(header)
-        } else {
-            None
-        }
-    }
-
     fn flush(&mut self, place: &Place) {
         let lines = std::mem::take(&mut self.unflushed);
         let flushed = self.file.as_mut().map_or(Ok(()), LineFile::flush);
@@ -367,8 +358,7 @@ impl Journal {
     }
 
     fn path(&self, place: &Place) -> PathBuf {
-        let segment = |header: &Header| files::segment(&place.folder, header, header.resume);
-        self.header().map(segment).unwrap_or_default()
+        files::segment(&place.folder, &self.header, self.header.resume)
     }
 
     fn write(&mut self, lines: Lines, place: &Place) -> io::Result<()> {
@@ -381,7 +371,7 @@ impl Journal {
             return Err(io::Error::other("the journal of one call is too long"));
         }
         if !self.begun || file.len() == 0 {
-            file.append(&self.head)?;
+            file.append(&Line::Header(&self.header))?;
             self.begun = true;
         }
         if self.unwritten > 0 {
