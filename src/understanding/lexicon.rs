@@ -97,6 +97,13 @@ impl Default for Lexicon {
 
 /// Fewest letters of a word that has other forms.
 pub(super) const FEWEST_ROOT: usize = 3;
+/// Most sounds of a word that is compared by sound; a longer one is none.
+const MOST_SOUNDS: usize = 20;
+/// Most sounds of a word that may be wrong.
+const MOST_WRONG: usize = 1;
+/// Letters of the longest particle that runs together with the next word.
+const MOST_PARTICLE: usize = 3;
+
 impl Lexicon {
     /// Takes a word of a phrase in.
     pub(super) fn add(&mut self, pattern: &Pattern, symbol: Symbol) {
@@ -189,11 +196,7 @@ impl Lexicon {
             }
         }
     }
-}
 
-/// Most sounds of a word that is compared by sound; a longer one is none.
-const MOST_SOUNDS: usize = 20;
-impl Lexicon {
     /// Reads words that callers say, once and for all: those that come often, then the others. One that
     /// comes often and no phrase has is not taken for a misheard one either.
     pub(super) fn remember(&mut self, [often, seldom]: &[Vec<String>; 2]) {
@@ -364,8 +367,3 @@ impl Lexicon {
         None
     }
 }
-
-/// Most sounds of a word that may be wrong.
-const MOST_WRONG: usize = 1;
-/// Letters of the longest particle that runs together with the next word.
-const MOST_PARTICLE: usize = 3;

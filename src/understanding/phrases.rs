@@ -45,9 +45,7 @@ impl Meaning {
             | Self::NotAfter => None,
         }
     }
-}
 
-impl Meaning {
     /// Its bit in a set; all subjects share one.
     pub(super) const fn bit(self) -> u16 {
         match self {

@@ -27,7 +27,6 @@ const STEP: f64 = 0.5;
 const FIRST: f64 = 0.1;
 /// How many of a hundred features are left out each time, so that no word is relied on alone.
 const LEFT_OUT: usize = 40;
-const LEFT_OUT_YES_NO: usize = 40;
 /// Below this, in units, a weight tells too little to be kept.
 const LEAST: u8 = 12;
 /// Most examples.
@@ -179,9 +178,9 @@ fn nearest(name: &str, known: &[&str]) -> String {
 
 fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Weights<N> {
     let labels = kind.labels().len();
-    let (rounds, left_out) = match kind {
-        Kind::Open => (ROUNDS, LEFT_OUT),
-        Kind::YesNo => (ROUNDS_YES_NO, LEFT_OUT_YES_NO),
+    let rounds = match kind {
+        Kind::Open => ROUNDS,
+        Kind::YesNo => ROUNDS_YES_NO,
     };
     let (rows, examples) = numbered(examples);
     let mut weights: Vec<[f64; N]> = iter::repeat_n([0.0; N], rows.len()).collect();
@@ -194,7 +193,7 @@ fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Weights<N> {
         for at in &order {
             let (label, all) = &examples[*at];
             features.clear();
-            features.extend(all.iter().filter(|_| random.below(100) >= left_out));
+            features.extend(all.iter().filter(|_| random.below(100) >= LEFT_OUT));
             let count = u16::try_from(features.len()).unwrap_or(u16::MAX).max(1);
             let share = 1.0 / f64::from(count).sqrt();
             let mut logits = [0.0; LANES];
