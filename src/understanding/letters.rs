@@ -84,29 +84,30 @@ impl Growing {
         })
     }
 
-    /// Every node beside its neighbours.
+    /// Every node beside its neighbours, and before theirs what is behind it: a walk along a word stays
+    /// in few lines of a processor's cache.
     pub(super) fn grown(&self) -> Tree {
         let mut tree = Tree {
             letters: vec![char::default()],
             nodes: vec![Node::default()],
             ends: Vec::with_capacity(self.ends.len()),
         };
-        // What each node was.
-        let mut was = vec![0];
-        let mut next = 0;
-        while let Some(old) = was.get(next).copied() {
-            let (children, ends) = (place(was.len()), place(tree.ends.len()));
+        // What each node was that waits for its children.
+        let mut waiting = vec![(0, 0)];
+        while let Some((new, old)) = waiting.pop() {
+            let (children, ends) = (tree.nodes.len(), place(tree.ends.len()));
+            let waited = waiting.len();
             for child in self.children(old) {
-                was.push(child);
+                waiting.push((tree.nodes.len(), child));
                 tree.letters.push(self.nodes[at(child)].letter);
                 tree.nodes.push(Node::default());
             }
+            waiting[waited..].reverse();
             tree.ends.extend(self.ends(old));
-            tree.nodes[next] = Node {
-                children: (children, place(was.len())),
+            tree.nodes[new] = Node {
+                children: (place(children), place(tree.nodes.len())),
                 ends: (ends, place(tree.ends.len())),
             };
-            next += 1;
         }
         tree
     }
@@ -283,10 +284,7 @@ impl Search<'_> {
                 && self.wrong <= tolerance(at.depth)
                 && !tokens.iter().any(|t| t.symbol == symbol);
             if fits && enough {
-                tokens.push(Token {
-                    symbol,
-                    denied: false,
-                });
+                tokens.push(Token::new(symbol, false));
             }
         }
     }

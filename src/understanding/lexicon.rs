@@ -36,13 +36,13 @@ pub(super) struct Pattern {
 }
 
 /// A word of the examples, read once and for all. Small: most of what a look-up costs is waiting for memory.
-#[derive(Debug)]
-pub(super) struct Known {
+#[derive(Clone, Copy, Debug)]
+struct Known {
     key: u64,
-    pub(super) mask: Mask,
+    mask: Mask,
     /// Where its symbols begin, and how many there are.
-    pub(super) start: u32,
-    pub(super) count: u16,
+    start: u32,
+    count: u16,
     read: Read,
 }
 
@@ -160,7 +160,7 @@ impl Lexicon {
                     }
                 };
                 if fits && !tokens.iter().any(|token| token.symbol == symbol) {
-                    tokens.push(Token { symbol, denied });
+                    tokens.push(Token::new(symbol, denied));
                 }
             }
             let Some(next) = letters.next().and_then(|(_, c)| self.words.child(node, c)) else {
@@ -213,17 +213,17 @@ impl Lexicon {
                 second.join().unwrap_or_else(|panic| resume_unwind(panic)),
             )
         });
-        self.known.reserve(words.len());
-        self.numbers.reserve(words.len(), |_| 0);
         for (known, symbols) in [first, second] {
             let before = place(self.symbols.len());
             self.symbols.extend(symbols);
-            for mut word in known {
-                word.start += before;
-                let number = place(self.known.len());
-                self.numbers.insert_unique(word.key, number, |_| 0);
-                self.known.push(word);
-            }
+            self.known.extend(known.into_iter().map(|word| Known {
+                start: word.start + before,
+                ..word
+            }));
+        }
+        self.numbers.reserve(words.len(), |_| 0);
+        for (number, word) in (0..).zip(&self.known) {
+            self.numbers.insert_unique(word.key, number, |_| 0);
         }
     }
 
@@ -270,6 +270,12 @@ impl Lexicon {
         self.numbers.find(key, is).map(|number| at(*number))
     }
 
+    fn symbols(&self, known: &Known) -> &[Token] {
+        let start = at(known.start);
+        let symbols = self.symbols.get(start..start + usize::from(known.count));
+        symbols.unwrap_or_default()
+    }
+
     /// The words of a text, with their numbers.
     pub(super) fn words<'t>(&self, text: &'t str) -> Words<'t> {
         let mut words = Words::new(text);
@@ -278,15 +284,15 @@ impl Lexicon {
     }
 
     /// Reads an utterance, and mends words that the recogniser tore apart or ran together.
-    pub(super) fn read(&self, words: &mut Words<'_>) -> Tokens<'_> {
-        let mut tokens = Tokens::new(&self.symbols, words.len());
+    pub(super) fn read(&self, words: &mut Words<'_>) -> Tokens {
+        let mut tokens = Tokens::new(words.len());
         let mut found = Vec::new();
         let mut at = 0;
         while at < words.len() {
             let known = words.number(at).and_then(|number| self.known.get(number));
             let read = known.map(|known| known.read);
             if let Some(known) = known.filter(|known| known.read == Read::Surely) {
-                tokens.take_known(known);
+                tokens.take(self.symbols(known), known.mask);
                 tokens.known = true;
                 at += 1;
                 continue;
@@ -304,14 +310,14 @@ impl Lexicon {
                 self.part(words, at, &mut found);
             }
             if let Some(known) = known.filter(|_| found.is_empty()) {
-                tokens.take_known(known);
+                tokens.take(self.symbols(known), known.mask);
             } else {
                 if found.is_empty() {
                     self.alike(&words.get(at), 0, MOST_WRONG, &mut found);
                 } else {
                     tokens.known = true;
                 }
-                tokens.take_fresh(&found);
+                tokens.take(&found, Mask::of(&found));
             }
             at += 1;
         }

@@ -131,7 +131,7 @@ pub struct Grammars {
 /// An utterance, taken apart.
 struct Heard<'g, 't> {
     words: Words<'t>,
-    tokens: Tokens<'g>,
+    tokens: Tokens,
     marks: Marks<'g>,
     /// What the model makes of it, where it knows such questions.
     logits: Option<(Kind, Logits)>,

@@ -5,8 +5,8 @@
 
 use crate::call::{Question, Topic};
 use crate::understanding::Intent;
-use crate::understanding::rows::{Feature, Rows};
-use crate::understanding::words::{MAX_WORDS, Words, mix};
+use crate::understanding::rows::{Feature, Rows, add};
+use crate::understanding::words::{Words, mix};
 
 /// Weights of a row, one for each label: of open and of yes/no questions. There is room for one more
 /// than there are labels.
@@ -270,21 +270,20 @@ impl<const N: usize> Table<N> {
                 });
             }
         }
-        // Which there are is asked first, so that no answer waits for the one before.
-        let mut there = [0; MOST_BESIDE];
-        let mut found = 0;
+        // Which there may be is asked first, so that no answer waits for the one before.
+        let (mut there, mut found, mut features) = ([0; AT_ONCE], 0, 0_i16);
         order(question, words, |_, feature, _| {
+            features += 1;
             there[found] = feature;
-            found = (found + usize::from(beside.may_have(feature))).min(MOST_BESIDE - 1);
-            sums[N - 1] = sums[N - 1].saturating_add(1);
-        });
-        for feature in &there[..found] {
-            if let Some(row) = beside.get(*feature) {
-                add(&mut sums, row);
+            found += usize::from(beside.may_have(feature));
+            if found == AT_ONCE {
+                beside.add(&there, &mut sums);
+                found = 0;
             }
-        }
+        });
+        beside.add(&there[..found], &mut sums);
         // A long utterance has more features; it shall not weigh more for that.
-        let count = std::mem::take(&mut sums[N - 1]);
+        let count = std::mem::take(&mut sums[N - 1]).saturating_add(features);
         let scale = UNIT / f64::from(count.max(1)).sqrt();
         let mut logits = [0.0; LANES];
         for (logit, sum) in logits.iter_mut().zip(sums) {
@@ -294,8 +293,8 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Most features of what stands beside what: four a word, and two.
-const MOST_BESIDE: usize = 4 * MAX_WORDS + 8;
+/// Features that are looked up together.
+const AT_ONCE: usize = 32;
 
 /// Adds the row of a feature, if it has one, and counts the feature in the last lane.
 #[inline]
@@ -304,13 +303,6 @@ fn count<const N: usize>(sums: &mut [i16; N], row: Option<&[i8; N]>) {
         add(sums, row);
     }
     sums[N - 1] = sums[N - 1].saturating_add(1);
-}
-
-/// Adds weights up, the lanes side by side. Nothing that a caller says comes near the limits.
-fn add<W: Copy + Into<i16>, const N: usize>(sums: &mut [i16; N], row: &[W; N]) {
-    for (sum, weight) in sums.iter_mut().zip(row) {
-        *sum = sum.saturating_add((*weight).into());
-    }
 }
 
 /// Which rows a feature is among.

@@ -41,7 +41,7 @@ impl Numbers {
 
     /// The numbers of an utterance, one text of digits for each, and which words they took: «ноль
     /// семь сто двадцать три» is `0`, `7`, `123`.
-    pub(super) fn read(&self, words: &Words<'_>, tokens: &Tokens<'_>) -> (Vec<String>, Vec<usize>) {
+    pub(super) fn read(&self, words: &Words<'_>, tokens: &Tokens) -> (Vec<String>, Vec<usize>) {
         let mut said = Said::default();
         let mut taken = Vec::new();
         for (at, word) in words.iter().enumerate() {
@@ -59,7 +59,7 @@ impl Numbers {
         (said.numbers, taken)
     }
 
-    fn of(&self, tokens: &Tokens<'_>, at: usize) -> Option<Number> {
+    fn of(&self, tokens: &Tokens, at: usize) -> Option<Number> {
         tokens
             .of(at)
             .iter()

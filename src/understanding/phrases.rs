@@ -1,13 +1,12 @@
 //! All phrases in one tree of symbols: finds every phrase of an utterance in one pass.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::call::{Locale, Question, Topic};
 use crate::understanding::letters::{at, place};
 use crate::understanding::marks::{Mark, Marks, bit};
-use crate::understanding::tokens::{Mask, Symbol, Token, Tokens};
+use crate::understanding::tokens::{Mask, Symbol, Tokens};
 use crate::understanding::words::{Keyed, mix};
 
 /// What a phrase means.
@@ -214,7 +213,8 @@ impl Gathered {
         way
     }
 
-    /// Every node beside its neighbours. Those behind the root stand where their symbols say.
+    /// Every node beside its neighbours, and before theirs what is behind it. Those behind the root stand
+    /// where their symbols say.
     pub(super) fn packed(mut self) -> Phrases {
         self.ways.sort_unstable();
         // Of equals the last one comes first.
@@ -225,7 +225,7 @@ impl Gathered {
         let symbols = symbols.map_or(0, |(_, symbol, _)| usize::from(*symbol) + 1);
         let mut phrases = Phrases {
             texts: self.texts,
-            ends: self.ends.iter().map(|(_, end)| *end).collect(),
+            ends: Vec::with_capacity(self.ends.len()),
             nodes: vec![Node::default(); symbols],
             roots: symbols,
             symbols: vec![0; symbols],
@@ -237,29 +237,34 @@ impl Gathered {
         let nodes = self.ways.len() + 1;
         let ways = starts(self.ways.iter().map(|(from, ..)| *from), nodes);
         let ends = starts(self.ends.iter().map(|(node, _)| *node), nodes);
-        // What was which node: those that wait for their children, in the order of their new places.
-        let mut waiting = VecDeque::new();
-        for (_, symbol, old) in &self.ways[..roots] {
-            waiting.push_back((usize::from(*symbol), *old, *symbol));
+        // What was which node: those that wait for their children, the next one last.
+        let mut waiting = Vec::new();
+        for (_, symbol, old) in self.ways[..roots].iter().rev() {
+            waiting.push((usize::from(*symbol), *old, *symbol));
         }
-        while let Some((new, old, symbol)) = waiting.pop_front() {
+        while let Some((new, old, symbol)) = waiting.pop() {
             let [ways, ends] = [&ways, &ends].map(|starts| starts[at(old)]..starts[at(old) + 1]);
             let tight = phrases.nodes[new].tight || phrases.is_negation(symbol);
             let children = phrases.nodes.len();
-            let mut onward = Mask::default();
+            let (mut onward, waited) = (Mask::default(), waiting.len());
             for (child, (_, symbol, old)) in (children..).zip(&self.ways[ways.clone()]) {
                 onward.add(*symbol);
-                waiting.push_back((child, *old, *symbol));
+                waiting.push((child, *old, *symbol));
                 phrases.symbols.push(*symbol);
                 phrases.nodes.push(Node {
                     tight,
                     ..Node::default()
                 });
             }
+            waiting[waited..].reverse();
+            let first_end = place(phrases.ends.len());
+            phrases
+                .ends
+                .extend(self.ends[ends.clone()].iter().map(|(_, end)| *end));
             phrases.nodes[new] = Node {
                 onward,
                 children: place(children),
-                ends: place(ends.start),
+                ends: first_end,
                 child_count: u16::try_from(ways.len()).unwrap_or(u16::MAX),
                 end_count: u16::try_from(ends.len()).unwrap_or(u16::MAX),
                 gap: self.gaps.get(at(old)).copied().unwrap_or_default(),
@@ -324,26 +329,22 @@ impl Phrases {
     }
 
     /// Every phrase of the utterance that fits the question.
-    pub(super) fn find(&self, tokens: &Tokens<'_>, question: Question) -> Marks<'_> {
-        let negates = |at: &usize| {
-            let mut symbols = tokens.of(*at).iter();
-            tokens.meets(*at, self.negation) && symbols.any(|t| self.is_negation(t.symbol))
-        };
-        let negating = (0..tokens.len()).filter(negates);
+    pub(super) fn find(&self, tokens: &Tokens, question: Question) -> Marks<'_> {
+        let negates = |symbol| self.negation.has(symbol) && self.is_negation(symbol);
+        let all = tokens.all().iter();
+        let negating = all.filter(|token| negates(token.symbol));
         let mut found = Find {
             phrases: self,
             tokens,
-            negating: negating.fold(0, |all, at| all | bit(at)),
+            negating: negating.fold(0, |all, token| all | bit(token.word())),
             question,
             marks: Vec::with_capacity(24),
         };
         let roots = &self.nodes[..self.roots];
-        for first in 0..tokens.len() {
-            for token in tokens.of(first) {
-                if let Some(node) = roots.get(usize::from(token.symbol)) {
-                    let gap = 0;
-                    found.reach(Path { node, first, gap }, first, token.denied);
-                }
+        for token in tokens.all() {
+            if let Some(node) = roots.get(usize::from(token.symbol)) {
+                let (first, gap) = (token.word(), 0);
+                found.reach(Path { node, first, gap }, first, token.denied);
             }
         }
         Marks::new(found.marks)
@@ -352,7 +353,7 @@ impl Phrases {
 
 struct Find<'a, 'g> {
     phrases: &'g Phrases,
-    tokens: &'a Tokens<'a>,
+    tokens: &'a Tokens,
     /// The words that negate, a bit each.
     negating: u64,
     question: Question,
@@ -365,7 +366,7 @@ struct Path<'g> {
     node: &'g Node,
     first: usize,
     /// Most words that stood between two of its own.
-    gap: u8,
+    gap: usize,
 }
 
 impl<'g> Find<'_, 'g> {
@@ -387,7 +388,7 @@ impl<'g> Find<'_, 'g> {
         for end in &self.phrases.ends[start..start + usize::from(node.end_count)] {
             let phrase = &end.phrase;
             let asked = phrase.question.is_none_or(|of| of == self.question);
-            if asked && (all || !phrase.alone) && gap <= phrase.gap {
+            if asked && (all || !phrase.alone) && gap <= usize::from(phrase.gap) {
                 self.marks.push(Mark {
                     phrase,
                     meaning: phrase.meaning(denied),
@@ -403,18 +404,16 @@ impl<'g> Find<'_, 'g> {
     #[inline(never)]
     fn follow(&mut self, Path { node, first, gap }: Path<'g>, word: usize) {
         let (phrases, tokens) = (self.phrases, self.tokens);
-        let on = |token: &Token| Some((phrases.child(node, token.symbol)?, token.denied));
-        let most = if node.tight { 0 } else { node.gap };
-        for (between, (symbols, mask)) in (0..=most).zip(tokens.behind(word)) {
-            let next = word + 1 + usize::from(between);
-            if node.onward.meets(mask) {
-                let gap = gap.max(between);
-                for (node, denied) in symbols.iter().filter_map(on) {
-                    self.reach(Path { node, first, gap }, next, denied);
-                }
-            }
-            if self.negating & bit(next) != 0 {
-                break;
+        let next = word + 1;
+        let most = if node.tight { 0 } else { usize::from(node.gap) };
+        // One that negates is the last that may come.
+        let negating = (self.negating & !bit(next).wrapping_sub(1)).trailing_zeros();
+        let last = (next + most).min(usize::try_from(negating).unwrap_or(usize::MAX));
+        for token in tokens.between(next, last + 1) {
+            if let Some(node) = phrases.child(node, token.symbol) {
+                let word = token.word();
+                let gap = gap.max(word - next);
+                self.reach(Path { node, first, gap }, word, token.denied);
             }
         }
     }

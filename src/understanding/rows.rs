@@ -43,6 +43,13 @@ impl<const N: usize> Rows<N> {
         row.map(|(_, row)| row)
     }
 
+    /// Adds the rows of features up.
+    pub(super) fn add(&self, features: &[Feature], sums: &mut [i16; N]) {
+        for row in features.iter().filter_map(|feature| self.get(*feature)) {
+            add(sums, row);
+        }
+    }
+
     /// How many there are, and each in the order of the features.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut rows: Vec<_> = self.table.iter().collect();
@@ -73,6 +80,13 @@ impl<const N: usize> Rows<N> {
             (u32::from_le_bytes(*feature), row)
         };
         Some((Self::new(rows.chunks_exact(size).map(row)), rest))
+    }
+}
+
+/// Adds weights up, the lanes side by side. Nothing that a caller says comes near the limits.
+pub(super) fn add<W: Copy + Into<i16>, const N: usize>(sums: &mut [i16; N], row: &[W; N]) {
+    for (sum, weight) in sums.iter_mut().zip(row) {
+        *sum = sum.saturating_add((*weight).into());
     }
 }
 

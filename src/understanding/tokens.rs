@@ -1,8 +1,5 @@
 //! What the words of an utterance stand for.
 
-use crate::understanding::letters::at;
-use crate::understanding::lexicon::Known;
-
 /// What a word of a phrase is called inside.
 pub(super) type Symbol = u16;
 
@@ -12,26 +9,40 @@ pub(super) struct Token {
     pub(super) symbol: Symbol,
     /// A Kazakh verb with the suffix of negation.
     pub(super) denied: bool,
+    /// Which word of the utterance.
+    word: u8,
+}
+
+impl Token {
+    /// Of no utterance yet.
+    pub(super) const fn new(symbol: Symbol, denied: bool) -> Self {
+        Self {
+            symbol,
+            denied,
+            word: 0,
+        }
+    }
+
+    /// Which word of the utterance it is.
+    pub(super) fn word(self) -> usize {
+        usize::from(self.word)
+    }
 }
 
 /// The symbols of each word of an utterance.
 #[derive(Debug)]
-pub(super) struct Tokens<'l> {
-    /// Those of the examples' words.
-    known_words: &'l [Token],
-    /// Those of words that were not read before.
-    fresh: Vec<Token>,
-    words: Vec<Span>,
+pub(super) struct Tokens {
+    /// Of all words, one after the other.
+    all: Vec<Token>,
+    words: Vec<Word>,
     /// Whether any word was known as it is spelt.
     pub(super) known: bool,
 }
 
-/// Where the symbols of a word are, and what they are, roughly.
+/// Where the symbols of a word end, and what they are, roughly.
 #[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
+struct Word {
     end: usize,
-    is_fresh: bool,
     mask: Mask,
     /// The symbols of all words behind it.
     rest: Mask,
@@ -75,12 +86,11 @@ impl Mask {
     }
 }
 
-impl<'l> Tokens<'l> {
-    /// Room for so many words, and the symbols of those that were read before.
-    pub(super) fn new(known_words: &'l [Token], words: usize) -> Self {
+impl Tokens {
+    /// Room for so many words.
+    pub(super) fn new(words: usize) -> Self {
         Self {
-            known_words,
-            fresh: Vec::new(),
+            all: Vec::with_capacity(4 * words),
             words: Vec::with_capacity(words + 1),
             known: false,
         }
@@ -89,11 +99,13 @@ impl<'l> Tokens<'l> {
     /// Drops the last word.
     pub(super) fn pop(&mut self) {
         self.words.pop();
+        self.all.truncate(self.end(self.words.len()));
     }
 
-    /// Whether a word has symbols that are in a set, roughly.
-    pub(super) fn meets(&self, at: usize, set: Mask) -> bool {
-        self.words.get(at).is_some_and(|word| word.mask.meets(set))
+    /// Where the symbols of the words before `at` end.
+    fn end(&self, at: usize) -> usize {
+        let before = at.checked_sub(1).and_then(|last| self.words.get(last));
+        before.map_or(0, |word| word.end)
     }
 
     /// The symbols of all words behind one, roughly.
@@ -101,24 +113,21 @@ impl<'l> Tokens<'l> {
         self.words.get(at).map(|word| word.rest).unwrap_or_default()
     }
 
-    /// Of each word behind one its symbols, exactly and roughly.
-    pub(super) fn behind(&self, at: usize) -> impl Iterator<Item = (&[Token], Mask)> {
-        let words = self.words.get(at + 1..).unwrap_or_default();
-        words.iter().map(|word| (self.symbols(*word), word.mask))
+    /// The symbols of all words.
+    pub(super) fn all(&self) -> &[Token] {
+        &self.all
+    }
+
+    /// The symbols of the words from one to another, without that.
+    pub(super) fn between(&self, first: usize, end: usize) -> &[Token] {
+        let end = end.min(self.len());
+        let symbols = self.all.get(self.end(first)..self.end(end));
+        symbols.unwrap_or_default()
     }
 
     /// The symbols of the word at `at`.
     pub(super) fn of(&self, at: usize) -> &[Token] {
-        self.words.get(at).map_or(&[], |word| self.symbols(*word))
-    }
-
-    fn symbols(&self, word: Span) -> &[Token] {
-        let symbols = if word.is_fresh {
-            self.fresh.as_slice()
-        } else {
-            self.known_words
-        };
-        symbols.get(word.start..word.end).unwrap_or_default()
+        self.between(at, at + 1)
     }
 
     /// How many words there are.
@@ -126,27 +135,14 @@ impl<'l> Tokens<'l> {
         self.words.len()
     }
 
-    /// The symbols of the next word, which was read before.
-    pub(super) fn take_known(&mut self, word: &Known) {
-        let start = at(word.start);
-        self.words.push(Span {
-            start,
-            end: start + usize::from(word.count),
-            is_fresh: false,
-            mask: word.mask,
-            rest: Mask::default(),
-        });
-    }
-
-    /// The symbols of the next word, which was not.
-    pub(super) fn take_fresh(&mut self, symbols: &[Token]) {
-        let start = self.fresh.len();
-        self.fresh.extend_from_slice(symbols);
-        self.words.push(Span {
-            start,
-            end: self.fresh.len(),
-            is_fresh: true,
-            mask: Mask::of(symbols),
+    /// The symbols of the next word, and what they are, roughly.
+    pub(super) fn take(&mut self, symbols: &[Token], mask: Mask) {
+        let word = u8::try_from(self.words.len()).unwrap_or(u8::MAX);
+        let own = symbols.iter().map(|token| Token { word, ..*token });
+        self.all.extend(own);
+        self.words.push(Word {
+            end: self.all.len(),
+            mask,
             rest: Mask::default(),
         });
     }
