@@ -403,7 +403,6 @@ impl<N: Network> Session<N> {
         if let Some(disposition) = self.mind.disposition() {
             self.recorder.ended(at, disposition);
         }
-        self.recorder.commit();
         self.wake_at = turn.wake_at;
         // A timer that rings too early is set then: most are moved again before that.
         if self.deadline().is_some_and(|at| at < self.wake.deadline()) || self.wake.is_elapsed() {

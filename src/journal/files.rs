@@ -197,12 +197,8 @@ impl LineFile {
     }
 
     /// The same, of lines that have their ends.
-    pub(super) fn append_lines(&mut self, lines: Vec<u8>) {
-        if self.lines.is_empty() {
-            self.lines = lines;
-        } else {
-            self.lines.extend_from_slice(&lines);
-        }
+    pub(super) fn append_lines(&mut self, lines: &[u8]) {
+        self.lines.extend_from_slice(lines);
     }
 
     /// Whether what was appended is to be written before more is.

@@ -5,6 +5,7 @@
 pub mod cdr;
 pub(crate) mod files;
 pub mod known;
+mod queue;
 pub mod reader;
 pub mod recorder;
 mod retention;

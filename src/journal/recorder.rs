@@ -1,22 +1,18 @@
 //! Writes journals through a bounded queue that can never slow a call.
 //!
 //! On the call's side lines are made while what they tell is at hand, and queued, or counted as lost:
-//! no wait, no file, no lock between calls. One thread writes; it never stops a call, and what it
-//! cannot write it counts.
+//! no wait, no file. One thread writes; it never stops a call, and what it cannot write it counts.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -30,13 +26,10 @@ use crate::journal::Retention;
 use crate::journal::cdr::Cdr;
 use crate::journal::cdr::Fold;
 use crate::journal::files;
+use crate::journal::queue::{Message, Queue};
 use crate::journal::writer;
 use crate::seal::Keys;
 use crate::time::CallTime;
-
-/// Turns that wait for the writer, each with the event before it. A call makes about one a second:
-/// 1,000 calls fill it in 8 s of a disk that stands still, and it then holds some 20 MB.
-const QUEUE: usize = 8_192;
 
 /// Hands out one [`CallRecorder`] a call (or segment of a call). Cheap to clone. The default one
 /// writes nowhere.
@@ -50,53 +43,36 @@ enum Target {
     #[default]
     Nowhere,
     Memory(Arc<Mutex<BTreeMap<String, Vec<Entry>>>>),
-    Folder(Arc<Queue>),
+    Folder(Arc<Sender>),
 }
 
 /// The writer, seen from the calls' side.
 #[derive(Debug)]
-pub(super) struct Queue {
-    sender: SyncSender<Message>,
+struct Sender {
+    queue: Arc<Queue>,
     next_call: AtomicU64,
-    sent: AtomicU64,
     /// Entries that are in no journal, whoever lost them.
     lost: Arc<AtomicU64>,
-    /// How many messages the writer has done with, for [`Recorder::flush`].
-    pub(super) done: Arc<(Mutex<u64>, Condvar)>,
 }
 
-/// What the writer is told.
-#[derive(Debug)]
-pub(super) enum Message {
-    Begin(u64, Box<Header>, Arc<Ending>),
-    Lines(u64, Lines),
-    Close(u64),
-}
-
-/// Lines of a journal, each with its end, and how many they are.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
-    pub(super) text: Vec<u8>,
-    pub(super) count: u64,
-}
-
-impl Lines {
-    /// One more.
-    pub(super) fn push(&mut self, line: &impl Serialize) {
-        // Where a line is written is warm; what is kept of it is as long as it is.
-        thread_local! {
-            static DESK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-        }
-        DESK.with_borrow_mut(|desk| {
-            desk.clear();
-            // It holds nothing that JSON does not.
-            let _ = serde_json::to_writer(&mut *desk, line);
-            desk.push(b'\n');
-            self.text.reserve_exact(desk.len());
-            self.text.extend_from_slice(desk);
-        });
-        self.count += 1;
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.queue.end();
     }
+}
+
+/// Writes a line, with its end, where it is warm, and gives it away.
+pub(super) fn written<R>(line: &impl Serialize, give: impl FnOnce(&[u8]) -> R) -> R {
+    thread_local! {
+        static DESK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    DESK.with_borrow_mut(|desk| {
+        desk.clear();
+        // It holds nothing that JSON does not.
+        let _ = serde_json::to_writer(&mut *desk, line);
+        desk.push(b'\n');
+        give(desk)
+    })
 }
 
 /// An [`Entry`] as it is written, of what others own.
@@ -165,9 +141,7 @@ impl Recorder {
     ) -> io::Result<Self> {
         files::make_folder(&folder.join("journals"))?;
         files::make_folder(&folder.join("cdr"))?;
-        let (sender, receiver) = sync_channel(QUEUE);
-        let done = Arc::new((Mutex::new(0), Condvar::new()));
-        let lost = Arc::new(AtomicU64::new(0));
+        let (queue, lost) = (Arc::default(), Arc::default());
         let place = writer::Place {
             folder: folder.to_owned(),
             keys,
@@ -175,16 +149,15 @@ impl Recorder {
             tell,
             lost: Arc::clone(&lost),
         };
-        writer::start(place, receiver, Arc::clone(&done))?;
-        let queue = Queue {
-            sender,
-            next_call: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
+        writer::start(place, Arc::clone(&queue))?;
+        let next_call = AtomicU64::new(0);
+        let sender = Sender {
+            queue,
+            next_call,
             lost,
-            done,
         };
         Ok(Self {
-            target: Target::Folder(Arc::new(queue)),
+            target: Target::Folder(Arc::new(sender)),
         })
     }
 
@@ -192,7 +165,7 @@ impl Recorder {
     pub fn begin(&self, header: Header) -> CallRecorder {
         let call_key = header.offer.call_key.clone();
         let call = match &self.target {
-            Target::Folder(queue) => queue.next_call.fetch_add(1, Ordering::Relaxed),
+            Target::Folder(sender) => sender.next_call.fetch_add(1, Ordering::Relaxed),
             Target::Nowhere | Target::Memory(_) => 0,
         };
         let mut recorder = CallRecorder {
@@ -200,7 +173,6 @@ impl Recorder {
             call_key,
             call,
             header: None,
-            turn: Lines::default(),
             fold: Fold::default(),
             ending: Arc::default(),
             lost: 0,
@@ -243,7 +215,7 @@ impl Recorder {
     /// Entries that are in no journal since the start: the queue was full, or the disk refused them.
     pub fn lost(&self) -> u64 {
         match &self.target {
-            Target::Folder(queue) => queue.lost.load(Ordering::Relaxed),
+            Target::Folder(sender) => sender.lost.load(Ordering::Relaxed),
             Target::Nowhere | Target::Memory(_) => 0,
         }
     }
@@ -252,14 +224,10 @@ impl Recorder {
     /// To be called before the process ends: the writer does not outlive it. It blocks its thread:
     /// in async code, call it in `spawn_blocking`.
     pub fn flush(&self, deadline: Duration) -> bool {
-        let Target::Folder(queue) = &self.target else {
-            return true;
-        };
-        let target = queue.sent.load(Ordering::Acquire);
-        let (done, changed) = &*queue.done;
-        let done = done.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = changed.wait_timeout_while(done, deadline, |done| *done < target);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        match &self.target {
+            Target::Folder(sender) => sender.queue.flush(deadline),
+            Target::Nowhere | Target::Memory(_) => true,
+        }
     }
 }
 
@@ -278,8 +246,6 @@ pub struct CallRecorder {
     call: u64,
     /// Not queued yet: nothing else may go before it.
     header: Option<Box<Header>>,
-    /// What is not queued yet.
-    turn: Lines,
     /// The call's record so far.
     fold: Fold,
     ending: Arc<Ending>,
@@ -288,9 +254,8 @@ pub struct CallRecorder {
 }
 
 impl CallRecorder {
-    /// Something happened: a new turn begins.
+    /// Something happened.
     pub fn event(&mut self, at: CallTime, seq: Option<u64>, event: &Event) {
-        self.commit();
         let entry = || Entry::Event {
             at,
             seq,
@@ -316,22 +281,7 @@ impl CallRecorder {
         self.record(&entry, || entry.clone(), |fold| fold.push(&entry));
     }
 
-    /// The turn is whole: it goes to the writer in one piece.
-    pub fn commit(&mut self) {
-        if self.turn.count == 0 {
-            return;
-        }
-        let turn = std::mem::take(&mut self.turn);
-        let entries = turn.count;
-        if !self.catch_up() || self.send(Message::Lines(self.call, turn)).is_err() {
-            self.lost = self.lost.saturating_add(entries);
-            if let Target::Folder(queue) = &self.target {
-                queue.lost.fetch_add(entries, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Keeps an entry, or adds its line to the turn and what it tells to the record.
+    /// Keeps an entry, or queues its line and adds what it tells to the record.
     fn record(
         &mut self,
         line: &impl Serialize,
@@ -342,9 +292,19 @@ impl CallRecorder {
             Target::Nowhere => {}
             Target::Memory(calls) => keep(calls, &self.call_key, entry()),
             Target::Folder(_) => {
-                self.turn.push(line);
+                if !(self.catch_up() && self.queue(line)) {
+                    self.lose();
+                }
                 fold(&mut self.fold);
             }
+        }
+    }
+
+    /// An entry that nobody will read.
+    fn lose(&mut self) {
+        self.lost = self.lost.saturating_add(1);
+        if let Target::Folder(sender) = &self.target {
+            sender.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -359,9 +319,7 @@ impl CallRecorder {
         }
         if self.lost > 0 {
             let gap = Entry::Gap { entries: self.lost };
-            let mut line = Lines::default();
-            line.push(&gap);
-            if self.send(Message::Lines(self.call, line)).is_err() {
+            if !self.queue(&gap) {
                 return false;
             }
             self.fold.push(&gap);
@@ -370,25 +328,24 @@ impl CallRecorder {
         true
     }
 
+    /// Queues a line; `false` if there is no room.
+    fn queue(&self, line: &impl Serialize) -> bool {
+        match &self.target {
+            Target::Folder(sender) => written(line, |line| sender.queue.line(self.call, line)),
+            Target::Nowhere | Target::Memory(_) => true,
+        }
+    }
+
     fn send(&self, message: Message) -> Result<(), Message> {
-        let Target::Folder(queue) = &self.target else {
-            return Ok(());
-        };
-        queue
-            .sender
-            .try_send(message)
-            .map_err(|error| match error {
-                std::sync::mpsc::TrySendError::Full(message)
-                | std::sync::mpsc::TrySendError::Disconnected(message) => message,
-            })?;
-        queue.sent.fetch_add(1, Ordering::Release);
-        Ok(())
+        match &self.target {
+            Target::Folder(sender) => sender.queue.push(message),
+            Target::Nowhere | Target::Memory(_) => Ok(()),
+        }
     }
 }
 
 impl Drop for CallRecorder {
     fn drop(&mut self) {
-        self.commit();
         let caught_up = self.catch_up();
         let fold = Box::new(std::mem::take(&mut self.fold));
         let kept = &self.ending.fold;

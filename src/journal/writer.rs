@@ -6,14 +6,9 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
-use std::time::Duration;
 
 use hashbrown::HashMap;
 use rustix::process::{Resource, getrlimit, setpriority_process};
@@ -26,12 +21,12 @@ use crate::journal::cdr;
 use crate::journal::cdr::Fold;
 use crate::journal::files;
 use crate::journal::files::{LineFile, MAX_WRITE};
+use crate::journal::queue::{Batch, Found, Message, Queue};
 use crate::journal::reader;
 use crate::journal::recorder::Ending;
 use crate::journal::recorder::Line;
-use crate::journal::recorder::Lines;
-use crate::journal::recorder::Message;
 use crate::journal::recorder::Tell;
+use crate::journal::recorder::written;
 use crate::seal::Keys;
 use crate::time::WallTime;
 
@@ -45,19 +40,9 @@ const MAX_SEGMENT: u64 = 16 << 20;
 /// How much time may pass on the clock of the offers until old recordings are looked for again.
 const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 
-/// How long lines gather before they are written. One write then takes many of them, and a busy
-/// service wakes this thread so often and no more: each wake-up costs more than a line.
-const GATHER: Duration = Duration::from_millis(20);
-
-/// Most messages between two writings: what is in memory alone.
-const MOST: usize = 4_096;
-
 /// On a core that they share, calls come first, and this thread still gets three tenths of it: the
 /// journal takes less than two, and a queue that runs full loses entries.
 const NICE: i32 = 4;
-
-/// The queue was empty for so long: time to look for calls that could not say that they ended.
-const IDLE: Duration = Duration::from_millis(200);
 
 /// Where and how recordings are kept.
 pub(super) struct Place {
@@ -70,11 +55,7 @@ pub(super) struct Place {
 }
 
 /// Starts the thread. It ends when nobody can send any more.
-pub(super) fn start(
-    place: Place,
-    receiver: Receiver<Message>,
-    done: Arc<(Mutex<u64>, Condvar)>,
-) -> io::Result<()> {
+pub(super) fn start(place: Place, queue: Arc<Queue>) -> io::Result<()> {
     let mut writer = Writer {
         place,
         most_open: most_open(),
@@ -88,28 +69,16 @@ pub(super) fn start(
     let run = move || {
         // Of this thread alone. Where it may not, calls wait a little more.
         let _ = setpriority_process(None, NICE);
+        let mut batch = Batch::default();
         loop {
-            match receiver.recv_timeout(IDLE) {
-                Ok(message) => {
-                    thread::sleep(GATHER);
-                    writer.take(message);
-                    let mut taken = 1;
-                    for message in receiver.try_iter().take(MOST) {
-                        writer.take(message);
-                        taken += 1;
-                    }
+            match queue.take(&mut batch) {
+                Found::Some => {
+                    writer.take(&mut batch);
                     writer.flush();
-                    let (count, changed) = &*done;
-                    *count.lock().unwrap_or_else(PoisonError::into_inner) += taken;
-                    changed.notify_all();
+                    queue.done(&mut batch);
                 }
-                Err(error) => {
-                    writer.sweep();
-                    writer.flush();
-                    if error == RecvTimeoutError::Disconnected {
-                        return;
-                    }
-                }
+                Found::Nothing => writer.look_round(),
+                Found::End => return writer.look_round(),
             }
         }
     };
@@ -137,7 +106,7 @@ struct Writer {
     /// Today's call records.
     records: Option<(PathBuf, LineFile)>,
     /// Call records that are not written yet, by their files.
-    closed: BTreeMap<PathBuf, Lines>,
+    closed: BTreeMap<PathBuf, Vec<u8>>,
     /// When old recordings were last looked for: an offer's time, as this thread reads no clock.
     pruned: Option<WallTime>,
 }
@@ -157,12 +126,25 @@ struct Journal {
 }
 
 impl Writer {
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Begin(call, header, ending) => self.begin(call, header, ending),
-            Message::Lines(call, lines) => self.write(call, lines),
-            Message::Close(call) => self.close(call),
+    fn take(&mut self, batch: &mut Batch) {
+        let mut text = batch.text.as_slice();
+        for message in batch.messages.drain(..) {
+            match message {
+                Message::Begin(call, header, ending) => self.begin(call, header, ending),
+                Message::Lines(call, lines) => {
+                    let (own, rest) = text.split_at_checked(lines.bytes).unwrap_or_default();
+                    text = rest;
+                    self.write(call, own, lines.count);
+                }
+                Message::Close(call) => self.close(call),
+            }
         }
+    }
+
+    /// Nothing comes: time for what could not be said, and for the disk.
+    fn look_round(&mut self) {
+        self.sweep();
+        self.flush();
     }
 
     fn begin(&mut self, call: u64, header: Box<Header>, ending: Arc<Ending>) {
@@ -183,11 +165,11 @@ impl Writer {
             missing: 0,
         };
         self.calls.insert(call, Box::new(journal));
-        self.write(call, Lines::default());
+        self.write(call, &[], 0);
         self.prune(began);
     }
 
-    fn write(&mut self, call: u64, lines: Lines) {
+    fn write(&mut self, call: u64, lines: &[u8], count: u64) {
         let Some(journal) = self.calls.get_mut(&call) else {
             return;
         };
@@ -195,8 +177,7 @@ impl Writer {
             self.unflushed.push(call);
         }
         let was_open = journal.file.is_some();
-        let count = lines.count;
-        if let Err(error) = journal.write(lines, &self.place) {
+        if let Err(error) = journal.write(lines, count, &self.place) {
             journal.failed(&error, count, &self.place);
         }
         if journal.file.as_ref().is_some_and(LineFile::is_full) {
@@ -236,7 +217,7 @@ impl Writer {
 
     fn flush_records(&mut self) {
         for (path, records) in std::mem::take(&mut self.closed) {
-            if let Err(error) = self.append_records(&path, &records.text) {
+            if let Err(error) = self.append_records(&path, &records) {
                 let path = path.display();
                 warn!(%path, %error, "call records cannot be written; their journals hold the calls");
             }
@@ -274,9 +255,9 @@ impl Writer {
         let Some(record) = record else { return };
         (self.place.tell)(&record);
         let records = self.closed.entry(path).or_default();
-        records.push(&record);
+        written(&record, |line| records.extend_from_slice(line));
         // A service that drains ends thousands of calls at once.
-        if records.text.len() >= MAX_WRITE {
+        if records.len() >= MAX_WRITE {
             self.flush_records();
         }
     }
@@ -326,9 +307,7 @@ impl Writer {
                 lost
             });
             if entries > 0 {
-                let mut line = Lines::default();
-                line.push(&Entry::Gap { entries });
-                self.write(call, line);
+                written(&Entry::Gap { entries }, |line| self.write(call, line, 1));
             }
             self.close(call);
         }
@@ -361,7 +340,7 @@ impl Journal {
         files::segment(&place.folder, &self.header, self.header.resume)
     }
 
-    fn write(&mut self, lines: Lines, place: &Place) -> io::Result<()> {
+    fn write(&mut self, lines: &[u8], count: u64, place: &Place) -> io::Result<()> {
         let mut file = match self.file.take() {
             Some(file) => file,
             None => LineFile::open(&self.path(place), &place.keys)?,
@@ -380,8 +359,8 @@ impl Journal {
             file.flush()?;
             self.unwritten = 0;
         }
-        self.unflushed += lines.count;
-        file.append_lines(lines.text);
+        self.unflushed += count;
+        file.append_lines(lines);
         self.file = Some(file);
         Ok(())
     }
