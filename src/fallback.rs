@@ -119,14 +119,19 @@ impl Mind {
     }
 
     /// Steps it. If the dialog panics, the fallback stands in, with what was `known` before.
-    pub fn handle(&mut self, at: CallTime, event: Event, known: &TransferContext) -> Turn {
+    pub fn handle(
+        &mut self,
+        at: CallTime,
+        event: Event,
+        known: impl FnOnce() -> TransferContext,
+    ) -> Turn {
         match self {
             Self::Dialog(dialog) => {
                 let step = || dialog.handle(at, event);
                 if let Ok(turn) = std::panic::catch_unwind(AssertUnwindSafe(step)) {
                     return turn;
                 }
-                *self = Self::Fallback(Fallback::new(known.clone()));
+                *self = Self::Fallback(Fallback::new(known()));
                 self.hand_over(at)
             }
             Self::Fallback(fallback) => fallback.handle(at, &event),
@@ -157,20 +162,18 @@ impl Mind {
         }
     }
 
-    /// Brings [`context`](Self::context) up to date.
-    pub fn tell_context(&self, context: &mut TransferContext) {
-        match self {
-            Self::Dialog(dialog) => dialog.tell_context(context),
-            Self::Fallback(fallback) => context.clone_from(&fallback.context),
+    /// Appends the case for the resume token; nothing without a dialog: who resumes from that falls
+    /// back.
+    pub fn write_case(&self, state: &mut Vec<u8>) {
+        if let Self::Dialog(dialog) = self {
+            dialog.write_case(state);
         }
     }
 
-    /// Puts the state for the resume token there; none without a dialog: who resumes from that falls
-    /// back.
-    pub fn write_to(&self, state: &mut Vec<u8>) {
-        match self {
-            Self::Dialog(dialog) => dialog.write_to(state),
-            Self::Fallback(_) => state.clear(),
+    /// Appends the rest of the state.
+    pub fn write_rest(&self, state: &mut Vec<u8>) {
+        if let Self::Dialog(dialog) = self {
+            dialog.write_rest(state);
         }
     }
 

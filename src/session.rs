@@ -22,7 +22,7 @@ use crate::journal::Header;
 use crate::journal::recorder::{CallRecorder, Recorder};
 use crate::lookup::{Attempt, Finding, Network, TicketResult};
 use crate::time::CallTime;
-use crate::token::{Envelope, Sealer};
+use crate::token::{Envelope, Known, Progress, Sealer};
 
 /// A call longer than this goes to an operator: no dialog of ours needs it.
 const MAX_CALL: CallTime = CallTime::from_ms(60 * 60 * 1000);
@@ -99,7 +99,8 @@ struct Held {
 pub struct Session<N> {
     shared: Arc<Shared<N>>,
     mind: Mind,
-    envelope: Envelope,
+    known: Known,
+    progress: Progress,
     sealer: Sealer,
     recorder: CallRecorder,
     /// When `base` was.
@@ -113,7 +114,7 @@ pub struct Session<N> {
     held: Option<Held>,
     /// The transfer that rings with an order that was handed over.
     handed: Option<u32>,
-    /// What an operator would be told may have changed since it was brought up to date.
+    /// More than is `known` may have been learnt since.
     learnt: bool,
     /// Of the call: what is logged of it carries its name.
     span: Span,
@@ -131,11 +132,14 @@ impl<N: Network> Session<N> {
         link: Link,
         skew_ms: i64,
     ) -> (Self, Reply) {
-        let envelope = Envelope::new(Arc::clone(&offer), bundle.hash.to_string());
+        let progress = Progress {
+            acked_event_seq: 1,
+            ..Progress::default()
+        };
+        let header = Header::new(bundle.hash.to_string(), 0, skew_ms, Arc::clone(&offer));
         let (dialog, turn) = Dialog::answer(bundle, offer);
         let mind = Mind::Dialog(Box::new(dialog));
-        let mut session = Self::begin(shared, mind, envelope, link, skew_ms);
-        session.envelope.acked_event_seq = 1;
+        let mut session = Self::begin(shared, mind, progress, link, header);
         let reply = session.give(CallTime::ZERO, turn);
         (session, reply)
     }
@@ -145,28 +149,26 @@ impl<N: Network> Session<N> {
     pub fn resumed(
         shared: Arc<Shared<N>>,
         bundle: Option<Arc<Bundle>>,
-        mut envelope: Envelope,
+        envelope: Envelope,
         link: Link,
         resume: (u64, u32),
     ) -> (Self, Option<Reply>) {
         let (last_event_seq, offset_ms) = resume;
-        envelope.resume = envelope.resume.saturating_add(1);
-        let offer = Arc::clone(&envelope.offer);
+        let (offer, mut progress) = (envelope.offer, envelope.progress);
+        progress.resume = progress.resume.saturating_add(1);
+        let header = Header::new(envelope.bundle, progress.resume, 0, Arc::clone(&offer));
         let dialog = bundle.and_then(|bundle| Dialog::from_bytes(bundle, offer, &envelope.state));
-        let latest = envelope.at.plus(MAX_GAP_MS);
-        let base = CallTime::from_ms(offset_ms).clamp(envelope.at, latest);
+        let latest = progress.at.plus(MAX_GAP_MS);
+        let base = CallTime::from_ms(offset_ms).clamp(progress.at, latest);
         let (mind, event) = match dialog {
             Some(dialog) => (Mind::Dialog(Box::new(dialog)), Some(Event::Resumed)),
-            None => (
-                Mind::Fallback(Fallback::new(envelope.context.clone())),
-                None,
-            ),
+            None => (Mind::Fallback(Fallback::new(envelope.context)), None),
         };
-        let mut session = Self::begin(shared, mind, envelope, link, 0);
+        let mut session = Self::begin(shared, mind, progress, link, header);
         session.base = base;
         session.allowance_at = base;
         // A gateway keeps 256 events; a number beyond that is none.
-        let most = session.envelope.acked_event_seq.saturating_add(MAX_KEPT);
+        let most = progress.acked_event_seq.saturating_add(MAX_KEPT);
         session.owed_events = last_event_seq.min(most);
         let turn = match event {
             Some(event) => session.step(base, None, event),
@@ -179,22 +181,19 @@ impl<N: Network> Session<N> {
     fn begin(
         shared: Arc<Shared<N>>,
         mind: Mind,
-        envelope: Envelope,
+        progress: Progress,
         link: Link,
-        skew_ms: i64,
+        header: Header,
     ) -> Self {
         let Link { sealer, span } = link;
-        let header = Header::new(
-            envelope.bundle.clone(),
-            envelope.resume,
-            skew_ms,
-            Arc::clone(&envelope.offer),
-        );
+        let mut known = Known::new(&header.offer, &header.bundle);
+        known.learn(&mind.context(), |state| mind.write_case(state));
         Self {
             recorder: shared.recorder.begin(header),
             shared,
             mind,
-            envelope,
+            known,
+            progress,
             sealer,
             since: Instant::now(),
             base: CallTime::ZERO,
@@ -204,7 +203,7 @@ impl<N: Network> Session<N> {
             running: FuturesUnordered::new(),
             held: None,
             handed: None,
-            learnt: true,
+            learnt: false,
             span,
             allowance: EVENTS_AT_ONCE,
             allowance_at: CallTime::ZERO,
@@ -232,7 +231,7 @@ impl<N: Network> Session<N> {
         if !self.allow(at) {
             return Err(Refusal::TooManyEvents);
         }
-        let next = self.envelope.acked_event_seq.saturating_add(1);
+        let next = self.progress.acked_event_seq.saturating_add(1);
         if seq < next {
             return Ok(Some(self.acknowledge()));
         }
@@ -244,7 +243,7 @@ impl<N: Network> Session<N> {
             self.base = at;
             self.since = Instant::now();
         }
-        self.envelope.acked_event_seq = seq;
+        self.progress.acked_event_seq = seq;
         let turn = self.step(at, Some(seq), event);
         Ok(self.reply(at, turn))
     }
@@ -291,7 +290,7 @@ impl<N: Network> Session<N> {
         {
             return Some(event);
         }
-        let awaited = self.envelope.acked_event_seq < self.owed_events;
+        let awaited = self.progress.acked_event_seq < self.owed_events;
         let timed = self.wake_at.is_some() && !awaited;
         while timed && self.wake.as_mut().poll(cx).is_ready() {
             let at = self.now();
@@ -344,17 +343,17 @@ impl<N: Network> Session<N> {
     fn step(&mut self, at: CallTime, seq: Option<u64>, event: Event) -> Turn {
         self.recorder.event(at, seq, &event);
         self.take_back(&event);
-        self.learnt |= !is_of_media(&event);
+        self.learnt |= !event.is_of_media();
         let ends = matches!(event, Event::CallEnded { .. });
-        if !self.mind.is_dialog() {
-            return self.mind.handle(at, event, &self.envelope.context);
-        }
-        if at > MAX_CALL && !ends {
+        let was_dialog = self.mind.is_dialog();
+        if was_dialog && at > MAX_CALL && !ends {
+            self.learnt = true;
             self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
             return self.mind.hand_over(at);
         }
-        let turn = self.mind.handle(at, event, &self.envelope.context);
-        if !self.mind.is_dialog() {
+        let turn = self.mind.handle(at, event, || self.known.context());
+        if was_dialog && !self.mind.is_dialog() {
+            self.learnt = true;
             self.span.in_scope(|| {
                 tracing::error!("the dialog panicked: the caller goes to the operator");
             });
@@ -388,7 +387,7 @@ impl<N: Network> Session<N> {
         } else {
             false
         };
-        if let Some(key) = unconfirmed(&self.envelope.context).filter(|_| missed) {
+        if missed && let Some(key) = unconfirmed(&self.mind.context()) {
             let network = &self.shared.network;
             self.span.in_scope(|| network.take_back(key));
         }
@@ -413,12 +412,12 @@ impl<N: Network> Session<N> {
 
     fn give(&mut self, at: CallTime, turn: Turn) -> Reply {
         self.act(at, &turn);
-        self.envelope.turn_seq = self.envelope.turn_seq.saturating_add(1);
-        self.envelope.at = at;
+        self.progress.turn_seq = self.progress.turn_seq.saturating_add(1);
+        self.progress.at = at;
         let token = self.seal();
         Reply {
-            seq: self.envelope.turn_seq,
-            acked_event_seq: self.envelope.acked_event_seq,
+            seq: self.progress.turn_seq,
+            acked_event_seq: self.progress.acked_event_seq,
             token,
             actions: turn.actions,
         }
@@ -428,12 +427,21 @@ impl<N: Network> Session<N> {
         if self.mind.is_over() {
             return Vec::new();
         }
+        let learn = |known: &mut Known| {
+            let case = |state: &mut Vec<u8>| self.mind.write_case(state);
+            known.learn(&self.mind.context(), case);
+        };
         if std::mem::take(&mut self.learnt) {
-            self.mind.tell_context(&mut self.envelope.context);
+            learn(&mut self.known);
         }
-        debug_assert!(self.mind.context() == self.envelope.context);
-        self.mind.write_to(&mut self.envelope.state);
-        self.sealer.seal(&self.envelope).unwrap_or_default()
+        debug_assert!({
+            let mut fresh = self.known.clone();
+            learn(&mut fresh);
+            fresh == self.known
+        });
+        let rest = |state: &mut Vec<u8>| self.mind.write_rest(state);
+        let token = self.sealer.seal(&self.known, &self.progress, rest);
+        token.unwrap_or_default()
     }
 
     /// Starts what is for the back ends.
@@ -453,7 +461,7 @@ impl<N: Network> Session<N> {
             let found = found.instrument(self.span.clone());
             self.running.push(Box::pin(found));
         } else if let Action::CreateTicket(order, attempt) = action {
-            let again = self.envelope.resume > 0 && *attempt == Attempt::First;
+            let again = self.progress.resume > 0 && *attempt == Attempt::First;
             let attempt = if again { Attempt::Resumed } else { *attempt };
             let order = (**order).clone();
             // A caller who hangs up does not undo what he agreed to: the order outlives his call,
@@ -465,17 +473,6 @@ impl<N: Network> Session<N> {
             }));
         }
     }
-}
-
-/// Whether an event tells of playing and ringing only, from which nobody learns anything of the call.
-const fn is_of_media(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Answered
-            | Event::PlaybackFinished { .. }
-            | Event::SpeechStarted
-            | Event::TransferProgress { .. }
-    )
 }
 
 const fn is_look_up(action: &Action) -> bool {

@@ -115,6 +115,27 @@ pub enum Event {
     Unknown,
 }
 
+impl Event {
+    /// Whether it tells of playing and ringing only, from which nobody learns anything of the case.
+    pub const fn is_of_media(&self) -> bool {
+        match self {
+            Self::Answered | Self::SpeechStarted | Self::TransferProgress { .. } => true,
+            // Of failures a way to the operator may come.
+            Self::PlaybackFinished { cause, .. } => !matches!(cause, PlaybackCause::Failed),
+            Self::ListenFinished { .. }
+            | Self::DtmfReceived { .. }
+            | Self::TransferFinished { .. }
+            | Self::CallEnded { .. }
+            | Self::ActionFailed { .. }
+            | Self::Found(_)
+            | Self::TicketFinished(_)
+            | Self::Resumed
+            | Self::Woke
+            | Self::Unknown => false,
+        }
+    }
+}
+
 /// One thing that a recogniser may have heard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alternative {

@@ -205,7 +205,7 @@ impl<N: Network> Converse<N> {
                 let began = envelope.offer.began.unix_ms();
                 clock::now().unix_ms().saturating_sub(began)
             }
-            ClockSource::Gateway => i64::from(envelope.at.ms()),
+            ClockSource::Gateway => i64::from(envelope.progress.at.ms()),
         };
         if age > MAX_AGE_MS {
             return Err(Refused::BadToken);
