@@ -24,7 +24,7 @@ pub enum Mind {
     /// As it should be.
     Dialog(Box<Dialog>),
     /// Ours is broken.
-    Fallback(Fallback),
+    Fallback(Box<Fallback>),
 }
 
 /// Hands the caller over and ends the call; decides nothing else.
@@ -36,16 +36,6 @@ pub struct Fallback {
 }
 
 impl Fallback {
-    /// With what an operator is to be told.
-    pub const fn new(context: TransferContext) -> Self {
-        Self {
-            context,
-            connected: false,
-            hung_up: false,
-            ended: None,
-        }
-    }
-
     fn handle(&mut self, at: CallTime, event: &Event) -> Turn {
         let lost = match event {
             Event::CallEnded { by, .. } => {
@@ -113,6 +103,16 @@ impl Fallback {
 }
 
 impl Mind {
+    /// The stand-in, with what an operator is to be told.
+    pub fn fallback(context: TransferContext) -> Self {
+        Self::Fallback(Box::new(Fallback {
+            context,
+            connected: false,
+            hung_up: false,
+            ended: None,
+        }))
+    }
+
     /// Whether it is the dialog.
     pub const fn is_dialog(&self) -> bool {
         matches!(self, Self::Dialog(_))
@@ -131,7 +131,7 @@ impl Mind {
                 if let Ok(turn) = std::panic::catch_unwind(AssertUnwindSafe(step)) {
                     return turn;
                 }
-                *self = Self::Fallback(Fallback::new(known()));
+                *self = Self::fallback(known());
                 self.hand_over(at)
             }
             Self::Fallback(fallback) => fallback.handle(at, &event),

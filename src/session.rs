@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use futures_util::stream::{FuturesUnordered, Stream};
 use tokio::time::{Instant, Sleep};
 use tracing::{Instrument, Span};
 
@@ -17,7 +16,7 @@ use crate::bundle::Bundle;
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, TicketState, TransferContext, Turn};
 use crate::dialog::event::{EndedBy, Event, Offer, TransferResult};
-use crate::fallback::{Fallback, Mind};
+use crate::fallback::Mind;
 use crate::journal::Header;
 use crate::journal::recorder::{CallRecorder, Recorder};
 use crate::lookup::{Attempt, Finding, Network, TicketResult};
@@ -110,7 +109,8 @@ pub struct Session<N> {
     wake_at: Option<CallTime>,
     /// Until this event has been taken after a resume, no timer fires.
     owed_events: u64,
-    running: FuturesUnordered<Pin<Box<dyn Future<Output = Event> + Send>>>,
+    /// Look-ups and an order: a handful, and mostly none.
+    running: Vec<Pin<Box<dyn Future<Output = Event> + Send>>>,
     held: Option<Held>,
     /// The transfer that rings with an order that was handed over.
     handed: Option<u32>,
@@ -136,7 +136,7 @@ impl<N: Network> Session<N> {
             acked_event_seq: 1,
             ..Progress::default()
         };
-        let header = Header::new(bundle.hash.to_string(), 0, skew_ms, Arc::clone(&offer));
+        let header = Header::new(Arc::clone(&bundle.hash), 0, skew_ms, Arc::clone(&offer));
         let (dialog, turn) = Dialog::answer(bundle, offer);
         let mind = Mind::Dialog(Box::new(dialog));
         let mut session = Self::begin(shared, mind, progress, link, header);
@@ -162,7 +162,7 @@ impl<N: Network> Session<N> {
         let base = CallTime::from_ms(offset_ms).clamp(progress.at, latest);
         let (mind, event) = match dialog {
             Some(dialog) => (Mind::Dialog(Box::new(dialog)), Some(Event::Resumed)),
-            None => (Mind::Fallback(Fallback::new(envelope.context)), None),
+            None => (Mind::fallback(envelope.context), None),
         };
         let mut session = Self::begin(shared, mind, progress, link, header);
         session.base = base;
@@ -200,7 +200,7 @@ impl<N: Network> Session<N> {
             wake: Box::pin(tokio::time::sleep(FAR)),
             wake_at: None,
             owed_events: 0,
-            running: FuturesUnordered::new(),
+            running: Vec::new(),
             held: None,
             handed: None,
             learnt: false,
@@ -285,10 +285,12 @@ impl<N: Network> Session<N> {
     }
 
     fn happens(&mut self, cx: &mut Context<'_>) -> Option<Event> {
-        if !self.running.is_empty()
-            && let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx)
-        {
-            return Some(event);
+        for (nth, running) in self.running.iter_mut().enumerate() {
+            if let Poll::Ready(event) = running.as_mut().poll(cx) {
+                drop(self.running.remove(nth));
+                self.running.shrink_to_fit();
+                return Some(event);
+            }
         }
         let awaited = self.progress.acked_event_seq < self.owed_events;
         let timed = self.wake_at.is_some() && !awaited;
@@ -348,7 +350,7 @@ impl<N: Network> Session<N> {
         let was_dialog = self.mind.is_dialog();
         if was_dialog && at > MAX_CALL && !ends {
             self.learnt = true;
-            self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
+            self.mind = Mind::fallback(self.mind.context());
             return self.mind.hand_over(at);
         }
         let turn = self.mind.handle(at, event, || self.known.context());

@@ -26,7 +26,7 @@ static BUNDLE: LazyLock<Arc<Bundle>> =
 fn offer(from: Option<&str>, locale: Option<Locale>) -> Offer {
     Offer {
         call: CallId::new("c-1").expect("an id"),
-        call_key: "gateway:c-1:1760418000000".to_owned(),
+        call_key: "gateway:c-1:1760418000000".into(),
         from: from.and_then(PhoneNumber::parse),
         to: "3131".to_owned(),
         locale,

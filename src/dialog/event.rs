@@ -1,5 +1,7 @@
 //! What can happen to a call: everything that a [`Dialog`](super::Dialog) is ever told.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::call::{CallId, Digit, Locale, PhoneNumber, Said, named};
@@ -12,7 +14,7 @@ pub struct Offer {
     /// The gateway's name of the call.
     pub call: CallId,
     /// Unique over restarts of gateways: gateway identity, call id and start.
-    pub call_key: String,
+    pub call_key: Arc<str>,
     /// The calling number; `None` when withheld or unreadable.
     pub from: Option<PhoneNumber>,
     /// The dialled number.

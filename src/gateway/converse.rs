@@ -67,10 +67,7 @@ struct Live<N: Network> {
 
 impl<N: Network> Drop for Live<N> {
     fn drop(&mut self) {
-        let closed = self
-            .session
-            .is_over()
-            .then_some(self.offer.call_key.as_str());
+        let closed = self.session.is_over().then_some(&self.offer.call_key);
         self.inner
             .registry
             .leave(&self.gateway, &self.offer.call, &self.signal, closed);
@@ -158,7 +155,7 @@ impl<N: Network> Converse<N> {
             .keys()
             .sealer(gateway, &call)
             .ok_or(Refused::TooManyCalls)?;
-        let call_key = format!("{gateway}:{call}:{}", began.unix_ms());
+        let call_key = Arc::from(format!("{gateway}:{call}:{}", began.unix_ms()));
         let signal = inner
             .registry
             .offer(gateway, &call, &call_key, inner.settings.max_calls)

@@ -52,7 +52,7 @@ static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
     let situation = Situation::new("cable fault", &script).expect("a situation");
     let offer = Offer {
         call: CallId::new("load-1-0-100000").expect("an id"),
-        call_key: "gateway:load-1-0-100000:1760000000000".to_owned(),
+        call_key: "gateway:load-1-0-100000:1760000000000".into(),
         from: PhoneNumber::parse("+77770000101"),
         to: "3131".to_owned(),
         locale: Some(Locale::Ru),
