@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::bundle::Bundle;
@@ -30,8 +30,6 @@ const EVENTS_PER_SECOND: u32 = 100;
 const EVENTS_AT_ONCE: u32 = 400;
 /// After a reconnect the gateway's clock may be ahead of the token by this much and no more.
 const MAX_GAP_MS: u32 = 60_000;
-/// A timer that has not been set: later than any that will be.
-const FAR: Duration = Duration::from_hours(24);
 /// Events that a gateway keeps for a resume.
 const MAX_KEPT: u64 = 256;
 
@@ -105,13 +103,12 @@ pub struct Session<N> {
     /// When `base` was.
     since: Instant,
     base: CallTime,
-    wake: Pin<Box<Sleep>>,
     wake_at: Option<CallTime>,
     /// Until this event has been taken after a resume, no timer fires.
     owed_events: u64,
     /// Look-ups and an order: a handful, and mostly none.
     running: Vec<Pin<Box<dyn Future<Output = Event> + Send>>>,
-    held: Option<Held>,
+    held: Option<Box<Held>>,
     /// The transfer that rings with an order that was handed over.
     handed: Option<u32>,
     /// More than is `known` may have been learnt since.
@@ -197,7 +194,6 @@ impl<N: Network> Session<N> {
             sealer,
             since: Instant::now(),
             base: CallTime::ZERO,
-            wake: Box::pin(tokio::time::sleep(FAR)),
             wake_at: None,
             owed_events: 0,
             running: Vec::new(),
@@ -257,15 +253,16 @@ impl<N: Network> Session<N> {
         self.give(self.now(), turn)
     }
 
-    /// What the store, a back end or a timer leads to.
+    /// What the store, a back end or the time leads to; to be asked again when something is
+    /// [due](Self::due).
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
         loop {
             if let Some(held) = &mut self.held {
                 if held.handed.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                if let Some(Held { at, turn, .. }) = self.held.take() {
-                    return Poll::Ready(self.give(at, turn));
+                if let Some(held) = self.held.take() {
+                    return Poll::Ready(self.give(held.at, held.turn));
                 }
             }
             let Some(event) = self.happens(cx) else {
@@ -292,29 +289,19 @@ impl<N: Network> Session<N> {
                 return Some(event);
             }
         }
+        let due = self.due().is_some_and(|due| due <= Instant::now());
+        due.then(|| {
+            self.wake_at = None;
+            Event::Woke
+        })
+    }
+
+    /// When the dialog has to be woken, should nothing happen before.
+    pub fn due(&self) -> Option<Instant> {
         let awaited = self.progress.acked_event_seq < self.owed_events;
-        let timed = self.wake_at.is_some() && !awaited;
-        while timed && self.wake.as_mut().poll(cx).is_ready() {
-            let at = self.now();
-            if self.wake_at.is_some_and(|due| due <= at) {
-                self.wake_at = None;
-                return Some(Event::Woke);
-            }
-            self.set_timer();
-        }
-        None
-    }
-
-    /// Sets the timer to what the dialog asks for.
-    fn set_timer(&mut self) {
-        if let Some(deadline) = self.deadline() {
-            self.wake.as_mut().reset(deadline);
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let ahead = self.wake_at?.since(self.base);
-        Some(self.since + Duration::from_millis(u64::from(ahead)))
+        let wake_at = self.wake_at.filter(|_| !awaited && !self.is_held())?;
+        let ahead = u64::from(wake_at.since(self.base));
+        Some(self.since + Duration::from_millis(ahead))
     }
 
     fn now(&self) -> CallTime {
@@ -373,7 +360,7 @@ impl<N: Network> Session<N> {
         let network = Arc::clone(&self.shared.network);
         let handed = async move { network.hand_over(key).await };
         let handed = Box::pin(handed.instrument(self.span.clone()));
-        self.held = Some(Held { at, turn, handed });
+        self.held = Some(Box::new(Held { at, turn, handed }));
         None
     }
 
@@ -406,10 +393,6 @@ impl<N: Network> Session<N> {
         }
         self.recorder.commit();
         self.wake_at = turn.wake_at;
-        // A timer that rings too early is set then: most are moved again before that.
-        if self.deadline().is_some_and(|at| at < self.wake.deadline()) || self.wake.is_elapsed() {
-            self.set_timer();
-        }
     }
 
     fn give(&mut self, at: CallTime, turn: Turn) -> Reply {

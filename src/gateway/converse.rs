@@ -44,7 +44,8 @@ pub struct Converse<N: Network> {
     fetching: Option<(Box<GoesOn>, Fetched)>,
     /// When the last message came.
     heard: Instant,
-    silence: Pin<Box<Sleep>>,
+    /// For what is due next.
+    timer: Pin<Box<Sleep>>,
     finished: bool,
 }
 
@@ -83,7 +84,7 @@ impl<N: Network> Converse<N> {
         lag: Arc<Lag>,
         events: Streaming<CallEvent>,
     ) -> Self {
-        let silence = Box::pin(tokio::time::sleep(FIRST_MESSAGE));
+        let timer = Box::pin(tokio::time::sleep(FIRST_MESSAGE));
         Self {
             inner,
             gateway,
@@ -92,7 +93,7 @@ impl<N: Network> Converse<N> {
             call: None,
             fetching: None,
             heard: Instant::now(),
-            silence,
+            timer,
             finished: false,
         }
     }
@@ -351,22 +352,31 @@ impl<N: Network> Stream for Converse<N> {
                 }
             }
         }
-        if let Some(live) = &mut this.call
-            && let Poll::Ready(reply) = live.session.poll(cx)
-        {
-            this.finished = live.session.is_over();
-            return this.give(turn(reply));
-        }
-        // It is not set anew for each message: when it rings, it is asked how long ago the last was.
-        while this.silence.as_mut().poll(cx).is_ready() {
-            if this.call.is_none() {
-                return this.end(Refused::NoFirstMessage);
+        loop {
+            let mut due = None;
+            if let Some(live) = &mut this.call {
+                if let Poll::Ready(reply) = live.session.poll(cx) {
+                    this.finished = live.session.is_over();
+                    return this.give(turn(reply));
+                }
+                due = live.session.due();
             }
-            let until = this.heard + IDLE;
+            let (most, silent) = match &this.call {
+                Some(_) => (IDLE, Refused::Idle),
+                None => (FIRST_MESSAGE, Refused::NoFirstMessage),
+            };
+            let until = this.heard + most;
+            let due = due.map_or(until, |due| due.min(until));
+            // A timer that rings too early is set then: most are moved again before that.
+            if due < this.timer.deadline() || this.timer.is_elapsed() {
+                this.timer.as_mut().reset(due);
+            }
+            if this.timer.as_mut().poll(cx).is_pending() {
+                break;
+            }
             if until <= Instant::now() {
-                return this.end(Refused::Idle);
+                return this.end(silent);
             }
-            this.silence.as_mut().reset(until);
         }
         // Only who waits has to be woken for a notice; one that came meanwhile is taken at once.
         if let Some(live) = &this.call

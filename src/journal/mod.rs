@@ -91,7 +91,7 @@ pub struct Header {
     pub offer: Arc<Offer>,
     /// The caller's audio, if the call was recorded as such too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audio: Option<Audio>,
+    pub audio: Option<Box<Audio>>,
 }
 
 /// Where a call's audio is.

@@ -103,7 +103,7 @@ fn header(args: &Args, bytes: &[u8]) -> Header {
     let sha256 = sha256(bytes);
     let name = args.audio.file_name().unwrap_or_default();
     let file = name.to_string_lossy().into_owned();
-    header.audio = Some(Audio { file, sha256 });
+    header.audio = Some(Box::new(Audio { file, sha256 }));
     header
 }
 
