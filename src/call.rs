@@ -51,7 +51,7 @@ pub struct UnknownName;
 /// The gateway's name of a call: 1 to 128 printable ASCII characters without space.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct CallId(String);
+pub struct CallId(Arc<str>);
 
 impl CallId {
     /// Longest accepted id; real gateways send UUIDs or SIP Call-IDs.
@@ -60,7 +60,7 @@ impl CallId {
     /// `None` unless it is 1 to 128 printable ASCII characters without space.
     pub fn new(text: &str) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= Self::MAX_LEN;
-        (fits && text.bytes().all(|b| b.is_ascii_graphic())).then(|| Self(text.to_owned()))
+        (fits && text.bytes().all(|b| b.is_ascii_graphic())).then(|| Self(text.into()))
     }
 
     /// The id as the gateway wrote it.
@@ -78,7 +78,7 @@ impl fmt::Display for CallId {
 /// A telephone number in E.164 (`+77011234567`). Masked in `Debug` and `Display`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct PhoneNumber(String);
+pub struct PhoneNumber(Arc<str>);
 
 impl PhoneNumber {
     /// Reads the forms in use: `+77011234567`, `87011234567`, `77011234567`, `7011234567`, with
@@ -109,7 +109,7 @@ impl PhoneNumber {
             (10, Some(b'7')) => format!("7{digits}"),
             _ => return None,
         };
-        Some(Self(format!("+{e164}")))
+        Some(Self(format!("+{e164}").into()))
     }
 
     /// The whole number, for those who must dial, look up or record it.

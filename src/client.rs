@@ -176,7 +176,7 @@ pub async fn make_as(
 fn header(plan: &Plan) -> Header {
     let offer = Offer {
         call: plan.call.clone(),
-        call_key: plan.call.to_string(),
+        call_key: plan.call.to_string().into(),
         from: plan.from.clone(),
         to: "3131".to_owned(),
         locale: plan.locale,
@@ -186,7 +186,7 @@ fn header(plan: &Plan) -> Header {
         },
         began: plan.at,
     };
-    Header::new(String::new(), 0, 0, offer)
+    Header::new("", 0, 0, offer)
 }
 
 /// A stream that broke, or a service that went down: the call goes on elsewhere.

@@ -24,7 +24,7 @@ pub enum Mind {
     /// As it should be.
     Dialog(Box<Dialog>),
     /// Ours is broken.
-    Fallback(Fallback),
+    Fallback(Box<Fallback>),
 }
 
 /// Hands the caller over and ends the call; decides nothing else.
@@ -36,16 +36,6 @@ pub struct Fallback {
 }
 
 impl Fallback {
-    /// With what an operator is to be told.
-    pub const fn new(context: TransferContext) -> Self {
-        Self {
-            context,
-            connected: false,
-            hung_up: false,
-            ended: None,
-        }
-    }
-
     fn handle(&mut self, at: CallTime, event: &Event) -> Turn {
         let lost = match event {
             Event::CallEnded { by, .. } => {
@@ -113,20 +103,35 @@ impl Fallback {
 }
 
 impl Mind {
+    /// The stand-in, with what an operator is to be told.
+    pub fn fallback(context: TransferContext) -> Self {
+        Self::Fallback(Box::new(Fallback {
+            context,
+            connected: false,
+            hung_up: false,
+            ended: None,
+        }))
+    }
+
     /// Whether it is the dialog.
     pub const fn is_dialog(&self) -> bool {
         matches!(self, Self::Dialog(_))
     }
 
     /// Steps it. If the dialog panics, the fallback stands in, with what was `known` before.
-    pub fn handle(&mut self, at: CallTime, event: Event, known: &TransferContext) -> Turn {
+    pub fn handle(
+        &mut self,
+        at: CallTime,
+        event: Event,
+        known: impl FnOnce() -> TransferContext,
+    ) -> Turn {
         match self {
             Self::Dialog(dialog) => {
                 let step = || dialog.handle(at, event);
                 if let Ok(turn) = std::panic::catch_unwind(AssertUnwindSafe(step)) {
                     return turn;
                 }
-                *self = Self::Fallback(Fallback::new(known.clone()));
+                *self = Self::fallback(known());
                 self.hand_over(at)
             }
             Self::Fallback(fallback) => fallback.handle(at, &event),
@@ -157,20 +162,18 @@ impl Mind {
         }
     }
 
-    /// Brings [`context`](Self::context) up to date.
-    pub fn tell_context(&self, context: &mut TransferContext) {
-        match self {
-            Self::Dialog(dialog) => dialog.tell_context(context),
-            Self::Fallback(fallback) => context.clone_from(&fallback.context),
+    /// Appends the case for the resume token; nothing without a dialog: who resumes from that falls
+    /// back.
+    pub fn write_case(&self, state: &mut Vec<u8>) {
+        if let Self::Dialog(dialog) = self {
+            dialog.write_case(state);
         }
     }
 
-    /// Puts the state for the resume token there; none without a dialog: who resumes from that falls
-    /// back.
-    pub fn write_to(&self, state: &mut Vec<u8>) {
-        match self {
-            Self::Dialog(dialog) => dialog.write_to(state),
-            Self::Fallback(_) => state.clear(),
+    /// Appends the rest of the state.
+    pub fn write_rest(&self, state: &mut Vec<u8>) {
+        if let Self::Dialog(dialog) = self {
+            dialog.write_rest(state);
         }
     }
 

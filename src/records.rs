@@ -155,7 +155,7 @@ fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 /// A record as the store has it; `None` if it could not be written as JSON.
 fn row(record: &Cdr) -> Option<CallRow> {
     Some(CallRow {
-        call_key: record.call_key.clone(),
+        call_key: record.call_key.to_string(),
         began: record.began.unix_ms(),
         resumes: i64::from(record.resumes),
         closed: record.disposition.is_some(),

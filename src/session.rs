@@ -9,20 +9,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use futures_util::stream::{FuturesUnordered, Stream};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::bundle::Bundle;
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, TicketState, TransferContext, Turn};
 use crate::dialog::event::{EndedBy, Event, Offer, TransferResult};
-use crate::fallback::{Fallback, Mind};
+use crate::fallback::Mind;
 use crate::journal::Header;
 use crate::journal::recorder::{CallRecorder, Recorder};
 use crate::lookup::{Attempt, Finding, Network, TicketResult};
 use crate::time::CallTime;
-use crate::token::{Envelope, Sealer};
+use crate::token::{Envelope, Known, Progress, Sealer};
 
 /// A call longer than this goes to an operator: no dialog of ours needs it.
 const MAX_CALL: CallTime = CallTime::from_ms(60 * 60 * 1000);
@@ -31,8 +30,6 @@ const EVENTS_PER_SECOND: u32 = 100;
 const EVENTS_AT_ONCE: u32 = 400;
 /// After a reconnect the gateway's clock may be ahead of the token by this much and no more.
 const MAX_GAP_MS: u32 = 60_000;
-/// A timer that has not been set: later than any that will be.
-const FAR: Duration = Duration::from_hours(24);
 /// Events that a gateway keeps for a resume.
 const MAX_KEPT: u64 = 256;
 
@@ -99,21 +96,22 @@ struct Held {
 pub struct Session<N> {
     shared: Arc<Shared<N>>,
     mind: Mind,
-    envelope: Envelope,
+    known: Known,
+    progress: Progress,
     sealer: Sealer,
     recorder: CallRecorder,
     /// When `base` was.
     since: Instant,
     base: CallTime,
-    wake: Pin<Box<Sleep>>,
     wake_at: Option<CallTime>,
     /// Until this event has been taken after a resume, no timer fires.
     owed_events: u64,
-    running: FuturesUnordered<Pin<Box<dyn Future<Output = Event> + Send>>>,
-    held: Option<Held>,
+    /// Look-ups and an order: a handful, and mostly none.
+    running: Vec<Pin<Box<dyn Future<Output = Event> + Send>>>,
+    held: Option<Box<Held>>,
     /// The transfer that rings with an order that was handed over.
     handed: Option<u32>,
-    /// What an operator would be told may have changed since it was brought up to date.
+    /// More than is `known` may have been learnt since.
     learnt: bool,
     /// Of the call: what is logged of it carries its name.
     span: Span,
@@ -131,11 +129,14 @@ impl<N: Network> Session<N> {
         link: Link,
         skew_ms: i64,
     ) -> (Self, Reply) {
-        let envelope = Envelope::new(Arc::clone(&offer), bundle.hash.to_string());
+        let progress = Progress {
+            acked_event_seq: 1,
+            ..Progress::default()
+        };
+        let header = Header::new(Arc::clone(&bundle.hash), 0, skew_ms, Arc::clone(&offer));
         let (dialog, turn) = Dialog::answer(bundle, offer);
         let mind = Mind::Dialog(Box::new(dialog));
-        let mut session = Self::begin(shared, mind, envelope, link, skew_ms);
-        session.envelope.acked_event_seq = 1;
+        let mut session = Self::begin(shared, mind, progress, link, header);
         let reply = session.give(CallTime::ZERO, turn);
         (session, reply)
     }
@@ -145,28 +146,26 @@ impl<N: Network> Session<N> {
     pub fn resumed(
         shared: Arc<Shared<N>>,
         bundle: Option<Arc<Bundle>>,
-        mut envelope: Envelope,
+        envelope: Envelope,
         link: Link,
         resume: (u64, u32),
     ) -> (Self, Option<Reply>) {
         let (last_event_seq, offset_ms) = resume;
-        envelope.resume = envelope.resume.saturating_add(1);
-        let offer = Arc::clone(&envelope.offer);
+        let (offer, mut progress) = (envelope.offer, envelope.progress);
+        progress.resume = progress.resume.saturating_add(1);
+        let header = Header::new(envelope.bundle, progress.resume, 0, Arc::clone(&offer));
         let dialog = bundle.and_then(|bundle| Dialog::from_bytes(bundle, offer, &envelope.state));
-        let latest = envelope.at.plus(MAX_GAP_MS);
-        let base = CallTime::from_ms(offset_ms).clamp(envelope.at, latest);
+        let latest = progress.at.plus(MAX_GAP_MS);
+        let base = CallTime::from_ms(offset_ms).clamp(progress.at, latest);
         let (mind, event) = match dialog {
             Some(dialog) => (Mind::Dialog(Box::new(dialog)), Some(Event::Resumed)),
-            None => (
-                Mind::Fallback(Fallback::new(envelope.context.clone())),
-                None,
-            ),
+            None => (Mind::fallback(envelope.context), None),
         };
-        let mut session = Self::begin(shared, mind, envelope, link, 0);
+        let mut session = Self::begin(shared, mind, progress, link, header);
         session.base = base;
         session.allowance_at = base;
         // A gateway keeps 256 events; a number beyond that is none.
-        let most = session.envelope.acked_event_seq.saturating_add(MAX_KEPT);
+        let most = progress.acked_event_seq.saturating_add(MAX_KEPT);
         session.owed_events = last_event_seq.min(most);
         let turn = match event {
             Some(event) => session.step(base, None, event),
@@ -179,32 +178,28 @@ impl<N: Network> Session<N> {
     fn begin(
         shared: Arc<Shared<N>>,
         mind: Mind,
-        envelope: Envelope,
+        progress: Progress,
         link: Link,
-        skew_ms: i64,
+        header: Header,
     ) -> Self {
         let Link { sealer, span } = link;
-        let header = Header::new(
-            envelope.bundle.clone(),
-            envelope.resume,
-            skew_ms,
-            Arc::clone(&envelope.offer),
-        );
+        let mut known = Known::new(&header.offer, &header.bundle);
+        known.learn(&mind.context(), |state| mind.write_case(state));
         Self {
             recorder: shared.recorder.begin(header),
             shared,
             mind,
-            envelope,
+            known,
+            progress,
             sealer,
             since: Instant::now(),
             base: CallTime::ZERO,
-            wake: Box::pin(tokio::time::sleep(FAR)),
             wake_at: None,
             owed_events: 0,
-            running: FuturesUnordered::new(),
+            running: Vec::new(),
             held: None,
             handed: None,
-            learnt: true,
+            learnt: false,
             span,
             allowance: EVENTS_AT_ONCE,
             allowance_at: CallTime::ZERO,
@@ -232,7 +227,7 @@ impl<N: Network> Session<N> {
         if !self.allow(at) {
             return Err(Refusal::TooManyEvents);
         }
-        let next = self.envelope.acked_event_seq.saturating_add(1);
+        let next = self.progress.acked_event_seq.saturating_add(1);
         if seq < next {
             return Ok(Some(self.acknowledge()));
         }
@@ -244,7 +239,7 @@ impl<N: Network> Session<N> {
             self.base = at;
             self.since = Instant::now();
         }
-        self.envelope.acked_event_seq = seq;
+        self.progress.acked_event_seq = seq;
         let turn = self.step(at, Some(seq), event);
         Ok(self.reply(at, turn))
     }
@@ -258,15 +253,16 @@ impl<N: Network> Session<N> {
         self.give(self.now(), turn)
     }
 
-    /// What the store, a back end or a timer leads to.
+    /// What the store, a back end or the time leads to; to be asked again when something is
+    /// [due](Self::due).
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
         loop {
             if let Some(held) = &mut self.held {
                 if held.handed.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                if let Some(Held { at, turn, .. }) = self.held.take() {
-                    return Poll::Ready(self.give(at, turn));
+                if let Some(held) = self.held.take() {
+                    return Poll::Ready(self.give(held.at, held.turn));
                 }
             }
             let Some(event) = self.happens(cx) else {
@@ -286,34 +282,26 @@ impl<N: Network> Session<N> {
     }
 
     fn happens(&mut self, cx: &mut Context<'_>) -> Option<Event> {
-        if !self.running.is_empty()
-            && let Poll::Ready(Some(event)) = Pin::new(&mut self.running).poll_next(cx)
-        {
-            return Some(event);
-        }
-        let awaited = self.envelope.acked_event_seq < self.owed_events;
-        let timed = self.wake_at.is_some() && !awaited;
-        while timed && self.wake.as_mut().poll(cx).is_ready() {
-            let at = self.now();
-            if self.wake_at.is_some_and(|due| due <= at) {
-                self.wake_at = None;
-                return Some(Event::Woke);
+        for (nth, running) in self.running.iter_mut().enumerate() {
+            if let Poll::Ready(event) = running.as_mut().poll(cx) {
+                drop(self.running.remove(nth));
+                self.running.shrink_to_fit();
+                return Some(event);
             }
-            self.set_timer();
         }
-        None
+        let due = self.due().is_some_and(|due| due <= Instant::now());
+        due.then(|| {
+            self.wake_at = None;
+            Event::Woke
+        })
     }
 
-    /// Sets the timer to what the dialog asks for.
-    fn set_timer(&mut self) {
-        if let Some(deadline) = self.deadline() {
-            self.wake.as_mut().reset(deadline);
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let ahead = self.wake_at?.since(self.base);
-        Some(self.since + Duration::from_millis(u64::from(ahead)))
+    /// When the dialog has to be woken, should nothing happen before.
+    pub fn due(&self) -> Option<Instant> {
+        let awaited = self.progress.acked_event_seq < self.owed_events;
+        let wake_at = self.wake_at.filter(|_| !awaited && !self.is_held())?;
+        let ahead = u64::from(wake_at.since(self.base));
+        Some(self.since + Duration::from_millis(ahead))
     }
 
     fn now(&self) -> CallTime {
@@ -344,17 +332,17 @@ impl<N: Network> Session<N> {
     fn step(&mut self, at: CallTime, seq: Option<u64>, event: Event) -> Turn {
         self.recorder.event(at, seq, &event);
         self.take_back(&event);
-        self.learnt |= !is_of_media(&event);
+        self.learnt |= !event.is_of_media();
         let ends = matches!(event, Event::CallEnded { .. });
-        if !self.mind.is_dialog() {
-            return self.mind.handle(at, event, &self.envelope.context);
-        }
-        if at > MAX_CALL && !ends {
-            self.mind = Mind::Fallback(Fallback::new(self.mind.context()));
+        let was_dialog = self.mind.is_dialog();
+        if was_dialog && at > MAX_CALL && !ends {
+            self.learnt = true;
+            self.mind = Mind::fallback(self.mind.context());
             return self.mind.hand_over(at);
         }
-        let turn = self.mind.handle(at, event, &self.envelope.context);
-        if !self.mind.is_dialog() {
+        let turn = self.mind.handle(at, event, || self.known.context());
+        if was_dialog && !self.mind.is_dialog() {
+            self.learnt = true;
             self.span.in_scope(|| {
                 tracing::error!("the dialog panicked: the caller goes to the operator");
             });
@@ -372,7 +360,7 @@ impl<N: Network> Session<N> {
         let network = Arc::clone(&self.shared.network);
         let handed = async move { network.hand_over(key).await };
         let handed = Box::pin(handed.instrument(self.span.clone()));
-        self.held = Some(Held { at, turn, handed });
+        self.held = Some(Box::new(Held { at, turn, handed }));
         None
     }
 
@@ -388,7 +376,7 @@ impl<N: Network> Session<N> {
         } else {
             false
         };
-        if let Some(key) = unconfirmed(&self.envelope.context).filter(|_| missed) {
+        if missed && let Some(key) = unconfirmed(&self.mind.context()) {
             let network = &self.shared.network;
             self.span.in_scope(|| network.take_back(key));
         }
@@ -404,20 +392,16 @@ impl<N: Network> Session<N> {
             self.recorder.ended(at, disposition);
         }
         self.wake_at = turn.wake_at;
-        // A timer that rings too early is set then: most are moved again before that.
-        if self.deadline().is_some_and(|at| at < self.wake.deadline()) || self.wake.is_elapsed() {
-            self.set_timer();
-        }
     }
 
     fn give(&mut self, at: CallTime, turn: Turn) -> Reply {
         self.act(at, &turn);
-        self.envelope.turn_seq = self.envelope.turn_seq.saturating_add(1);
-        self.envelope.at = at;
+        self.progress.turn_seq = self.progress.turn_seq.saturating_add(1);
+        self.progress.at = at;
         let token = self.seal();
         Reply {
-            seq: self.envelope.turn_seq,
-            acked_event_seq: self.envelope.acked_event_seq,
+            seq: self.progress.turn_seq,
+            acked_event_seq: self.progress.acked_event_seq,
             token,
             actions: turn.actions,
         }
@@ -427,12 +411,21 @@ impl<N: Network> Session<N> {
         if self.mind.is_over() {
             return Vec::new();
         }
+        let learn = |known: &mut Known| {
+            let case = |state: &mut Vec<u8>| self.mind.write_case(state);
+            known.learn(&self.mind.context(), case);
+        };
         if std::mem::take(&mut self.learnt) {
-            self.mind.tell_context(&mut self.envelope.context);
+            learn(&mut self.known);
         }
-        debug_assert!(self.mind.context() == self.envelope.context);
-        self.mind.write_to(&mut self.envelope.state);
-        self.sealer.seal(&self.envelope).unwrap_or_default()
+        debug_assert!({
+            let mut fresh = self.known.clone();
+            learn(&mut fresh);
+            fresh == self.known
+        });
+        let rest = |state: &mut Vec<u8>| self.mind.write_rest(state);
+        let token = self.sealer.seal(&self.known, &self.progress, rest);
+        token.unwrap_or_default()
     }
 
     /// Starts what is for the back ends.
@@ -452,7 +445,7 @@ impl<N: Network> Session<N> {
             let found = found.instrument(self.span.clone());
             self.running.push(Box::pin(found));
         } else if let Action::CreateTicket(order, attempt) = action {
-            let again = self.envelope.resume > 0 && *attempt == Attempt::First;
+            let again = self.progress.resume > 0 && *attempt == Attempt::First;
             let attempt = if again { Attempt::Resumed } else { *attempt };
             let order = (**order).clone();
             // A caller who hangs up does not undo what he agreed to: the order outlives his call,
@@ -464,17 +457,6 @@ impl<N: Network> Session<N> {
             }));
         }
     }
-}
-
-/// Whether an event tells of playing and ringing only, from which nobody learns anything of the call.
-const fn is_of_media(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Answered
-            | Event::PlaybackFinished { .. }
-            | Event::SpeechStarted
-            | Event::TransferProgress { .. }
-    )
 }
 
 const fn is_look_up(action: &Action) -> bool {

@@ -21,7 +21,7 @@ fn keys() -> Keys {
 fn call(number: u32) -> Vec<Entry> {
     let offer = Offer {
         call: CallId::new(&format!("call-{number}")).unwrap(),
-        call_key: format!("gw/call-{number}/7"),
+        call_key: format!("gw/call-{number}/7").into(),
         from: PhoneNumber::parse("+77011234567"),
         to: "3131".to_owned(),
         locale: None,
@@ -36,12 +36,7 @@ fn call(number: u32) -> Vec<Entry> {
         seq: None,
         event,
     };
-    let mut entries = vec![Entry::Header(Box::new(Header::new(
-        "b0".into(),
-        0,
-        0,
-        offer,
-    )))];
+    let mut entries = vec![Entry::Header(Box::new(Header::new("b0", 0, 0, offer)))];
     for at in 0..number % 7 {
         entries.push(event(at, Event::Woke));
     }

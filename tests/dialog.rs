@@ -26,7 +26,7 @@ static BUNDLE: LazyLock<Arc<Bundle>> =
 fn offer(from: Option<&str>, locale: Option<Locale>) -> Offer {
     Offer {
         call: CallId::new("c-1").expect("an id"),
-        call_key: "gateway:c-1:1760418000000".to_owned(),
+        call_key: "gateway:c-1:1760418000000".into(),
         from: from.and_then(PhoneNumber::parse),
         to: "3131".to_owned(),
         locale,
@@ -201,9 +201,15 @@ fn orders(actions: &[Action]) -> usize {
         .count()
 }
 
+fn case(dialog: &Dialog) -> Vec<u8> {
+    let mut case = Vec::new();
+    dialog.write_case(&mut case);
+    case
+}
+
 fn state(dialog: &Dialog) -> Vec<u8> {
-    let mut state = Vec::new();
-    dialog.write_to(&mut state);
+    let mut state = case(dialog);
+    dialog.write_rest(&mut state);
     state
 }
 
@@ -226,8 +232,12 @@ proptest! {
             at = at.plus(later);
             let event = aim(event, &done);
             resumes += usize::from(matches!(event, Event::Resumed));
+            let known = event.is_of_media().then(|| (case(&dialog), dialog.context()));
             let turn = dialog.handle(at, event.clone());
             prop_assert_eq!(&turn, &twin.handle(at, event));
+            if let Some(known) = known {
+                prop_assert_eq!(known, (case(&dialog), dialog.context()));
+            }
             let bytes = state(&dialog);
             prop_assert!(bytes.len() <= 4096, "state of {} bytes", bytes.len());
             let read = Dialog::from_bytes(Arc::clone(&BUNDLE), Arc::clone(&offer), &bytes);

@@ -67,7 +67,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 fn header(resume: u32) -> Header {
     let offer = Offer {
         call: CallId::new("call-1").unwrap(),
-        call_key: "gw/call-1/7".to_owned(),
+        call_key: "gw/call-1/7".into(),
         from: PhoneNumber::parse("+77011234567"),
         to: "3131".to_owned(),
         locale: None,
@@ -225,14 +225,14 @@ fn whole_call() -> Vec<Entry> {
 fn whole_record() -> Cdr {
     Cdr {
         call: CallId::new("call-1").unwrap(),
-        call_key: "gw/call-1/7".to_owned(),
+        call_key: "gw/call-1/7".into(),
         from: PhoneNumber::parse("+77011234567"),
         to: "3131".to_owned(),
         began: WallTime::from_rfc3339("2026-01-10T20:00:00Z").unwrap(),
         answered_ms: Some(100),
         ended_ms: Some(20_400),
         duration_ms: 20_400,
-        bundle: "b0".to_owned(),
+        bundle: "b0".into(),
         disposition: Some(Disposition::TransferredOperator),
         left_at: None,
         transfers: vec![TransferRecord {
@@ -291,7 +291,7 @@ fn thousands_of_calls_that_end_at_once_leave_their_records() {
     let mut running = Vec::new();
     for number in 0..6_000 {
         let mut header = header(0);
-        Arc::make_mut(&mut header.offer).call_key = format!("gw/call-{number}/7");
+        Arc::make_mut(&mut header.offer).call_key = format!("gw/call-{number}/7").into();
         let mut call = recorder.begin(header);
         write(&mut call, &whole_call());
         running.push(call);
@@ -358,7 +358,7 @@ fn more_calls_than_open_files_lose_nothing() {
     let recorder = Recorder::to_folder(folder.path(), keys(), Retention::FOR_EVER).unwrap();
     let keyed = |call: u32| {
         let mut header = header(0);
-        Arc::make_mut(&mut header.offer).call_key = format!("call-{call}");
+        Arc::make_mut(&mut header.offer).call_key = format!("call-{call}").into();
         header
     };
     let mut calls: Vec<CallRecorder> = (0..600).map(|call| recorder.begin(keyed(call))).collect();

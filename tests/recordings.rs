@@ -67,7 +67,10 @@ fn traffic_is_that_of_its_seed_in_the_order_of_time() {
     assert_ne!(traffic(2, 240).call(5), calls[5]);
     let began: Vec<i64> = records().iter().map(|cdr| cdr.began.unix_ms()).collect();
     assert!(began.is_sorted());
-    let keys: BTreeSet<String> = records().into_iter().map(|cdr| cdr.call_key).collect();
+    let keys: BTreeSet<String> = records()
+        .into_iter()
+        .map(|cdr| cdr.call_key.to_string())
+        .collect();
     assert_eq!(keys.len(), 240);
 }
 
@@ -167,7 +170,7 @@ fn a_redacted_call_holds_nothing_of_a_person_and_goes_the_same_way() {
             })
             .collect();
         secrets.extend(old.from.map(|number| number.reveal().to_owned()));
-        secrets.push(old.call_key);
+        secrets.push(old.call_key.to_string());
         for secret in secrets {
             assert!(!shown.contains(&secret), "{secret} in\n{shown}");
         }
@@ -236,7 +239,7 @@ fn redaction_calls_the_same_by_the_same_name_and_another_flow_is_refused() {
     assert_ne!(name(&one.redact(&calls[0]).unwrap()), name(&other));
     let mut foreign = calls[0].clone();
     if let Entry::Header(header) = &mut foreign[0] {
-        header.bundle = "another".to_owned();
+        header.bundle = "another".into();
     }
     assert_eq!(
         one.redact(&foreign),

@@ -18,7 +18,7 @@ use dana::time::{CallTime, WallTime};
 fn header(call: &str, began: i64) -> Header {
     let offer = Offer {
         call: CallId::new(call).expect("an id"),
-        call_key: format!("gateway:{call}:{began}"),
+        call_key: format!("gateway:{call}:{began}").into(),
         from: PhoneNumber::parse("+77770000101"),
         to: "3131".to_owned(),
         locale: None,

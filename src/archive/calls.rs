@@ -68,7 +68,7 @@ impl<'a> Split<'a> {
             }
             Err(error) => self.fault(error),
             Ok(Entry::Header(header)) => {
-                let key = header.offer.call_key.clone();
+                let key = header.offer.call_key.to_string();
                 let resume = header.resume;
                 let entry = Entry::Header(header);
                 match &mut self.call {

@@ -294,7 +294,7 @@ impl Archive {
         let search = |part: Part| {
             let rows = self.rows(&part);
             let is_it =
-                |row: &Result<Row, Fault>| row.as_ref().is_ok_and(|row| row.cdr.call_key == key);
+                |row: &Result<Row, Fault>| row.as_ref().is_ok_and(|row| *row.cdr.call_key == *key);
             rows.iter().any(is_it).then_some(part)
         };
         // Nothing to tell: either it ends early, or nothing was found.

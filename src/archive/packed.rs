@@ -271,7 +271,7 @@ impl Packed {
             lost(None);
         }
         for record in records {
-            lost(Some(record.cdr.call_key));
+            lost(Some(record.cdr.call_key.to_string()));
         }
     }
 
@@ -343,7 +343,7 @@ impl Packed {
                 continue;
             };
             let records = self.records(&block).unwrap_or_default();
-            let Some(record) = records.iter().find(|record| record.cdr.call_key == key) else {
+            let Some(record) = records.iter().find(|record| *record.cdr.call_key == *key) else {
                 continue;
             };
             return match self.piece(block.text) {

@@ -108,7 +108,7 @@ pub fn export(args: &ExportArgs) -> Exit {
         let faults = recordings.each(&archive, read, |call| {
             if let Some(entries) = call {
                 let record = fold(&entries);
-                told.extend(record.as_ref().map(|record| record.call_key.clone()));
+                told.extend(record.as_ref().map(|record| record.call_key.to_string()));
                 out::json(&Call { record, entries });
             }
             true

@@ -152,7 +152,7 @@ impl Dialog {
             Heard::Yes => self.yes(question),
             Heard::No => self.no(question),
             Heard::Operator => {
-                self.ledger.note(question, Answer::Operator);
+                self.case.note(question, Answer::Operator);
                 self.pass(Exit::Operator);
                 self.go(self.bundle.flow.always.operator);
             }
@@ -173,12 +173,12 @@ impl Dialog {
     }
 
     fn yes(&mut self, question: Question) {
-        self.ledger.note(question, Answer::Yes);
+        self.case.note(question, Answer::Yes);
         match question {
             Question::ConfirmHome => self.core.facts.home = true,
             Question::ConfirmTicket => self.core.facts.consent = true,
             Question::ConfirmTopic => {
-                if let Some(topic) = self.ledger.topic_heard.take() {
+                if let Some(topic) = self.case.topic_heard.take() {
                     self.turn_to(topic);
                     return;
                 }
@@ -196,10 +196,10 @@ impl Dialog {
     }
 
     fn no(&mut self, question: Question) {
-        self.ledger.note(question, Answer::No);
+        self.case.note(question, Answer::No);
         if question == Question::ConfirmTopic {
             // The misunderstanding was ours and costs like one; it also ends the way back to open.
-            self.ledger.topic_heard = None;
+            self.case.topic_heard = None;
             if self.spend() {
                 return;
             }
@@ -209,7 +209,7 @@ impl Dialog {
 
     /// A subject. The same one again, in answer to a yes/no question, answers nothing.
     fn topic(&mut self, question: Question, topic: Topic, sure: bool) {
-        let same = self.ledger.topic == Some(topic);
+        let same = self.case.topic == Some(topic);
         if same && is_yes_no(question) && question != Question::AnythingElse {
             let bundle = Arc::clone(&self.bundle);
             if let Some(ask) = ask_of(bundle.flow.step(self.core.step)) {
@@ -217,12 +217,12 @@ impl Dialog {
             }
             return;
         }
-        self.ledger.note(question, Answer::Topic(topic));
+        self.case.note(question, Answer::Topic(topic));
         if sure {
-            self.ledger.topic_heard = None;
+            self.case.topic_heard = None;
             self.turn_to(topic);
         } else {
-            self.ledger.topic_heard = Some(topic);
+            self.case.topic_heard = Some(topic);
             self.leave_question(Outcome::Confirm);
         }
     }
@@ -231,7 +231,7 @@ impl Dialog {
     fn turn_to(&mut self, topic: Topic) {
         let changed = self.core.facts.topic;
         self.core.facts.topic = true;
-        self.ledger.topic = Some(topic);
+        self.case.topic = Some(topic);
         self.pass(Exit::Topic);
         if changed && self.spend() {
             return;
@@ -245,7 +245,7 @@ impl Dialog {
     /// A key or digits that choose a line, or a login that the caller claims.
     fn digits(&mut self, ask: &Ask, digits: &str) {
         if ask.question == Question::AskLogin {
-            self.ledger.login_claimed = Some(Said::new(digits));
+            self.case.login_claimed = Some(Said::new(digits));
             self.given(ask.question);
             return;
         }
@@ -263,7 +263,7 @@ impl Dialog {
 
     /// An address as the caller says it, or digits within it.
     fn place(&mut self, ask: &Ask, place: &Place, digits: &str) {
-        match place.nearest(&self.ledger.places) {
+        match place.nearest(&self.case.places) {
             Some(line) => self.chosen(line),
             None => self.digits(ask, digits),
         }
@@ -271,7 +271,7 @@ impl Dialog {
 
     /// A single digit is the key of a line; more are the end of its login, if of one only.
     fn line_meant(&self, digits: &str) -> Option<u8> {
-        let lines = &self.ledger.subscriber.as_ref()?.lines;
+        let lines = &self.case.subscriber.as_ref()?.lines;
         let count = u8::try_from(lines.len()).ok()?;
         if digits.len() == 1 {
             let key: u8 = digits.parse().ok()?;
@@ -284,7 +284,7 @@ impl Dialog {
     }
 
     fn given(&mut self, question: Question) {
-        self.ledger.note(question, Answer::Given);
+        self.case.note(question, Answer::Given);
         self.leave_question(Outcome::Chosen);
     }
 
@@ -310,7 +310,7 @@ impl Dialog {
 
     /// A silence or an answer not understood: a reprompt, or out by the third.
     fn miss(&mut self, ask: &Ask, answer: Answer) {
-        self.ledger.note(ask.question, answer);
+        self.case.note(ask.question, answer);
         self.core.misses = self.core.misses.saturating_add(1);
         let silent = answer == Answer::Silence;
         if self.core.misses >= MAX_MISSES {
@@ -337,7 +337,7 @@ impl Dialog {
 
     /// Says what was said since the last answer once more, in `locale`.
     fn again(&mut self, question: Question, answer: Answer, locale: Option<Locale>) {
-        self.ledger.note(question, answer);
+        self.case.note(question, answer);
         self.pass(if answer == Answer::Repeat {
             Exit::Repeat
         } else {

@@ -1,5 +1,7 @@
 //! What can happen to a call: everything that a [`Dialog`](super::Dialog) is ever told.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::call::{CallId, Digit, Locale, PhoneNumber, Said, named};
@@ -12,7 +14,7 @@ pub struct Offer {
     /// The gateway's name of the call.
     pub call: CallId,
     /// Unique over restarts of gateways: gateway identity, call id and start.
-    pub call_key: String,
+    pub call_key: Arc<str>,
     /// The calling number; `None` when withheld or unreadable.
     pub from: Option<PhoneNumber>,
     /// The dialled number.
@@ -113,6 +115,27 @@ pub enum Event {
     Woke,
     /// Something that this build does not know: tolerated, journaled.
     Unknown,
+}
+
+impl Event {
+    /// Whether it tells of playing and ringing only, from which nobody learns anything of the case.
+    pub const fn is_of_media(&self) -> bool {
+        match self {
+            Self::Answered | Self::SpeechStarted | Self::TransferProgress { .. } => true,
+            // Of failures a way to the operator may come.
+            Self::PlaybackFinished { cause, .. } => !matches!(cause, PlaybackCause::Failed),
+            Self::ListenFinished { .. }
+            | Self::DtmfReceived { .. }
+            | Self::TransferFinished { .. }
+            | Self::CallEnded { .. }
+            | Self::ActionFailed { .. }
+            | Self::Found(_)
+            | Self::TicketFinished(_)
+            | Self::Resumed
+            | Self::Woke
+            | Self::Unknown => false,
+        }
+    }
 }
 
 /// One thing that a recogniser may have heard.

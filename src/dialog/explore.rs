@@ -222,22 +222,18 @@ impl Dialog {
             Fact::InPackage => facts.in_package = holds,
             Fact::RestorationKnown => {
                 facts.restoration_known = holds;
-                self.ledger.restored_at = later;
+                self.case.restored_at = later;
             }
             Fact::VisitAgreed => {
                 facts.visit_agreed = holds;
-                if let Some(ticket) = &mut self.ledger.open_ticket {
+                if let Some(ticket) = &mut self.case.open_ticket {
                     ticket.visit_at = later;
                 }
             }
             Fact::Numbered => {
                 facts.numbered = holds;
-                let open = self
-                    .ledger
-                    .open_ticket
-                    .as_mut()
-                    .map(|ticket| &mut ticket.id);
-                for ticket in open.into_iter().chain(self.ledger.ticket_id.as_mut()) {
+                let open = self.case.open_ticket.as_mut().map(|ticket| &mut ticket.id);
+                for ticket in open.into_iter().chain(self.case.ticket_id.as_mut()) {
                     id.clone_into(ticket);
                 }
             }
@@ -264,8 +260,8 @@ impl Dialog {
         if self.ledger.fillers == 0 {
             self.ledger.waits_from = self.ledger.at;
         }
-        self.ledger.answers.clear();
-        self.ledger.classes.clear();
+        self.case.answers.clear();
+        self.case.classes.clear();
         for fact in EITHER_WAY {
             if !horizon.held.contains(&fact) {
                 self.assume(fact, false);
@@ -308,13 +304,13 @@ impl Dialog {
         if let Heard::Topic { topic, .. } = heard {
             let other = |of: &Topic| of != topic;
             let before = Topic::ALL.iter().copied().find(other);
-            self.ledger.topic = before.filter(|_| self.core.facts.topic);
+            self.case.topic = before.filter(|_| self.core.facts.topic);
         }
     }
 
     /// The subject that a question for confirmation was about.
     pub fn about(&mut self, topic: Topic) {
-        self.ledger.topic_heard = Some(topic);
+        self.case.topic_heard = Some(topic);
     }
 
     /// The transfer ends, with that result.

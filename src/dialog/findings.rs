@@ -56,7 +56,7 @@ impl Dialog {
 
     /// The look-up of that kind; `None` while its key is not known.
     pub(super) fn look_up(&self, kind: LookupKind) -> Option<Lookup> {
-        let line = || self.ledger.line().cloned();
+        let line = || self.case.line().cloned();
         Some(match kind {
             LookupKind::Subscriber => Lookup::Subscriber {
                 number: self.offer.from.clone()?,
@@ -67,7 +67,7 @@ impl Dialog {
             },
             LookupKind::LineTest => Lookup::LineTest { line: line()? },
             LookupKind::Fee => {
-                let customer = self.ledger.subscriber.as_ref()?.customer.clone();
+                let customer = self.case.subscriber.as_ref()?.customer.clone();
                 Lookup::Fee {
                     customer,
                     line: line()?,
@@ -84,7 +84,7 @@ impl Dialog {
             return;
         }
         let class = self.fill(finding);
-        self.ledger.classes.insert(kind, class);
+        self.case.classes.insert(kind, class);
         *self.core.slot_mut(kind) = if slot == Slot::Late {
             Slot::Untold(class)
         } else {
@@ -111,8 +111,8 @@ impl Dialog {
                     let text = address.as_ref().map_or("", Said::reveal);
                     self.bundle.grammars.place(text)
                 };
-                self.ledger.places = addresses.map(place).collect();
-                self.ledger.subscriber = Some(Arc::new(subscriber));
+                self.case.places = addresses.map(place).collect();
+                self.case.subscriber = Some(Arc::new(subscriber));
                 match lines {
                     0 => Outcome::Unknown,
                     1 => {
@@ -126,12 +126,12 @@ impl Dialog {
                 // A time that is past by now is no news.
                 let ahead = restored_at.filter(|at| *at > self.now());
                 self.core.facts.restoration_known = ahead.is_some();
-                self.ledger.restored_at = ahead;
+                self.case.restored_at = ahead;
                 Outcome::Known
             }
             Finding::Tickets(TicketsFinding::Open(ticket)) => self.open_ticket(ticket),
             Finding::LineTest(LineTestFinding::CableFault { test }) => {
-                self.ledger.test = Some(test);
+                self.case.test = Some(test);
                 Outcome::CableFault
             }
             Finding::LineTest(LineTestFinding::NoFault) => Outcome::NoFault,
@@ -160,7 +160,7 @@ impl Dialog {
         let missed = ticket.visit_at.is_some_and(|at| at < now);
         self.core.facts.visit_agreed = ticket.visit_at.is_some() && !missed;
         self.core.facts.numbered = number_of(&ticket.id).is_some();
-        self.ledger.open_ticket = Some(ticket);
+        self.case.open_ticket = Some(ticket);
         if old || missed {
             Outcome::Overdue
         } else {
@@ -175,9 +175,9 @@ impl Dialog {
 
     /// The line is the one meant.
     pub(super) fn choose_line(&mut self, index: u8) {
-        self.ledger.line = Some(index);
-        self.ledger.places.clear();
-        let line = self.ledger.line();
+        self.case.line = Some(index);
+        self.case.places.clear();
+        let line = self.case.line();
         self.core.facts.in_package = line.is_some_and(|line| line.in_package);
         self.core.facts.identified = line.is_some();
         // From here on it is known who calls, as if he had one line.

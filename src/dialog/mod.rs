@@ -2,8 +2,8 @@
 //! failure. It knows what an event told it and nothing else; the live service, the scripted tests
 //! and the replay drive this same function.
 //!
-//! Its state is a core, which is branched on, and a ledger,
-//! which is only carried. An event that does not fit the state changes nothing.
+//! Its state is a core, which is branched on, and a case and a ledger, which are only carried. An
+//! event that does not fit the state changes nothing.
 
 pub mod action;
 mod ask;
@@ -18,13 +18,11 @@ mod ticket;
 mod timer;
 pub mod trail;
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use action::{Action, Turn};
 use event::{ActionFailure, EndedBy, Event, ListenCause, Offer, PlaybackCause, TransferResult};
-use state::{Core, Facts, Ledger, Phase, Slot, Ticket};
+use state::{Case, Core, Facts, Ledger, Phase, Slot, Ticket};
 
 use trail::{Exit, Passed};
 
@@ -35,10 +33,8 @@ use crate::flow::{Body, Outcome};
 use crate::lookup::LookupKind;
 use crate::time::CallTime;
 
-/// Form of [`Dialog::write_to`]. A new form is written one release after it can be read.
-const STATE_VERSION: u8 = 3;
-/// Longest state, in bytes; a usual one has some 400. A resume token has no room for more.
-const MAX_STATE: usize = 4_096;
+/// Form of the state. A new form is written one release after it can be read.
+const STATE_VERSION: u8 = 4;
 
 /// One call's conversation.
 #[derive(Clone, Debug)]
@@ -46,6 +42,7 @@ pub struct Dialog {
     bundle: Arc<Bundle>,
     offer: Arc<Offer>,
     core: Core,
+    case: Case,
     ledger: Ledger,
     /// The turn in the making; empty between two events.
     actions: Vec<Action>,
@@ -76,7 +73,8 @@ impl Dialog {
                 facts: Facts::at(offer.began),
                 ticket: Ticket::None,
             },
-            ledger: ledger(),
+            case: Case::default(),
+            ledger: Ledger::default(),
             offer,
             actions: vec![Action::Answer],
             trail: Vec::new(),
@@ -258,64 +256,40 @@ impl Dialog {
         &self.bundle
     }
 
-    /// Puts the state there, small and binary, for the resume token. Holds no texts and no names, and
-    /// nothing of the offer. Nothing if it could not be written, which `from_bytes` refuses.
-    pub fn write_to(&self, state: &mut Vec<u8>) {
-        state.clear();
-        let written = compact::append(&(STATE_VERSION, &self.core, &self.ledger), state);
-        if written.is_none() || state.len() > MAX_STATE {
-            state.clear();
-        }
+    /// Appends the state's beginning for the resume token, small and binary: the case, which stays as
+    /// it is after events [of media](Event::is_of_media). Holds no texts and no names, and nothing of
+    /// the offer. Nothing if it could not be written, which `from_bytes` refuses.
+    pub fn write_case(&self, state: &mut Vec<u8>) {
+        let _ = compact::append(&(STATE_VERSION, &self.case), state);
     }
 
-    /// The call that the `bytes` of [`write_to`](Self::write_to) hold, on the same bundle and offer;
-    /// `None` if they are not of this build's form.
+    /// Appends the rest of it, which every event may change.
+    pub fn write_rest(&self, state: &mut Vec<u8>) {
+        let _ = compact::append(&(&self.core, &self.ledger), state);
+    }
+
+    /// The call whose state that is, on the same bundle and offer; `None` if it is not of this build's
+    /// form.
     /// The next event has to be [`Event::Resumed`].
     pub fn from_bytes(
         bundle: Arc<Bundle>,
         offer: impl Into<Arc<Offer>>,
-        bytes: &[u8],
+        state: &[u8],
     ) -> Option<Self> {
-        if bytes.first() != Some(&STATE_VERSION) {
+        let (version, state) = state.split_first()?;
+        if *version != STATE_VERSION {
             return None;
         }
-        let (_, core, ledger): (u8, Core, Ledger) = postcard::from_bytes(bytes).ok()?;
+        let (case, core, ledger): (Case, Core, Ledger) = postcard::from_bytes(state).ok()?;
         bundle.flow.steps().nth(usize::from(core.step.0))?;
         Some(Self {
             bundle,
             offer: offer.into(),
             core,
+            case,
             ledger,
             actions: Vec::new(),
             trail: Vec::new(),
         })
-    }
-}
-
-const fn ledger() -> Ledger {
-    Ledger {
-        at: CallTime::ZERO,
-        last_id: 0,
-        subscriber: None,
-        line: None,
-        login_claimed: None,
-        places: Vec::new(),
-        restored_at: None,
-        open_ticket: None,
-        test: None,
-        ticket_id: None,
-        ticket_state: None,
-        topic: None,
-        topic_heard: None,
-        classes: BTreeMap::new(),
-        answers: VecDeque::new(),
-        told: Vec::new(),
-        times_said: BTreeMap::new(),
-        playing: VecDeque::new(),
-        quiet_at: CallTime::ZERO,
-        listen: None,
-        transfer: None,
-        waits_from: CallTime::ZERO,
-        fillers: 0,
     }
 }

@@ -42,11 +42,7 @@ impl Dialog {
         let one = |said: &Said| match said {
             Said::Prompt(id) => Ok(*id),
             Said::ByTopic(prompts) => {
-                let topic = self
-                    .ledger
-                    .topic_heard
-                    .or(self.ledger.topic)
-                    .ok_or(Broken)?;
+                let topic = self.case.topic_heard.or(self.case.topic).ok_or(Broken)?;
                 prompts.get(&topic).copied().ok_or(Broken)
             }
         };
@@ -94,7 +90,7 @@ impl Dialog {
             segments.extend_from_slice(&said.ok_or(Broken)?);
             return Ok(());
         }
-        let subscriber = self.ledger.subscriber.iter();
+        let subscriber = self.case.subscriber.iter();
         let lines = subscriber.flat_map(|subscriber| &subscriber.lines);
         for (key, line) in (1u8..).zip(lines) {
             let digits = line.login.last_digits();
@@ -112,14 +108,14 @@ impl Dialog {
     }
 
     fn values(&self) -> Values {
-        let own = self.ledger.ticket_id.as_deref();
-        let open = self.ledger.open_ticket.as_ref();
+        let own = self.case.ticket_id.as_deref();
+        let open = self.case.open_ticket.as_ref();
         Values {
             ticket_number: own
                 .or_else(|| open.map(|ticket| ticket.id.as_str()))
                 .and_then(number_of),
             visit_at: open.and_then(|ticket| ticket.visit_at),
-            restored_at: self.ledger.restored_at,
+            restored_at: self.case.restored_at,
             now: Some(self.now()),
             line: None,
         }
@@ -214,53 +210,29 @@ impl Dialog {
 
     /// What an operator would be told now.
     pub fn context(&self) -> TransferContext {
-        let mut context = TransferContext::default();
-        self.tell_context(&mut context);
-        context
-    }
-
-    /// Brings [`context`](Self::context) up to date; what has not changed is not made anew.
-    pub fn tell_context(&self, context: &mut TransferContext) {
-        let ledger = &self.ledger;
-        context.locale = self.core.locale;
-        let login = ledger.line().map(|line| &line.login);
-        if context.login.as_ref() != login {
-            context.login = login.cloned();
+        let case = &self.case;
+        let classes = case.classes.iter();
+        let answers = case.answers.iter();
+        TransferContext {
+            locale: self.core.locale,
+            login: case.line().map(|line| line.login.clone()),
+            login_claimed: case.login_claimed.clone(),
+            topic: case.topic,
+            findings: classes
+                .map(|(kind, class)| pair(kind.as_str(), class.as_str()))
+                .collect(),
+            ticket_key: case.ticket_state.map(|_| self.ticket_key()),
+            ticket_state: case.ticket_state,
+            asked_and_answered: answers
+                .map(|(question, answer)| pair(question.as_str(), answer.as_str()))
+                .collect(),
         }
-        if context.login_claimed != ledger.login_claimed {
-            context.login_claimed.clone_from(&ledger.login_claimed);
-        }
-        context.topic = ledger.topic;
-        let classes = ledger.classes.iter();
-        let classes = classes.map(|(kind, class)| (kind.as_str(), class.as_str()));
-        tell_pairs(&mut context.findings, classes);
-        if context.ticket_state != ledger.ticket_state {
-            context.ticket_key = ledger.ticket_state.map(|_| self.ticket_key());
-            context.ticket_state = ledger.ticket_state;
-        }
-        let answers = ledger.answers.iter();
-        let answers = answers.map(|(question, answer)| (question.as_str(), answer.as_str()));
-        tell_pairs(&mut context.asked_and_answered, answers);
     }
 }
 
-/// `name=value` of each pair.
-fn tell_pairs<'a>(told: &mut Vec<Arc<str>>, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
-    let mut count = 0;
-    for (name, value) in pairs {
-        let is = |text: &str| {
-            let rest = text.strip_prefix(name);
-            rest.and_then(|rest| rest.strip_prefix('=')) == Some(value)
-        };
-        let pair = || Arc::from(format!("{name}={value}"));
-        match told.get_mut(count) {
-            Some(text) if is(text) => {}
-            Some(text) => *text = pair(),
-            None => told.push(pair()),
-        }
-        count += 1;
-    }
-    told.truncate(count);
+/// `name=value`.
+fn pair(name: &str, value: &str) -> Arc<str> {
+    [name, "=", value].concat().into()
 }
 
 /// One playback or listen may fail by accident; three are a broken media side.

@@ -1,6 +1,6 @@
-//! A dialog's state in two parts. [`Core`] is all that is ever branched on: small, closed sets and
-//! counters, so that it can be explored whole. [`Ledger`] is what is only carried: ids, numbers,
-//! times, what was said. Neither holds a text or a name.
+//! A dialog's state in three parts. [`Core`] is all that is ever branched on: small, closed sets and
+//! counters, so that it can be explored whole. [`Case`] and [`Ledger`] are what is only carried: ids,
+//! numbers, times, what was said. None holds a text or a name.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -157,12 +157,10 @@ pub(super) enum Ticket {
     Failed,
 }
 
-/// What is carried and never branched on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ledger {
-    /// When the dialog was last stepped.
-    pub(super) at: CallTime,
-    pub(super) last_id: u32,
+/// What is known of the caller's case: carried and never branched on, and changed only by what can
+/// teach something, see [`Event::is_of_media`](super::event::Event::is_of_media).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Case {
     pub(super) subscriber: Option<Arc<Subscriber>>,
     /// What the addresses of his lines are recognised by, until one is chosen; the texts are not kept.
     pub(super) places: Vec<Place>,
@@ -183,6 +181,30 @@ pub(super) struct Ledger {
     pub(super) classes: BTreeMap<LookupKind, Outcome>,
     /// Newest [`Self::MAX_ANSWERS`].
     pub(super) answers: VecDeque<(Question, Answer)>,
+}
+
+impl Case {
+    /// An operator reads them; more would not be read, and the token must stay small.
+    pub(super) const MAX_ANSWERS: usize = 16;
+
+    pub(super) fn line(&self) -> Option<&Line> {
+        self.subscriber.as_ref()?.lines.get(usize::from(self.line?))
+    }
+
+    pub(super) fn note(&mut self, question: Question, answer: Answer) {
+        if self.answers.len() == Self::MAX_ANSWERS {
+            self.answers.pop_front();
+        }
+        self.answers.push_back((question, answer));
+    }
+}
+
+/// What of the call goes on: carried and never branched on either.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ledger {
+    /// When the dialog was last stepped.
+    pub(super) at: CallTime,
+    pub(super) last_id: u32,
     /// What was said since the last answer, before the question: for a repeat.
     pub(super) told: Vec<PromptId>,
     /// How often a prompt was said that has other words for the next time.
@@ -200,21 +222,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// An operator reads them; more would not be read, and the token must stay small.
-    pub(super) const MAX_ANSWERS: usize = 16;
     /// A repeat of more would be a lecture, and the token must stay small.
     pub(super) const MAX_TOLD: usize = 12;
-
-    pub(super) fn line(&self) -> Option<&Line> {
-        self.subscriber.as_ref()?.lines.get(usize::from(self.line?))
-    }
-
-    pub(super) fn note(&mut self, question: Question, answer: Answer) {
-        if self.answers.len() == Self::MAX_ANSWERS {
-            self.answers.pop_front();
-        }
-        self.answers.push_back((question, answer));
-    }
 }
 
 /// One `Play` that has not ended.

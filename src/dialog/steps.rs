@@ -139,7 +139,7 @@ impl Dialog {
         if !self.offer.capabilities.transfer {
             return Some(Outcome::Failed);
         }
-        let topic = self.ledger.topic.map(TransferReason::Topic);
+        let topic = self.case.topic.map(TransferReason::Topic);
         let reason = reason
             .or(topic)
             .unwrap_or(TransferReason::Other(OtherReason::CallerAsked));

@@ -38,7 +38,7 @@ impl Dialog {
             .filter(|_| self.may_order())
             .ok_or(Broken)?;
         self.core.ticket = Ticket::Ordered;
-        self.ledger.ticket_state = Some(TicketState::Unconfirmed);
+        self.case.ticket_state = Some(TicketState::Unconfirmed);
         self.actions
             .push(Action::CreateTicket(Box::new(order), Attempt::First));
         Ok(())
@@ -54,14 +54,14 @@ impl Dialog {
 
     /// The order, the same whenever it is made in this call.
     fn ticket_order(&self) -> Option<TicketOrder> {
-        let line = self.ledger.line()?;
+        let line = self.case.line()?;
         Some(TicketOrder {
             key: self.ticket_key(),
             login: line.login.clone(),
-            customer: self.ledger.subscriber.as_ref()?.customer.clone(),
+            customer: self.case.subscriber.as_ref()?.customer.clone(),
             contact: self.offer.from.clone()?,
             locale: self.core.locale.unwrap_or(Locale::Ru),
-            test: self.ledger.test.clone()?,
+            test: self.case.test.clone()?,
             call_began: self.offer.began,
         })
     }
@@ -85,7 +85,7 @@ impl Dialog {
         let (ticket, state, outcome) = match result {
             TicketResult::Created { id } => {
                 self.core.facts.numbered = number_of(&id).is_some();
-                self.ledger.ticket_id = Some(id.clone());
+                self.case.ticket_id = Some(id.clone());
                 self.achieve(Disposition::TicketCreated);
                 self.found_own_ticket(id);
                 (Ticket::Created, TicketState::Created, Outcome::Created)
@@ -113,7 +113,7 @@ impl Dialog {
             }
         };
         self.core.ticket = ticket;
-        self.ledger.ticket_state = Some(state);
+        self.case.ticket_state = Some(state);
         outcome
     }
 

@@ -44,7 +44,8 @@ pub struct Converse<N: Network> {
     fetching: Option<(Box<GoesOn>, Fetched)>,
     /// When the last message came.
     heard: Instant,
-    silence: Pin<Box<Sleep>>,
+    /// For what is due next.
+    timer: Pin<Box<Sleep>>,
     finished: bool,
 }
 
@@ -67,10 +68,7 @@ struct Live<N: Network> {
 
 impl<N: Network> Drop for Live<N> {
     fn drop(&mut self) {
-        let closed = self
-            .session
-            .is_over()
-            .then_some(self.offer.call_key.as_str());
+        let closed = self.session.is_over().then_some(&self.offer.call_key);
         self.inner
             .registry
             .leave(&self.gateway, &self.offer.call, &self.signal, closed);
@@ -86,7 +84,7 @@ impl<N: Network> Converse<N> {
         lag: Arc<Lag>,
         events: Streaming<CallEvent>,
     ) -> Self {
-        let silence = Box::pin(tokio::time::sleep(FIRST_MESSAGE));
+        let timer = Box::pin(tokio::time::sleep(FIRST_MESSAGE));
         Self {
             inner,
             gateway,
@@ -95,7 +93,7 @@ impl<N: Network> Converse<N> {
             call: None,
             fetching: None,
             heard: Instant::now(),
-            silence,
+            timer,
             finished: false,
         }
     }
@@ -158,7 +156,7 @@ impl<N: Network> Converse<N> {
             .keys()
             .sealer(gateway, &call)
             .ok_or(Refused::TooManyCalls)?;
-        let call_key = format!("{gateway}:{call}:{}", began.unix_ms());
+        let call_key = Arc::from(format!("{gateway}:{call}:{}", began.unix_ms()));
         let signal = inner
             .registry
             .offer(gateway, &call, &call_key, inner.settings.max_calls)
@@ -205,7 +203,7 @@ impl<N: Network> Converse<N> {
                 let began = envelope.offer.began.unix_ms();
                 clock::now().unix_ms().saturating_sub(began)
             }
-            ClockSource::Gateway => i64::from(envelope.at.ms()),
+            ClockSource::Gateway => i64::from(envelope.progress.at.ms()),
         };
         if age > MAX_AGE_MS {
             return Err(Refused::BadToken);
@@ -354,22 +352,31 @@ impl<N: Network> Stream for Converse<N> {
                 }
             }
         }
-        if let Some(live) = &mut this.call
-            && let Poll::Ready(reply) = live.session.poll(cx)
-        {
-            this.finished = live.session.is_over();
-            return this.give(turn(reply));
-        }
-        // It is not set anew for each message: when it rings, it is asked how long ago the last was.
-        while this.silence.as_mut().poll(cx).is_ready() {
-            if this.call.is_none() {
-                return this.end(Refused::NoFirstMessage);
+        loop {
+            let mut due = None;
+            if let Some(live) = &mut this.call {
+                if let Poll::Ready(reply) = live.session.poll(cx) {
+                    this.finished = live.session.is_over();
+                    return this.give(turn(reply));
+                }
+                due = live.session.due();
             }
-            let until = this.heard + IDLE;
+            let (most, silent) = match &this.call {
+                Some(_) => (IDLE, Refused::Idle),
+                None => (FIRST_MESSAGE, Refused::NoFirstMessage),
+            };
+            let until = this.heard + most;
+            let due = due.map_or(until, |due| due.min(until));
+            // A timer that rings too early is set then: most are moved again before that.
+            if due < this.timer.deadline() || this.timer.is_elapsed() {
+                this.timer.as_mut().reset(due);
+            }
+            if this.timer.as_mut().poll(cx).is_pending() {
+                break;
+            }
             if until <= Instant::now() {
-                return this.end(Refused::Idle);
+                return this.end(silent);
             }
-            this.silence.as_mut().reset(until);
         }
         // Only who waits has to be woken for a notice; one that came meanwhile is taken at once.
         if let Some(live) = &this.call

@@ -29,15 +29,15 @@ pub(super) enum Notice {
 #[derive(Debug)]
 pub(super) struct Signal {
     /// Whose it is: a gateway that starts again may use the id of a call for another.
-    call_key: Box<str>,
+    call_key: Arc<str>,
     notice: AtomicU8,
     waker: AtomicWaker,
 }
 
 impl Signal {
-    fn new(call_key: &str) -> Self {
+    fn new(call_key: &Arc<str>) -> Self {
         Self {
-            call_key: call_key.into(),
+            call_key: Arc::clone(call_key),
             notice: AtomicU8::default(),
             waker: AtomicWaker::default(),
         }
@@ -98,7 +98,7 @@ impl Registry {
         &self,
         gateway: &Arc<str>,
         call: &CallId,
-        call_key: &str,
+        call_key: &Arc<str>,
         limit: usize,
     ) -> Result<Arc<Signal>, NotTaken> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,14 +121,14 @@ impl Registry {
         &self,
         gateway: &Arc<str>,
         call: &CallId,
-        call_key: &str,
+        call_key: &Arc<str>,
     ) -> Result<Arc<Signal>, NotTaken> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.draining {
             return Err(NotTaken::Draining);
         }
         let live = calls.live.get(gateway).and_then(|own| own.get(call));
-        let another = live.is_some_and(|live| *live.call_key != *call_key);
+        let another = live.is_some_and(|live| live.call_key != *call_key);
         if another || calls.closed.contains(call_key) {
             return Err(NotTaken::Closed);
         }
@@ -145,7 +145,7 @@ impl Registry {
         gateway: &Arc<str>,
         call: &CallId,
         signal: &Arc<Signal>,
-        closed: Option<&str>,
+        closed: Option<&Arc<str>>,
     ) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = calls.live.get_mut(gateway)
@@ -158,9 +158,8 @@ impl Registry {
             calls.count -= 1;
         }
         if let Some(call_key) = closed {
-            let call_key: Arc<str> = call_key.into();
-            calls.closed.insert(Arc::clone(&call_key));
-            calls.order.push_back(call_key);
+            calls.closed.insert(Arc::clone(call_key));
+            calls.order.push_back(Arc::clone(call_key));
             if calls.order.len() > MAX_CLOSED
                 && let Some(oldest) = calls.order.pop_front()
             {
@@ -209,7 +208,7 @@ impl Calls {
         &mut self,
         gateway: &Arc<str>,
         call: &CallId,
-        call_key: &str,
+        call_key: &Arc<str>,
     ) -> (Arc<Signal>, Option<Arc<Signal>>) {
         let signal = Arc::new(Signal::new(call_key));
         let own = self.live.entry(Arc::clone(gateway)).or_default();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ pub struct Cdr {
     /// The gateway's name of the call.
     pub call: CallId,
     /// Unique over restarts of gateways.
-    pub call_key: String,
+    pub call_key: Arc<str>,
     /// The calling number.
     pub from: Option<PhoneNumber>,
     /// The dialled number.
@@ -36,7 +37,7 @@ pub struct Cdr {
     /// From the offer to the last thing known.
     pub duration_ms: u32,
     /// Hash of the bundle.
-    pub bundle: String,
+    pub bundle: Arc<str>,
     /// How it ended for the business; `None` as for `ended_ms`.
     pub disposition: Option<Disposition>,
     /// What was going on when the caller hung up; `None` if he did not.
@@ -254,19 +255,19 @@ impl Fold {
         }
         self.record = Some(Cdr {
             call: header.offer.call.clone(),
-            call_key: header.offer.call_key.clone(),
+            call_key: Arc::clone(&header.offer.call_key),
             from: header.offer.from.clone(),
             to: header.offer.to.clone(),
             began: header.offer.began,
             answered_ms: None,
             ended_ms: None,
             duration_ms: 0,
-            bundle: header.bundle.clone(),
+            bundle: Arc::clone(&header.bundle),
             disposition: None,
             left_at: None,
             transfers: Vec::new(),
             tickets: Vec::new(),
-            look_ups: Vec::new(),
+            look_ups: Vec::with_capacity(LookupKind::ALL.len()),
             questions: Vec::new(),
             misses: 0,
             dead_air_ms: 0,

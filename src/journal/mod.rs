@@ -13,6 +13,7 @@ pub mod subject;
 mod writer;
 pub mod written;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -77,12 +78,12 @@ pub struct Header {
     /// [`FORMAT`].
     pub format: u32,
     /// Version of the build that wrote it.
-    pub build: String,
+    pub build: Cow<'static, str>,
     /// Hash of the bundle.
-    pub bundle: String,
+    pub bundle: Arc<str>,
     /// [`TIME_ZONE`].
     #[serde(default = "time_zone")]
-    pub time_zone: String,
+    pub time_zone: Cow<'static, str>,
     /// 0, then 1, 2, … for each resume.
     pub resume: u32,
     /// The gateway's clock at the offer minus ours, in milliseconds.
@@ -91,7 +92,7 @@ pub struct Header {
     pub offer: Arc<Offer>,
     /// The caller's audio, if the call was recorded as such too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audio: Option<Audio>,
+    pub audio: Option<Box<Audio>>,
 }
 
 /// Where a call's audio is.
@@ -105,11 +106,16 @@ pub struct Audio {
 
 impl Header {
     /// The head of what this build writes.
-    pub fn new(bundle: String, resume: u32, skew_ms: i64, offer: impl Into<Arc<Offer>>) -> Self {
+    pub fn new(
+        bundle: impl Into<Arc<str>>,
+        resume: u32,
+        skew_ms: i64,
+        offer: impl Into<Arc<Offer>>,
+    ) -> Self {
         Self {
             format: FORMAT,
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            bundle,
+            build: env!("CARGO_PKG_VERSION").into(),
+            bundle: bundle.into(),
             time_zone: time_zone(),
             resume,
             skew_ms,
@@ -119,6 +125,6 @@ impl Header {
     }
 }
 
-fn time_zone() -> String {
-    TIME_ZONE.to_owned()
+const fn time_zone() -> Cow<'static, str> {
+    Cow::Borrowed(TIME_ZONE)
 }

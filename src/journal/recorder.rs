@@ -163,7 +163,7 @@ impl Recorder {
 
     /// Begins the journal of a call, or of what follows a resume.
     pub fn begin(&self, header: Header) -> CallRecorder {
-        let call_key = header.offer.call_key.clone();
+        let call_key = Arc::clone(&header.offer.call_key);
         let call = match &self.target {
             Target::Folder(sender) => sender.next_call.fetch_add(1, Ordering::Relaxed),
             Target::Nowhere | Target::Memory(_) => 0,
@@ -241,7 +241,7 @@ fn keep(calls: &Mutex<BTreeMap<String, Vec<Entry>>>, call_key: &str, entry: Entr
 #[derive(Debug)]
 pub struct CallRecorder {
     target: Target,
-    call_key: String,
+    call_key: Arc<str>,
     /// The call's number at the writer.
     call: u64,
     /// Not queued yet: nothing else may go before it.

@@ -81,7 +81,7 @@ pub(super) struct Space {
 pub(super) fn offer(began: WallTime) -> Offer {
     Offer {
         call: CallId::new("proof").unwrap_or_else(|| unreachable!("a valid id")),
-        call_key: String::new(),
+        call_key: "".into(),
         from: PhoneNumber::parse("+77770000101"),
         to: String::new(),
         locale: None,

@@ -111,8 +111,8 @@ impl Redactor {
         let Some(Entry::Header(header)) = call.first() else {
             return Err(Refused::NoBeginning);
         };
-        if header.bundle != self.bundle.hash.to_string() {
-            return Err(Refused::OtherFlow(header.bundle.clone()));
+        if header.bundle != self.bundle.hash {
+            return Err(Refused::OtherFlow(header.bundle.to_string()));
         }
         let as_it_is = retrace(&self.bundle, call).ok_or(Refused::NoBeginning)?;
         if !does_the_same(call, &as_it_is.entries) {
@@ -212,7 +212,7 @@ impl Redactor {
         let name = own.name("call", &offer.call_key);
         Offer {
             call: CallId::new(&name).unwrap_or_else(|| offer.call.clone()),
-            call_key: format!("redacted:{name}"),
+            call_key: format!("redacted:{name}").into(),
             from: offer.from.as_ref().map(|number| own.number(number)),
             ..offer.clone()
         }

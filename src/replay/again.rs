@@ -46,8 +46,8 @@ pub fn again(bundle: &Arc<Bundle>, entries: &[Entry]) -> Option<Again> {
     let Some(Entry::Header(header)) = entries.first() else {
         return None;
     };
-    if header.bundle != *bundle.hash {
-        return Some(Again::OtherBundle(header.bundle.clone()));
+    if header.bundle != bundle.hash {
+        return Some(Again::OtherBundle(header.bundle.to_string()));
     }
     if header.resume > 0 {
         return Some(Again::Headless);
@@ -196,7 +196,7 @@ impl Repeats {
         let Some(Entry::Header(header)) = entries.first() else {
             return;
         };
-        *self.builds.entry(header.build.clone()).or_default() += 1;
+        *self.builds.entry(header.build.to_string()).or_default() += 1;
         match call {
             Some(Again::Identical) => self.identical += 1,
             Some(Again::AsFarAsItGoes) => self.as_far_as_they_go += 1,
@@ -204,7 +204,7 @@ impl Repeats {
             Some(Again::Differs(difference)) => {
                 self.differing += 1;
                 if self.differences.len() < TOLD {
-                    let key = header.offer.call_key.clone();
+                    let key = header.offer.call_key.to_string();
                     self.differences.push((key, difference));
                 }
             }

@@ -163,8 +163,8 @@ impl Report {
         let mut key = "";
         if let Some(Entry::Header(header)) = entries.first() {
             key = &header.offer.call_key;
-            *self.bundles.entry(header.bundle.clone()).or_default() += 1;
-            *self.builds.entry(header.build.clone()).or_default() += 1;
+            *self.bundles.entry(header.bundle.to_string()).or_default() += 1;
+            *self.builds.entry(header.build.to_string()).or_default() += 1;
         }
         let mut both = Both::default();
         if !matches!(call.verdict, Verdict::CannotKnow(_)) {

@@ -144,7 +144,7 @@ pub fn compare(candidate: &Candidate, entries: &[Entry]) -> Option<Compared> {
         let verdict = Verdict::CannotKnow(unknown);
         return Some(compared(record, verdict, step(candidate.bundle.flow.start)));
     }
-    let is_recorded = |bundle: &&Arc<Bundle>| *bundle.hash == header.bundle;
+    let is_recorded = |bundle: &&Arc<Bundle>| bundle.hash == header.bundle;
     let mut bundles = candidate.recorded.iter().chain([&candidate.bundle]);
     let entries = match bundles.find(is_recorded) {
         Some(bundle) => as_told(bundle, header, entries),

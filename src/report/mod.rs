@@ -10,6 +10,7 @@
 mod tables;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -180,11 +181,11 @@ impl Serialize for Spread {
 /// A report in the making.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    versions: BTreeMap<String, Figures>,
+    versions: BTreeMap<Arc<str>, Figures>,
     /// Calls of known numbers: a hash of the number, when, and the version if it ended contained.
     callers: Vec<(u64, i64, u32)>,
     /// Names of the versions, by the number in `callers`.
-    names: Vec<String>,
+    names: Vec<Arc<str>>,
     last: i64,
     first: Option<i64>,
 }
@@ -199,7 +200,7 @@ pub struct Reported {
     /// All calls.
     pub all: Figures,
     /// The calls of each flow, by the hash of its bundle.
-    pub versions: BTreeMap<String, Figures>,
+    pub versions: BTreeMap<Arc<str>, Figures>,
 }
 
 /// Not contained, in `Report::callers`.
@@ -212,8 +213,9 @@ impl Report {
         self.last = self.last.max(began);
         self.first = Some(self.first.map_or(began, |first| first.min(began)));
         if !self.versions.contains_key(&cdr.bundle) {
-            self.versions.insert(cdr.bundle.clone(), Figures::default());
-            self.names.push(cdr.bundle.clone());
+            self.versions
+                .insert(Arc::clone(&cdr.bundle), Figures::default());
+            self.names.push(Arc::clone(&cdr.bundle));
         }
         let Some(figures) = self.versions.get_mut(&cdr.bundle) else {
             return;

@@ -66,7 +66,7 @@ pub struct Run<B> {
 impl<B: BackEnds> Run<B> {
     /// Offers the call; gives what is to be done at the media side.
     pub fn begin(bundle: &Arc<Bundle>, offer: Offer, back_ends: B) -> (Self, Vec<Action>) {
-        let header = Header::new(bundle.hash.to_string(), 0, 0, offer.clone());
+        let header = Header::new(Arc::clone(&bundle.hash), 0, 0, offer.clone());
         let (dialog, turn) = Dialog::answer(Arc::clone(bundle), offer);
         let mut run = Self {
             dialog,
@@ -163,7 +163,7 @@ impl<B: BackEnds> Run<B> {
 pub fn offer(situation: &Situation) -> Offer {
     let call = CallId::new("script").unwrap_or_else(|| unreachable!("a valid id"));
     Offer {
-        call_key: format!("script:script:{}", situation.now.unix_ms()),
+        call_key: format!("script:script:{}", situation.now.unix_ms()).into(),
         call,
         from: situation.number.clone(),
         to: "3131".to_owned(),

@@ -85,7 +85,7 @@ impl Traffic {
         let call = format!("{name:016x}");
         let began = world.situation.now;
         Offer {
-            call_key: format!("made:{call}:{}", began.unix_ms()),
+            call_key: format!("made:{call}:{}", began.unix_ms()).into(),
             call: CallId::new(&call).unwrap_or_else(|| unreachable!("sixteen hexadecimal digits")),
             from: world.situation.number.clone(),
             to: "3131".to_owned(),

@@ -24,7 +24,7 @@ use dana::lookup::{
 use dana::problem::Source;
 use dana::script::parse;
 use dana::time::{CallTime, WallTime};
-use dana::token::{Envelope, MasterKey, TokenKeys};
+use dana::token::{Known, MasterKey, Progress, TokenKeys};
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use prost::Message;
@@ -52,7 +52,7 @@ static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
     let situation = Situation::new("cable fault", &script).expect("a situation");
     let offer = Offer {
         call: CallId::new("load-1-0-100000").expect("an id"),
-        call_key: "gateway:load-1-0-100000:1760000000000".to_owned(),
+        call_key: "gateway:load-1-0-100000:1760000000000".into(),
         from: PhoneNumber::parse("+77770000101"),
         to: "3131".to_owned(),
         locale: Some(Locale::Ru),
@@ -207,8 +207,9 @@ fn d_journal_lines(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// One token, in the middle of the call: what an operator would be told, the state, the sealing.
-#[divan::bench(args = ["context", "state", "seal"])]
+/// One token, in the middle of the call: what is written anew when something was learnt, and the token
+/// of each turn.
+#[divan::bench(args = ["learn", "seal"])]
 fn e_token(bencher: Bencher<'_, '_>, part: &str) {
     let Recorded {
         bundle,
@@ -219,30 +220,33 @@ fn e_token(bencher: Bencher<'_, '_>, part: &str) {
     for (event, _) in steps.iter().take(steps.len() * 2 / 3) {
         drop(dialog.handle(CallTime::ZERO, event.clone()));
     }
-    let mut envelope = Envelope::new(offer.clone(), bundle.hash.to_string());
-    envelope.context = dialog.context();
-    dialog.write_to(&mut envelope.state);
+    let mut known = Known::new(offer, &bundle.hash);
+    let learn = |known: &mut Known| {
+        known.learn(&dialog.context(), |state| dialog.write_case(state));
+    };
+    learn(&mut known);
     let key = MasterKey {
         id: 1,
         secret: [7; 32],
     };
     let keys = TokenKeys::new(vec![key]).expect("a key");
     let mut sealer = keys.sealer("gateway", &offer.call).expect("a key");
+    let progress = Progress::default();
     let bencher = bencher.counter(ItemsCount::new(1usize));
-    match part {
-        "context" => bencher.bench_local(|| dialog.tell_context(&mut envelope.context)),
-        "state" => bencher.bench_local(|| dialog.write_to(&mut envelope.state)),
-        _ => bencher.bench_local(|| {
-            // A stream has 16 million tokens: more than that is measured here.
-            sealer
-                .seal(&envelope)
-                .or_else(|| {
-                    sealer = keys.sealer("gateway", &offer.call)?;
-                    sealer.seal(&envelope)
-                })
-                .expect("sealed")
-        }),
+    if part == "learn" {
+        return bencher.bench_local(|| learn(&mut known));
     }
+    bencher.bench_local(|| {
+        let rest = |state: &mut Vec<u8>| dialog.write_rest(state);
+        // A stream has 16 million tokens: more than that is measured here.
+        sealer
+            .seal(&known, &progress, rest)
+            .or_else(|| {
+                sealer = keys.sealer("gateway", &offer.call)?;
+                sealer.seal(&known, &progress, rest)
+            })
+            .expect("sealed")
+    });
 }
 
 #[divan::bench]

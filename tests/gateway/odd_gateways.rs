@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dana::call::{CallId, PhoneNumber};
 use dana::time::CallTime;
-use dana::token::Envelope;
+use dana::token::{Envelope, Known};
 
 use super::*;
 
@@ -57,8 +57,11 @@ fn remade(token: &[u8], id: &str, change: impl FnOnce(&mut Envelope)) -> Vec<u8>
     let (keys, call) = (keys(7), CallId::new(id).expect("an id"));
     let mut envelope = keys.open("gateway", &call, token).expect("our own token");
     change(&mut envelope);
-    let sealer = keys.sealer("gateway", &call);
-    sealer.expect("a key").seal(&envelope).expect("it is short")
+    let mut known = Known::new(&envelope.offer, &envelope.bundle);
+    known.learn(&envelope.context, |state| state.extend(&envelope.state));
+    let mut sealer = keys.sealer("gateway", &call).expect("a key");
+    let token = sealer.seal(&known, &envelope.progress, |_| {});
+    token.expect("it is short")
 }
 
 /// A call that waits at the question whether it is about home internet: its newest token, the
@@ -106,7 +109,7 @@ async fn g23_a_clock_that_jumps_by_an_hour_changes_no_call() {
 async fn of_an_hour(replica: &Replica, id: &str) -> Call {
     let (token, acked, _) = asked(replica, id).await;
     let token = remade(&token, id, |envelope| {
-        envelope.at = CallTime::from_ms(60 * 60 * 1000 - 1_000);
+        envelope.progress.at = CallTime::from_ms(60 * 60 * 1000 - 1_000);
     });
     let mut call = Call::resume(&connect(replica).await, id, &token, acked).await;
     assert!(call.turn().await.is_ok(), "it goes on");

@@ -19,7 +19,7 @@ use super::*;
 pub(crate) fn header(id: &str, number: &str) -> Header {
     let offer = Offer {
         call: CallId::new(id).expect("an id"),
-        call_key: format!("gateway:{id}:1"),
+        call_key: format!("gateway:{id}:1").into(),
         from: PhoneNumber::parse(number),
         to: "3131".to_owned(),
         locale: None,
@@ -134,7 +134,7 @@ fn old(id: &str, number: &str) -> CallRow {
     let header = header(id, number);
     let record = fold(&[Entry::Header(Box::new(header))]).expect("a record");
     CallRow {
-        call_key: record.call_key.clone(),
+        call_key: record.call_key.to_string(),
         began: record.began.unix_ms(),
         resumes: 0,
         closed: true,

@@ -23,7 +23,7 @@ fn call(number: &str, hours: i64, disposition: Disposition) -> Cdr {
     Cdr {
         from: PhoneNumber::parse(number),
         began: WallTime::from_unix_ms(1_768_000_000_000 + hours * HOUR),
-        bundle: "b0".to_owned(),
+        bundle: "b0".into(),
         disposition: Some(disposition),
         ..cdr
     }
@@ -77,7 +77,7 @@ fn what_is_counted_does_not_depend_on_the_order_and_versions_stay_apart() {
     calls
         .iter_mut()
         .skip(100)
-        .for_each(|cdr| cdr.bundle = "another".to_owned());
+        .for_each(|cdr| cdr.bundle = "another".into());
     let report = |calls: &mut dyn Iterator<Item = &Cdr>| {
         let mut report = Report::default();
         calls.for_each(|cdr| report.add(cdr));

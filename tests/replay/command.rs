@@ -36,7 +36,7 @@ fn archive(folder: &Path) -> PathBuf {
 fn keyed(name: &str, entries: &[Entry]) -> Vec<Entry> {
     let mut entries = entries.to_vec();
     if let Some(Entry::Header(header)) = entries.first_mut() {
-        name.clone_into(&mut Arc::make_mut(&mut header.offer).call_key);
+        Arc::make_mut(&mut header.offer).call_key = name.into();
     }
     // The ticket's key is made of the call's.
     if let Some(Entry::Header(header)) = entries.first() {
@@ -125,7 +125,7 @@ fn what_a_recording_does_on_its_own_bundle_is_said_to_the_byte() {
     );
 
     if let Some(Entry::Header(header)) = other.first_mut() {
-        header.bundle = "0123456789abcdef0123456789abcdef".to_owned();
+        header.bundle = "0123456789abcdef0123456789abcdef".into();
     }
     write(&archive.join("other.0.jsonl"), &other);
     let replay = dana(&["replay", &text(&archive)], "");

@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
 fn header(args: &Args, bytes: &[u8]) -> Header {
     let offer = Offer {
         call: args.call.clone(),
-        call_key: format!("import:{}:{}", args.call, args.began.unix_ms()),
+        call_key: format!("import:{}:{}", args.call, args.began.unix_ms()).into(),
         from: args.number.clone(),
         to: "3131".to_owned(),
         locale: args.locale,
@@ -99,11 +99,11 @@ fn header(args: &Args, bytes: &[u8]) -> Header {
         },
         began: args.began,
     };
-    let mut header = Header::new(NO_FLOW.to_owned(), 0, 0, offer);
+    let mut header = Header::new(NO_FLOW, 0, 0, offer);
     let sha256 = sha256(bytes);
     let name = args.audio.file_name().unwrap_or_default();
     let file = name.to_string_lossy().into_owned();
-    header.audio = Some(Audio { file, sha256 });
+    header.audio = Some(Box::new(Audio { file, sha256 }));
     header
 }
 

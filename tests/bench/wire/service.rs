@@ -276,7 +276,7 @@ pub(crate) fn tape(bundle: &Arc<Bundle>) -> floor::Tape {
     runtime().block_on(async {
         let call = CallId::new("load-1-0-100000").expect("an id");
         let offer = Offer {
-            call_key: format!("gateway:{call}:1760000000000"),
+            call_key: format!("gateway:{call}:1760000000000").into(),
             call: call.clone(),
             from: PhoneNumber::parse("+77770000101"),
             to: "3131".to_owned(),
