@@ -258,7 +258,7 @@ impl Dialog {
 
     /// Appends the state's beginning for the resume token, small and binary: the case, which stays as
     /// it is after events [of media](Event::is_of_media). Holds no texts and no names, and nothing of
-    /// the offer. Nothing if it could not be written, which `from_bytes` refuses.
+    /// the offer.
     pub fn write_case(&self, state: &mut Vec<u8>) {
         let _ = compact::append(&(STATE_VERSION, &self.case), state);
     }

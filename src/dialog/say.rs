@@ -218,21 +218,25 @@ impl Dialog {
             login: case.line().map(|line| line.login.clone()),
             login_claimed: case.login_claimed.clone(),
             topic: case.topic,
-            findings: classes
-                .map(|(kind, class)| pair(kind.as_str(), class.as_str()))
-                .collect(),
+            findings: pairs(classes.map(|(kind, class)| (kind.as_str(), class.as_str()))),
             ticket_key: case.ticket_state.map(|_| self.ticket_key()),
             ticket_state: case.ticket_state,
-            asked_and_answered: answers
-                .map(|(question, answer)| pair(question.as_str(), answer.as_str()))
-                .collect(),
+            asked_and_answered: pairs(
+                answers.map(|(question, answer)| (question.as_str(), answer.as_str())),
+            ),
         }
     }
 }
 
-/// `name=value`.
-fn pair(name: &str, value: &str) -> Arc<str> {
-    [name, "=", value].concat().into()
+/// `name=value` of each.
+fn pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Arc<str>> {
+    let mut text = String::new();
+    let told = pairs.map(|(name, value)| {
+        text.clear();
+        text.extend([name, "=", value]);
+        text.as_str().into()
+    });
+    told.collect()
 }
 
 /// One playback or listen may fail by accident; three are a broken media side.
