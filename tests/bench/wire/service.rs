@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use dana::bundle::Bundle;
 use dana::call::{CallId, Disposition, Locale, Login, PhoneNumber};
@@ -13,20 +15,25 @@ use dana::dialog::event::{Capabilities, Offer};
 use dana::gateway::wire::service::pb_turn;
 use dana::gateway::{Gateway, Settings};
 use dana::journal::Retention;
-use dana::journal::recorder::Recorder;
+use dana::journal::recorder::{Recorder, Tell};
 use dana::load::caller::Caller;
 use dana::load::{Process, Situation};
 use dana::lookup::{
-    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, OutageFinding,
-    Subscriber, SubscriberFinding, TicketOrder, TicketResult, TicketsFinding,
+    Access, Attempt, FeeFinding, Finding, Line, LineTestFinding, Lookup, Network, Oss, OurTicket,
+    OutageFinding, Posted, Sought, Subscriber, SubscriberFinding, TicketOrder, TicketResult,
+    TicketsFinding,
 };
 use dana::network;
 use dana::network::TmForum;
 use dana::problem::Source;
+use dana::records;
+use dana::records::Spool;
 use dana::script::parse;
 use dana::seal::Keys;
 use dana::session::{ClockSource, Link, Reply, Session, Shared};
+use dana::store::StoreUrl;
 use dana::store::memory::Memory;
+use dana::store::sql::Sql;
 use dana::tickets;
 use dana::tickets::Desk;
 use dana::token::{MasterKey, TokenKeys};
@@ -46,6 +53,8 @@ pub(crate) enum Kind {
     Untuned,
     /// All of Dana but HTTP to the back ends.
     Dana,
+    /// The same, with tickets and call records in a store.
+    Stored,
     /// All of Dana, on back ends behind HTTP.
     Whole,
 }
@@ -58,6 +67,7 @@ impl Kind {
             Self::Floor => "floor",
             Self::Untuned => "untuned",
             Self::Dana => "dana",
+            Self::Stored => "stored",
             Self::Whole => "whole",
         }
     }
@@ -93,7 +103,7 @@ impl Running {
         Self::on(kind, workers, cores, "")
     }
 
-    /// The same, with the root of its back ends.
+    /// The same, with the root of its back ends or the URL of its store.
     pub(crate) fn on(kind: Kind, workers: usize, cores: &[usize], root: &str) -> Self {
         let cores: Vec<String> = cores.iter().map(ToString::to_string).collect();
         let own = std::env::current_exe().expect("our own path");
@@ -135,7 +145,13 @@ pub(crate) fn serve(arguments: &[String]) {
     let [kind, workers, cores, root, _] = arguments else {
         panic!("serve KIND WORKERS CORES ROOT FOLDER");
     };
-    let all = [Kind::Floor, Kind::Untuned, Kind::Dana, Kind::Whole];
+    let all = [
+        Kind::Floor,
+        Kind::Untuned,
+        Kind::Dana,
+        Kind::Stored,
+        Kind::Whole,
+    ];
     let kind = all.into_iter().find(|known| known.name() == kind);
     let kind = kind.expect("a kind");
     let cores: Vec<usize> = cores.split(',').flat_map(str::parse).collect();
@@ -145,14 +161,36 @@ pub(crate) fn serve(arguments: &[String]) {
         .expect("a folder")
         .keep();
     let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
-    // Where orders are made; nobody makes one in a surge of outages.
+    // Where the store is and orders are made, beside the calls.
     let home = runtime();
+    let spool = Spool::open(&folder.join("spool"), &sealing()).expect("a spool");
+    let spool = Arc::new(spool);
     let recorder = match kind {
-        Kind::Dana | Kind::Whole => recorder(&folder),
+        Kind::Dana | Kind::Whole => recorder(&folder, Box::new(|_| {})),
+        Kind::Stored => {
+            let spool = Arc::clone(&spool);
+            recorder(&folder, Box::new(move |record| spool.push(record)))
+        }
         Kind::Floor | Kind::Untuned => Recorder::nowhere(),
     };
     let serving = match kind {
         Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder.clone())),
+        Kind::Stored => {
+            let store = home.block_on(store(root, &folder));
+            let handle = home.handle().clone();
+            let desk = Desk::new(
+                store,
+                Customers::default(),
+                tickets::Settings::default(),
+                handle,
+            );
+            let shipped = desk.clone();
+            home.spawn(async move {
+                let keep = ("benchmark", Duration::from_hours(24));
+                records::work(&spool, shipped.store(), keep, std::future::pending()).await;
+            });
+            Serving::Stored(dana(bundle, desk, recorder.clone()))
+        }
         Kind::Whole => {
             let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
             let desk = Desk::new(
@@ -165,6 +203,7 @@ pub(crate) fn serve(arguments: &[String]) {
         }
         Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
     };
+    std::thread::spawn(move || home.block_on(std::future::pending::<()>()));
     let mut port = 0;
     for _ in 0..workers.parse().expect("a number") {
         let runtime = runtime();
@@ -176,6 +215,7 @@ pub(crate) fn serve(arguments: &[String]) {
         let serving = serving.clone();
         std::thread::spawn(move || match serving {
             Serving::Dana(gateway) => take(&runtime, gateway, listener),
+            Serving::Stored(gateway) => take(&runtime, gateway, listener),
             Serving::Whole(gateway) => take(&runtime, gateway, listener),
             Serving::Echo(tape, true) => runtime.block_on(floor::tuned(listener, tape)),
             Serving::Echo(tape, false) => runtime.block_on(floor::untuned(listener, tape)),
@@ -201,6 +241,7 @@ fn take<N: Network>(runtime: &Runtime, gateway: Gateway<N>, listener: TcpListene
 #[derive(Clone)]
 enum Serving {
     Dana(Gateway<BackEnds>),
+    Stored(Gateway<Desk<Sql, Customers>>),
     Whole(Gateway<Desk<Memory, TmForum>>),
     Echo(floor::Tape, bool),
 }
@@ -240,8 +281,17 @@ fn sealing() -> Keys {
     Keys::new([(1, [9; 32])])
 }
 
-fn recorder(folder: &Path) -> Recorder {
-    Recorder::to_folder(folder, sealing(), Retention::FOR_EVER).expect("a folder")
+fn recorder(folder: &Path, tell: Tell) -> Recorder {
+    let keep = Retention::FOR_EVER;
+    Recorder::to_folder_telling(folder, sealing(), keep, tell).expect("a folder")
+}
+
+/// The store at that URL; a new SQLite file without one.
+async fn store(url: &str, folder: &Path) -> Sql {
+    let own = format!("sqlite:{}", folder.join("store.db").display());
+    let url = StoreUrl::parse(if url.is_empty() { &own } else { url });
+    let store = Sql::open(&url.expect("the URL of a store"), &sealing()).await;
+    store.expect("a store")
 }
 
 fn dana<N: Network>(bundle: Arc<Bundle>, back_ends: N, recorder: Recorder) -> Gateway<N> {
@@ -350,37 +400,72 @@ async fn whole(
 /// Back ends that answer at once: a damaged cable, and nothing in the way of a ticket.
 pub(crate) struct BackEnds;
 
+/// What they answer, of the customer with that login.
+fn answer(lookup: &Lookup, login: &str) -> Finding {
+    match lookup {
+        Lookup::Subscriber { .. } => Finding::Subscriber(SubscriberFinding::Known(Subscriber {
+            customer: "C-1000123".to_owned(),
+            language: Some(Locale::Ru),
+            lines: vec![Line {
+                login: Login::new(login).expect("a login"),
+                house: Some("HOUSE-1".to_owned()),
+                address: None,
+                resource: Some("NODE-1".to_owned()),
+                account: Some("BA-1".to_owned()),
+                access: Access::Fttb,
+                suspended: false,
+                in_package: false,
+            }],
+        })),
+        Lookup::Outage { .. } => Finding::Outage(OutageFinding::None),
+        Lookup::Tickets { .. } => Finding::Tickets(TicketsFinding::None),
+        Lookup::LineTest { .. } => Finding::LineTest(LineTestFinding::CableFault {
+            test: "ST-1".to_owned(),
+        }),
+        Lookup::Fee { .. } => Finding::Fee(FeeFinding::Paid),
+    }
+}
+
 impl Network for BackEnds {
     async fn look_up(&self, lookup: Lookup) -> Finding {
-        match lookup {
-            Lookup::Subscriber { .. } => {
-                Finding::Subscriber(SubscriberFinding::Known(Subscriber {
-                    customer: "C-1000123".to_owned(),
-                    language: Some(Locale::Ru),
-                    lines: vec![Line {
-                        login: Login::new("0770000101").expect("a login"),
-                        house: Some("HOUSE-1".to_owned()),
-                        address: None,
-                        resource: Some("NODE-1".to_owned()),
-                        account: Some("BA-1".to_owned()),
-                        access: Access::Fttb,
-                        suspended: false,
-                        in_package: false,
-                    }],
-                }))
-            }
-            Lookup::Outage { .. } => Finding::Outage(OutageFinding::None),
-            Lookup::Tickets { .. } => Finding::Tickets(TicketsFinding::None),
-            Lookup::LineTest { .. } => Finding::LineTest(LineTestFinding::CableFault {
-                test: "ST-1".to_owned(),
-            }),
-            Lookup::Fee { .. } => Finding::Fee(FeeFinding::Paid),
-        }
+        answer(&lookup, "0770000101")
     }
 
     async fn create_ticket(&self, _: TicketOrder, _: Attempt) -> TicketResult {
         TicketResult::Created {
             id: "TT-900345".to_owned(),
         }
+    }
+}
+
+/// The same, and every caller is another customer, with a ticket of his own.
+#[derive(Default)]
+pub(crate) struct Customers(AtomicU32);
+
+impl Customers {
+    fn next(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Oss for Customers {
+    async fn look_up(&self, lookup: Lookup) -> Finding {
+        answer(&lookup, &format!("077{:07}", self.next()))
+    }
+
+    fn render(&self, order: &TicketOrder) -> Vec<u8> {
+        order.key.clone().into_bytes()
+    }
+
+    async fn post_ticket(&self, _: &str, _: &Login, _: &[u8], _: Duration) -> Posted {
+        Posted::Created(format!("TT-{}", self.next()))
+    }
+
+    async fn find_ticket(&self, _: &str, _: &Login, _: Duration) -> Sought {
+        Sought::None
+    }
+
+    async fn our_tickets(&self) -> Option<Vec<OurTicket>> {
+        None
     }
 }

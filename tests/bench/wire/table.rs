@@ -30,17 +30,20 @@ pub(crate) struct Run {
     seconds: f64,
     /// Calls a second of the open loop.
     rate: f64,
+    /// URLs of stores beside a new SQLite file.
+    stores: Vec<String>,
     /// The one level of calls at once that the ratios are wanted of; 0: all of them.
     streams: usize,
 }
 
 /// The tables by their names.
 type Table = (&'static str, fn(&Run));
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     ("ratios", ratios),
     ("latency", latency),
     ("growth", growth),
     ("idle", idle),
+    ("stores", stores),
     ("runtimes", runtimes),
     ("surge", surge),
 ];
@@ -54,6 +57,11 @@ pub(crate) fn run(arguments: &[String]) {
         rounds: whole(number("rounds=", 7.0)),
         seconds: number("seconds=", 3.0),
         rate: number("rate=", 2_000.0),
+        stores: arguments
+            .iter()
+            .filter_map(|a| a.strip_prefix("store="))
+            .map(str::to_owned)
+            .collect(),
         streams: whole(number("streams=", 0.0)),
     };
     let asked = |name: &str| arguments.iter().any(|a| a == name);
@@ -267,7 +275,8 @@ fn growth(_: &Run) {
     }
 }
 
-/// Calls that wait for nothing but a sign of life.
+/// Calls that wait for nothing but a sign of life. It is over before Dana gives up one that is offered
+/// and never answered.
 fn idle(_: &Run) {
     println!("Memory of idle calls, {A_CONNECTION} on a connection:\n");
     println!("| | calls | memory | a call |\n|---|--:|--:|--:|");
@@ -275,8 +284,8 @@ fn idle(_: &Run) {
         let running = Running::start(kind, 1, &[SERVER]);
         let report = measure(Plan {
             think: Duration::from_mins(2),
-            warm_up: Duration::from_secs(8),
-            lasts: Duration::from_secs(2),
+            warm_up: Duration::from_secs(7),
+            lasts: Duration::from_secs(1),
             ..sparse(&running, GROWTH[4])
         });
         let usage = report.service.expect("a process");
@@ -287,6 +296,46 @@ fn idle(_: &Run) {
             report.at_once,
             float(usage.ended.memory) / f64::from(1 << 20),
             each / 1024.0
+        );
+    }
+}
+
+/// What the durable path costs: a ticket and a call record in a store for each call.
+fn stores(run: &Run) {
+    const RATE: f64 = 500.0;
+    println!(
+        "Processor time of a call at {RATE:.0} calls a second (open loop, 16 connections, an event \
+         every 20 ms ± 50 %), medians of {} rounds:\n",
+        run.rounds
+    );
+    println!("| store | a call | of none (least–most) |\n|---|--:|:-:|");
+    let none = ("none", Running::start(Kind::Dana, 1, &[SERVER]));
+    let urls = std::iter::once("").chain(run.stores.iter().map(String::as_str));
+    let stored = urls.map(|url| {
+        let name = url.split(':').next().filter(|scheme| !scheme.is_empty());
+        let running = Running::on(Kind::Stored, 1, &[SERVER], url);
+        (name.unwrap_or("sqlite"), running)
+    });
+    let services: Vec<_> = std::iter::once(none).chain(stored).collect();
+    let mut costs = vec![(Vec::new(), Vec::new()); services.len()];
+    for _ in 0..run.rounds {
+        let mut without = None;
+        for ((_, running), (costs, ratios)) in services.iter().zip(&mut costs) {
+            let report = measure(Plan {
+                pattern: Pattern::Open { rate: RATE },
+                think: Duration::from_millis(20),
+                ..plan(running, 0, 16, run.seconds * 2.0)
+            });
+            let cost = 1e6 / per_cpu(&report);
+            costs.push(cost);
+            ratios.push(cost / *without.get_or_insert(cost));
+        }
+    }
+    for ((name, _), (costs, ratios)) in services.iter().zip(costs) {
+        let (ratio, least, most) = spread(ratios);
+        println!(
+            "| {name} | {:.0} µs | {ratio:.2} ({least:.2}–{most:.2}) |",
+            spread(costs).0
         );
     }
 }
