@@ -10,11 +10,11 @@ use crate::journal::Header;
 use crate::journal::files::MAX_WRITE;
 use crate::journal::recorder::Ending;
 
-/// Most bytes of lines. A call has about one KB a second: 1,000 calls fill it in 8 s of a disk that
-/// stands still.
-const MAX_TEXT: usize = 8 << 20;
+/// Most bytes of lines. A call has a turn of one KB every three seconds: 20,000 calls fill it in 5 s of a
+/// disk that stands still.
+const MAX_TEXT: usize = 32 << 20;
 
-/// Most messages.
+/// Most messages: as many turns as these bytes are, and some.
 const MAX_MESSAGES: usize = 1 << 16;
 
 /// Room that is kept for the next lines.
