@@ -160,49 +160,9 @@ pub(crate) fn serve(arguments: &[String]) {
     let folder = tempfile::tempdir_in(FOLDER.as_path())
         .expect("a folder")
         .keep();
-    let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
     // Where the store is and orders are made, beside the calls.
     let home = runtime();
-    let spool = Spool::open(&folder.join("spool"), &sealing()).expect("a spool");
-    let spool = Arc::new(spool);
-    let recorder = match kind {
-        Kind::Dana | Kind::Whole => recorder(&folder, Box::new(|_| {})),
-        Kind::Stored => {
-            let spool = Arc::clone(&spool);
-            recorder(&folder, Box::new(move |record| spool.push(record)))
-        }
-        Kind::Floor | Kind::Untuned => Recorder::nowhere(),
-    };
-    let serving = match kind {
-        Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder.clone())),
-        Kind::Stored => {
-            let store = home.block_on(store(root, &folder));
-            let handle = home.handle().clone();
-            let desk = Desk::new(
-                store,
-                Customers::default(),
-                tickets::Settings::default(),
-                handle,
-            );
-            let shipped = desk.clone();
-            home.spawn(async move {
-                let keep = ("benchmark", Duration::from_hours(24));
-                records::work(&spool, shipped.store(), keep, std::future::pending()).await;
-            });
-            Serving::Stored(dana(bundle, desk, recorder.clone()))
-        }
-        Kind::Whole => {
-            let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
-            let desk = Desk::new(
-                Memory::default(),
-                back_ends,
-                tickets::Settings::default(),
-                home.handle().clone(),
-            );
-            Serving::Whole(dana(bundle, desk, recorder.clone()))
-        }
-        Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
-    };
+    let (serving, recorder) = made(kind, root, &folder, &home);
     std::thread::spawn(move || home.block_on(std::future::pending::<()>()));
     let mut port = 0;
     for _ in 0..workers.parse().expect("a number") {
@@ -230,6 +190,52 @@ pub(crate) fn serve(arguments: &[String]) {
             recorder.lost()
         );
     }
+}
+
+/// What serves, and what writes its journals.
+fn made(kind: Kind, root: &str, folder: &Path, home: &Runtime) -> (Serving, Recorder) {
+    let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
+    let spool = Spool::open(&folder.join("spool"), &sealing()).expect("a spool");
+    let spool = Arc::new(spool);
+    let recorder = match kind {
+        Kind::Dana | Kind::Whole => recorder(folder, Box::new(|_| {})),
+        Kind::Stored => {
+            let spool = Arc::clone(&spool);
+            recorder(folder, Box::new(move |record| spool.push(record)))
+        }
+        Kind::Floor | Kind::Untuned => Recorder::nowhere(),
+    };
+    let serving = match kind {
+        Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder.clone())),
+        Kind::Stored => {
+            let store = home.block_on(store(root, folder));
+            let handle = home.handle().clone();
+            let desk = Desk::new(
+                store,
+                Customers::default(),
+                tickets::Settings::default(),
+                handle,
+            );
+            let shipped = desk.clone();
+            home.spawn(async move {
+                let keep = ("benchmark", Duration::from_hours(24));
+                records::work(&spool, shipped.store(), keep, std::future::pending()).await;
+            });
+            Serving::Stored(dana(bundle, desk, recorder.clone()))
+        }
+        Kind::Whole => {
+            let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
+            let desk = Desk::new(
+                Memory::default(),
+                back_ends,
+                tickets::Settings::default(),
+                home.handle().clone(),
+            );
+            Serving::Whole(dana(bundle, desk, recorder.clone()))
+        }
+        Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
+    };
+    (serving, recorder)
 }
 
 /// Serves until the process ends.
