@@ -158,9 +158,8 @@ impl Queue {
         Found::Some
     }
 
-    /// The writer is done with a batch; its room is used again.
+    /// The writer is done with a batch, all of whose messages it took; its room is used again.
     pub(super) fn done(&self, batch: &mut Batch) {
-        batch.messages.clear();
         batch.text.clear();
         batch.text.shrink_to(KEPT_TEXT);
         self.state().done += 1;

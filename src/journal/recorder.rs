@@ -1,7 +1,8 @@
 //! Writes journals through a bounded queue that can never slow a call.
 //!
 //! On the call's side lines are made while what they tell is at hand, and queued, or counted as lost:
-//! no wait, no file. One thread writes; it never stops a call, and what it cannot write it counts.
+//! no file, and no wait but for the copy of another call's line. One thread writes; it never stops a
+//! call, and what it cannot write it counts.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

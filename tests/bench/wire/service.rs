@@ -195,47 +195,41 @@ pub(crate) fn serve(arguments: &[String]) {
 /// What serves, and what writes its journals.
 fn made(kind: Kind, root: &str, folder: &Path, home: &Runtime) -> (Serving, Recorder) {
     let bundle = Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle");
-    let spool = Spool::open(&folder.join("spool"), &sealing()).expect("a spool");
-    let spool = Arc::new(spool);
-    let recorder = match kind {
-        Kind::Dana | Kind::Whole => recorder(folder, Box::new(|_| {})),
-        Kind::Stored => {
-            let spool = Arc::clone(&spool);
-            recorder(folder, Box::new(move |record| spool.push(record)))
+    let settings = tickets::Settings::default();
+    let untold = || recorder(folder, Box::new(|_| {}));
+    match kind {
+        Kind::Dana => {
+            let recorder = untold();
+            let gateway = dana(bundle, BackEnds, recorder.clone());
+            (Serving::Dana(gateway), recorder)
         }
-        Kind::Floor | Kind::Untuned => Recorder::nowhere(),
-    };
-    let serving = match kind {
-        Kind::Dana => Serving::Dana(dana(bundle, BackEnds, recorder.clone())),
         Kind::Stored => {
+            let spool = Spool::open(&folder.join("spool"), &sealing()).expect("a spool");
+            let spool = Arc::new(spool);
+            let told = Arc::clone(&spool);
+            let recorder = recorder(folder, Box::new(move |record| told.push(record)));
             let store = home.block_on(store(root, folder));
-            let handle = home.handle().clone();
-            let desk = Desk::new(
-                store,
-                Customers::default(),
-                tickets::Settings::default(),
-                handle,
-            );
+            let desk = Desk::new(store, Customers::default(), settings, home.handle().clone());
             let shipped = desk.clone();
             home.spawn(async move {
                 let keep = ("benchmark", Duration::from_hours(24));
                 records::work(&spool, shipped.store(), keep, std::future::pending()).await;
             });
-            Serving::Stored(dana(bundle, desk, recorder.clone()))
+            let gateway = dana(bundle, desk, recorder.clone());
+            (Serving::Stored(gateway), recorder)
         }
         Kind::Whole => {
-            let back_ends = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
-            let desk = Desk::new(
-                Memory::default(),
-                back_ends,
-                tickets::Settings::default(),
-                home.handle().clone(),
-            );
-            Serving::Whole(dana(bundle, desk, recorder.clone()))
+            let recorder = untold();
+            let oss = TmForum::new(network::Settings::new(root)).expect("an HTTP client");
+            let desk = Desk::new(Memory::default(), oss, settings, home.handle().clone());
+            let gateway = dana(bundle, desk, recorder.clone());
+            (Serving::Whole(gateway), recorder)
         }
-        Kind::Floor | Kind::Untuned => Serving::Echo(tape(&bundle), kind == Kind::Floor),
-    };
-    (serving, recorder)
+        Kind::Floor | Kind::Untuned => {
+            let echo = Serving::Echo(tape(&bundle), kind == Kind::Floor);
+            (echo, Recorder::nowhere())
+        }
+    }
 }
 
 /// Serves until the process ends.
