@@ -176,7 +176,7 @@ pub async fn make_as(
 fn header(plan: &Plan) -> Header {
     let offer = Offer {
         call: plan.call.clone(),
-        call_key: plan.call.to_string().into(),
+        call_key: plan.call.as_str().into(),
         from: plan.from.clone(),
         to: "3131".to_owned(),
         locale: plan.locale,
