@@ -38,13 +38,18 @@ pub(super) struct Pattern {
 /// A word of the examples, read once and for all. Small: most of what a look-up costs is waiting for memory.
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    key: u64,
+    /// Its symbols, roughly.
     mask: Mask,
-    /// Where its symbols begin, and how many there are.
-    start: u32,
+    /// The first of them, and how many there are in all.
+    first: [Token; FIRST],
     count: u16,
     read: Read,
+    /// Where those behind the first begin.
+    more: u32,
 }
+
+/// Symbols of a word that stand beside it: few words have more.
+const FIRST: usize = 6;
 
 /// How a word of the examples was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +66,9 @@ enum Read {
 pub(super) struct Lexicon {
     /// The words that callers say, by number: as the examples' list has them.
     known: Vec<Known>,
-    /// Their numbers, by key.
-    numbers: HashTable<u32>,
-    /// Their symbols.
+    /// Their numbers, each behind the upper half of its key: the table knows the lower one.
+    numbers: HashTable<(u32, u32)>,
+    /// Their symbols behind the first.
     symbols: Vec<Token>,
     /// What words and sounds grow into, until [closed](Self::close).
     growing: [Growing; 2],
@@ -93,6 +98,11 @@ impl Default for Lexicon {
             stemmer: Stemmer::new(Algorithm::Russian),
         }
     }
+}
+
+/// The upper half of a key.
+fn upper(key: u64) -> u32 {
+    u32::try_from(key >> 32).unwrap_or_default()
 }
 
 /// Fewest letters of a word that has other forms.
@@ -217,31 +227,35 @@ impl Lexicon {
             let before = place(self.symbols.len());
             self.symbols.extend(symbols);
             self.known.extend(known.into_iter().map(|word| Known {
-                start: word.start + before,
+                more: word.more + before,
                 ..word
             }));
         }
         self.numbers.reserve(words.len(), |_| 0);
-        for (number, word) in (0..).zip(&self.known) {
-            self.numbers.insert_unique(word.key, number, |_| 0);
+        for (number, (word, _)) in (0..).zip(&words) {
+            let key = key(word);
+            self.numbers.insert_unique(key, (upper(key), number), |_| 0);
         }
     }
 
-    /// Reads words of the examples, those that come often with a mark; and their symbols.
+    /// Reads words of the examples, those that come often with a mark; and their symbols behind the first.
     fn recalled(&self, words: &[(&String, bool)]) -> (Vec<Known>, Vec<Token>) {
         let (mut known, mut symbols) = (Vec::with_capacity(words.len()), Vec::new());
         let mut tokens = Vec::new();
         for (word, often) in words {
             tokens.clear();
             let read = self.recall(word, *often, &mut tokens);
+            let mut first = [Token::new(0, false); FIRST];
+            let beside = tokens.len().min(FIRST);
+            first[..beside].copy_from_slice(&tokens[..beside]);
             known.push(Known {
-                key: key(word),
                 mask: Mask::of(&tokens),
-                start: place(symbols.len()),
+                first,
                 count: u16::try_from(tokens.len()).unwrap_or(u16::MAX),
                 read,
+                more: place(symbols.len()),
             });
-            symbols.extend_from_slice(&tokens);
+            symbols.extend_from_slice(&tokens[beside..]);
         }
         (known, symbols)
     }
@@ -262,18 +276,16 @@ impl Lexicon {
 
     /// The number of a word of the examples, by its key.
     pub(super) fn number(&self, key: u64) -> Option<usize> {
-        let is = |number: &u32| {
-            self.known
-                .get(at(*number))
-                .is_some_and(|known| known.key == key)
-        };
-        self.numbers.find(key, is).map(|number| at(*number))
+        let found = self.numbers.find(key, |(of, _)| *of == upper(key));
+        found.map(|(_, number)| at(*number))
     }
 
-    fn symbols(&self, known: &Known) -> &[Token] {
-        let start = at(known.start);
-        let symbols = self.symbols.get(start..start + usize::from(known.count));
-        symbols.unwrap_or_default()
+    /// Takes the symbols of a known word.
+    fn known(&self, known: &Known, tokens: &mut Tokens) {
+        let (count, start) = (usize::from(known.count), at(known.more));
+        let more = start..start + count.saturating_sub(FIRST);
+        let more = self.symbols.get(more).unwrap_or_default();
+        tokens.take_known(&known.first, more, count.min(FIRST), known.mask);
     }
 
     /// The words of a text, with their numbers.
@@ -292,7 +304,7 @@ impl Lexicon {
             let known = words.number(at).and_then(|number| self.known.get(number));
             let read = known.map(|known| known.read);
             if let Some(known) = known.filter(|known| known.read == Read::Surely) {
-                tokens.take(self.symbols(known), known.mask);
+                self.known(known, &mut tokens);
                 tokens.known = true;
                 at += 1;
                 continue;
@@ -310,7 +322,7 @@ impl Lexicon {
                 self.part(words, at, &mut found);
             }
             if let Some(known) = known.filter(|_| found.is_empty()) {
-                tokens.take(self.symbols(known), known.mask);
+                self.known(known, &mut tokens);
             } else {
                 if found.is_empty() {
                     self.alike(&words.get(at), 0, MOST_WRONG, &mut found);

@@ -430,8 +430,8 @@ impl Reader {
         } = self;
         vocabulary.lexicon.close();
         problems.or_ok(Grammar {
+            phrases: phrases.packed(vocabulary.symbols()),
             lexicon: vocabulary.lexicon,
-            phrases: phrases.packed(),
             numbers,
             hints: hints_of(&hints),
         })

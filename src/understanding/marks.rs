@@ -10,10 +10,11 @@ pub(super) struct Mark<'g> {
     pub(super) phrase: &'g Phrase,
     /// The phrase's meaning, turned by a Kazakh suffix of negation.
     pub(super) meaning: Meaning,
-    pub(super) first: usize,
-    pub(super) last: usize,
+    /// Its first and its last word.
+    pub(super) first: u8,
+    pub(super) last: u8,
     /// How many words the phrase has; the others from `first` to `last` are not its own.
-    pub(super) words: usize,
+    pub(super) words: u8,
 }
 
 impl Mark<'_> {
@@ -48,16 +49,13 @@ impl<'g> Deref for Marks<'g> {
 
 impl<'g> Marks<'g> {
     pub(super) fn new(mut all: Vec<Mark<'g>>) -> Self {
-        all.sort_by_key(|mark| mark.last << 16 | usize::from(mark.phrase.weight));
+        all.sort_by_key(|mark| u32::from(mark.last) << 16 | u32::from(mark.phrase.weight));
         let (mut meanings, mut turned) = (0, [0; 2]);
         for mark in &all {
             meanings |= mark.meaning.bit();
-            if mark.meaning == Meaning::NotBefore {
-                turned[0] |= bit(mark.last) << 1;
-            }
-            if mark.meaning == Meaning::NotAfter {
-                turned[1] |= bit(mark.first) >> 1;
-            }
+            let is = |meaning| u64::from(mark.meaning == meaning);
+            turned[0] |= is(Meaning::NotBefore) * bit(mark.last) << 1;
+            turned[1] |= is(Meaning::NotAfter) * bit(mark.first) >> 1;
         }
         Self {
             all,
@@ -71,7 +69,7 @@ impl<'g> Marks<'g> {
         self.meanings & SUBJECT != 0
     }
 
-    /// Whether any means one of these; all subjects are one.
+    /// Whether any means one of these; all subjects are one, and all languages.
     pub(super) fn mean(&self, meanings: &[Meaning]) -> bool {
         meanings
             .iter()
@@ -86,6 +84,6 @@ impl<'g> Marks<'g> {
 }
 
 /// The bit of a word; an utterance has at most 64.
-pub(super) const fn bit(word: usize) -> u64 {
+pub(super) const fn bit(word: u8) -> u64 {
     if word < 64 { 1 << word } else { 0 }
 }

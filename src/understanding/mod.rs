@@ -210,7 +210,7 @@ impl Grammars {
         let heard = self.hear(question, text);
         let (understood, decision) = self.decide(locale, question, &heard);
         let words = match (decision.mark, decision.likely) {
-            (Some(mark), _) => heard.words.said(mark.first, mark.last),
+            (Some(mark), _) => heard.words.said(mark.first.into(), mark.last.into()),
             (None, Some(likely)) => self.telling(question, &heard.words, likely),
             (None, None) if understood.intent == Intent::Digits => {
                 heard.words.said(0, heard.words.len().saturating_sub(1))
@@ -218,7 +218,7 @@ impl Grammars {
             (None, None) => String::new(),
         };
         let found = |mark: &Mark<'_>| Found {
-            words: heard.words.said(mark.first, mark.last),
+            words: heard.words.said(mark.first.into(), mark.last.into()),
             phrase: self.grammar.phrases.text(mark.phrase),
             meaning: mark.meaning.to_string(),
         };
@@ -306,13 +306,13 @@ const MAX_DIGITS: usize = 16;
 
 /// The language that was spoken: the one whose phrases weigh more.
 fn spoken(marks: &Marks<'_>, call: Option<Locale>) -> Option<Locale> {
-    let weight = |locale: Locale| -> u32 {
-        let of = marks
-            .iter()
-            .filter(|mark| mark.phrase.locale == Some(locale));
-        of.map(|mark| u32::from(mark.phrase.weight)).sum()
-    };
-    match weight(Locale::Kk).cmp(&weight(Locale::Ru)) {
+    let (mut kazakh, mut russian) = (0, 0);
+    for Mark { phrase, .. } in marks.iter() {
+        let of = |locale| u32::from(phrase.locale == Some(locale)) * u32::from(phrase.weight);
+        kazakh += of(Locale::Kk);
+        russian += of(Locale::Ru);
+    }
+    match kazakh.cmp(&russian) {
         Ordering::Greater => Some(Locale::Kk),
         Ordering::Less => Some(Locale::Ru),
         Ordering::Equal => call,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::call::{Locale, Question, Topic};
 use crate::understanding::letters::{at, place};
 use crate::understanding::marks::{Mark, Marks, bit};
-use crate::understanding::tokens::{Mask, Symbol, Tokens};
+use crate::understanding::tokens::{Mask, Symbol, Token, Tokens};
 use crate::understanding::words::{Keyed, mix};
 
 /// What a phrase means.
@@ -45,7 +45,7 @@ impl Meaning {
         }
     }
 
-    /// Its bit in a set; all subjects share one.
+    /// Its bit in a set; all subjects share one, and all languages.
     pub(super) const fn bit(self) -> u16 {
         match self {
             Self::Topic(_) => SUBJECT,
@@ -54,11 +54,10 @@ impl Meaning {
             Self::Doubt => 1 << 3,
             Self::Operator => 1 << 4,
             Self::Repeat => 1 << 5,
-            Self::Language(Locale::Kk) => 1 << 6,
-            Self::Language(Locale::Ru) => 1 << 7,
-            Self::Filler => 1 << 8,
-            Self::NotBefore => 1 << 9,
-            Self::NotAfter => 1 << 10,
+            Self::Language(_) => 1 << 6,
+            Self::Filler => 1 << 7,
+            Self::NotBefore => 1 << 8,
+            Self::NotAfter => 1 << 9,
         }
     }
 }
@@ -133,6 +132,8 @@ struct Node {
     gap: u8,
     /// A negation came before: it turns the words beside it and no others.
     tight: bool,
+    /// Behind the root: by a word that turns a meaning; a phrase does not reach over it.
+    negates: bool,
 }
 
 /// A phrase that ends at a node.
@@ -140,7 +141,7 @@ struct Node {
 struct End {
     phrase: Phrase,
     /// How many words it has in this spelling.
-    words: u16,
+    words: u8,
 }
 
 /// Phrases as they are read, in one tree; to be [packed](Self::packed).
@@ -196,7 +197,7 @@ impl Gathered {
             ..phrase
         };
         for (symbols, node) in spellings {
-            let words = u16::try_from(symbols.len()).unwrap_or(u16::MAX);
+            let words = u8::try_from(symbols.len()).unwrap_or(u8::MAX);
             self.ends.push((node, End { phrase, words }));
         }
         self.texts.push(text.into());
@@ -214,26 +215,22 @@ impl Gathered {
     }
 
     /// Every node beside its neighbours, and before theirs what is behind it. Those behind the root stand
-    /// where their symbols say.
-    pub(super) fn packed(mut self) -> Phrases {
+    /// where their symbols say, one for each of so many.
+    pub(super) fn packed(mut self, symbols: usize) -> Phrases {
         self.ways.sort_unstable();
         // Of equals the last one comes first.
         self.ends.reverse();
         self.ends.sort_by_key(|(node, _)| *node);
         let roots = self.ways.partition_point(|(from, ..)| *from == 0);
-        let symbols = self.ways[..roots].last();
-        let symbols = symbols.map_or(0, |(_, symbol, _)| usize::from(*symbol) + 1);
         let mut phrases = Phrases {
             texts: self.texts,
             ends: Vec::with_capacity(self.ends.len()),
             nodes: vec![Node::default(); symbols],
-            roots: symbols,
             symbols: vec![0; symbols],
-            negation: Mask::default(),
-            negations: self.negations,
         };
-        let negations = (0..).zip(&phrases.negations).filter(|(_, is)| **is);
-        negations.for_each(|(symbol, _)| phrases.negation.add(symbol));
+        for (node, negates) in phrases.nodes.iter_mut().zip(self.negations) {
+            node.negates = negates;
+        }
         let nodes = self.ways.len() + 1;
         let ways = starts(self.ways.iter().map(|(from, ..)| *from), nodes);
         let ends = starts(self.ends.iter().map(|(node, _)| *node), nodes);
@@ -244,7 +241,7 @@ impl Gathered {
         }
         while let Some((new, old, symbol)) = waiting.pop() {
             let [ways, ends] = [&ways, &ends].map(|starts| starts[at(old)]..starts[at(old) + 1]);
-            let tight = phrases.nodes[new].tight || phrases.is_negation(symbol);
+            let tight = phrases.nodes[new].tight || phrases.root(symbol).negates;
             let children = phrases.nodes.len();
             let (mut onward, waited) = (Mask::default(), waiting.len());
             for (child, (_, symbol, old)) in (children..).zip(&self.ways[ways.clone()]) {
@@ -269,6 +266,7 @@ impl Gathered {
                 end_count: u16::try_from(ends.len()).unwrap_or(u16::MAX),
                 gap: self.gaps.get(at(old)).copied().unwrap_or_default(),
                 tight,
+                ..phrases.nodes[new]
             };
         }
         phrases
@@ -295,14 +293,8 @@ pub(super) struct Phrases {
     ends: Vec<End>,
     /// First those behind the root, by symbol.
     nodes: Vec<Node>,
-    /// How many these are: a symbol beyond begins no phrase.
-    roots: usize,
     /// What leads to each node, apart from it: a search looks at little memory.
     symbols: Vec<Symbol>,
-    /// Words that turn a meaning, by symbol; a phrase does not reach over them.
-    negations: Vec<bool>,
-    /// The same, roughly.
-    negation: Mask,
 }
 
 impl Phrases {
@@ -314,37 +306,46 @@ impl Phrases {
 
     /// The node behind another by a symbol.
     fn child(&self, of: &Node, symbol: Symbol) -> Option<&Node> {
-        if !of.onward.has(symbol) {
-            return None;
-        }
         let first = at(of.children);
         let children = &self.symbols[first..first + usize::from(of.child_count)];
         let place = children.binary_search(&symbol).ok()?;
         self.nodes.get(first + place)
     }
 
-    fn is_negation(&self, symbol: Symbol) -> bool {
-        let place = usize::from(symbol);
-        self.negations.get(place).copied().unwrap_or_default()
+    /// The node behind the root by a symbol.
+    fn root(&self, symbol: Symbol) -> &Node {
+        &self.nodes[usize::from(symbol)]
     }
 
     /// Every phrase of the utterance that fits the question.
     pub(super) fn find(&self, tokens: &Tokens, question: Question) -> Marks<'_> {
-        let negates = |symbol| self.negation.has(symbol) && self.is_negation(symbol);
-        let all = tokens.all().iter();
-        let negating = all.filter(|token| negates(token.symbol));
+        let negating = tokens.all().iter().fold(0, |all, token| {
+            all | u64::from(self.root(token.symbol).negates) * bit(token.word())
+        });
         let mut found = Find {
             phrases: self,
             tokens,
-            negating: negating.fold(0, |all, token| all | bit(token.word())),
+            negating,
             question,
             marks: Vec::with_capacity(24),
         };
-        let roots = &self.nodes[..self.roots];
-        for token in tokens.all() {
-            if let Some(node) = roots.get(usize::from(token.symbol)) {
-                let (first, gap) = (token.word(), 0);
-                found.reach(Path { node, first, gap }, first, token.denied);
+        // Which symbols lead anywhere is asked of many before any is followed: each question has an
+        // answer that no processor guesses.
+        for tokens in tokens.all().chunks(64) {
+            let (mut ends, mut leads) = (0_u64, 0_u64);
+            for token in tokens.iter().rev() {
+                let node = self.root(token.symbol);
+                let rest = found.tokens.rest(token.word());
+                ends = ends << 1 | u64::from(node.end_count > 0);
+                leads = leads << 1 | u64::from(node.onward.meets(rest));
+            }
+            for at in Bits(leads) {
+                let token = tokens[at];
+                found.follow(found.path(token), token.word());
+            }
+            for at in Bits(ends) {
+                let token = tokens[at];
+                found.ends(found.path(token), token.word(), token.denied);
             }
         }
         Marks::new(found.marks)
@@ -364,15 +365,36 @@ struct Find<'a, 'g> {
 #[derive(Clone, Copy)]
 struct Path<'g> {
     node: &'g Node,
-    first: usize,
+    first: u8,
     /// Most words that stood between two of its own.
-    gap: usize,
+    gap: u8,
+}
+
+/// The places of the bits of a set.
+struct Bits(u64);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let at = self.0.trailing_zeros();
+        self.0 &= self.0.wrapping_sub(1);
+        (at < 64).then(|| usize::try_from(at).unwrap_or_default())
+    }
 }
 
 impl<'g> Find<'_, 'g> {
+    fn path(&self, token: Token) -> Path<'g> {
+        Path {
+            node: self.phrases.root(token.symbol),
+            first: token.word(),
+            gap: 0,
+        }
+    }
+
     /// Takes the phrases that end here, and goes on.
     #[inline]
-    fn reach(&mut self, path: Path<'g>, word: usize, denied: bool) {
+    fn reach(&mut self, path: Path<'g>, word: u8, denied: bool) {
         if path.node.end_count > 0 {
             self.ends(path, word, denied);
         }
@@ -382,38 +404,52 @@ impl<'g> Find<'_, 'g> {
     }
 
     #[inline(never)]
-    fn ends(&mut self, Path { node, first, gap }: Path<'g>, last: usize, denied: bool) {
+    fn ends(&mut self, Path { node, first, gap }: Path<'g>, last: u8, denied: bool) {
         let start = at(node.ends);
-        let all = first == 0 && last + 1 == self.tokens.len();
+        let all = first == 0 && usize::from(last) + 1 == self.tokens.len();
         for end in &self.phrases.ends[start..start + usize::from(node.end_count)] {
             let phrase = &end.phrase;
             let asked = phrase.question.is_none_or(|of| of == self.question);
-            if asked && (all || !phrase.alone) && gap <= usize::from(phrase.gap) {
-                self.marks.push(Mark {
-                    phrase,
-                    meaning: phrase.meaning(denied),
-                    first,
-                    last,
-                    words: usize::from(end.words),
-                });
-            }
+            let fits = asked & (all | !phrase.alone) & (gap <= phrase.gap);
+            // Taken in any case, and dropped again: no processor has to guess.
+            let found = self.marks.len() + usize::from(fits);
+            self.marks.push(Mark {
+                phrase,
+                meaning: phrase.meaning(denied),
+                first,
+                last,
+                words: end.words,
+            });
+            self.marks.truncate(found);
         }
     }
 
     /// Looks at the words that may come next; a phrase does not reach over a negation.
     #[inline(never)]
-    fn follow(&mut self, Path { node, first, gap }: Path<'g>, word: usize) {
+    fn follow(&mut self, Path { node, first, gap }: Path<'g>, word: u8) {
         let (phrases, tokens) = (self.phrases, self.tokens);
         let next = word + 1;
-        let most = if node.tight { 0 } else { usize::from(node.gap) };
+        let most = if node.tight { 0 } else { node.gap };
         // One that negates is the last that may come.
         let negating = (self.negating & !bit(next).wrapping_sub(1)).trailing_zeros();
-        let last = (next + most).min(usize::try_from(negating).unwrap_or(usize::MAX));
-        for token in tokens.between(next, last + 1) {
-            if let Some(node) = phrases.child(node, token.symbol) {
-                let word = token.word();
-                let gap = gap.max(word - next);
-                self.reach(Path { node, first, gap }, word, token.denied);
+        let last = next
+            .saturating_add(most)
+            .min(u8::try_from(negating).unwrap_or(u8::MAX));
+        for tokens in tokens
+            .between(next.into(), usize::from(last) + 1)
+            .chunks(64)
+        {
+            let mut may = 0_u64;
+            for token in tokens.iter().rev() {
+                may = may << 1 | u64::from(node.onward.has(token.symbol));
+            }
+            for at in Bits(may) {
+                let token = tokens[at];
+                if let Some(node) = phrases.child(node, token.symbol) {
+                    let word = token.word();
+                    let gap = gap.max(word - next);
+                    self.reach(Path { node, first, gap }, word, token.denied);
+                }
             }
         }
     }

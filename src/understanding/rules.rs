@@ -72,8 +72,10 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
         said.retain(|mark| !mark.phrase.weak);
     }
     let beaten = |mark: &&Mark<'_>| {
-        said.iter()
-            .any(|other| covers(other, mark) || takes(marks, other, mark))
+        said.len() > 1
+            && said
+                .iter()
+                .any(|other| covers(other, mark) || takes(marks, other, mark))
     };
     let left = said.iter().copied().filter(|mark| !beaten(mark));
     // Who refuses in so many words and then wavers has refused.
@@ -118,14 +120,14 @@ fn takes(marks: &Marks<'_>, other: &Mark<'_>, mark: &Mark<'_>) -> bool {
 /// no («нет», «жоқ») was taken back in the question's own words. What else is said with a yes may undo it.
 pub(super) fn consents(marks: &Marks<'_>, words: usize) -> bool {
     let agrees = |mark: &Mark<'_>| matches!(mark.meaning, Meaning::Yes | Meaning::Filler);
-    let covered = |at: usize| {
+    let covered = |at: u8| {
         marks.iter().filter(|mark| agrees(mark)).any(|mark| {
             at == mark.first
                 || at == mark.last
                 || (mark.whole() && mark.first < at && at < mark.last)
         })
     };
-    let denied = |at: usize| {
+    let denied = |at: u8| {
         let bare = |mark: &&Mark<'_>| {
             mark.meaning == Meaning::No && mark.first == at && mark.last == at && mark.phrase.whole
         };
@@ -144,5 +146,5 @@ pub(super) fn consents(marks: &Marks<'_>, words: usize) -> bool {
         let no = mark.meaning == Meaning::No && !mark.phrase.whole && !marks.turn(mark);
         (no || mark.meaning == Meaning::Doubt) && !agreed(mark)
     };
-    !marks.iter().any(refuses) && (0..words).all(|at| covered(at) || denied(at))
+    !marks.iter().any(refuses) && (0..).take(words).all(|at| covered(at) || denied(at))
 }

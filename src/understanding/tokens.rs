@@ -24,8 +24,8 @@ impl Token {
     }
 
     /// Which word of the utterance it is.
-    pub(super) fn word(self) -> usize {
-        usize::from(self.word)
+    pub(super) const fn word(self) -> u8 {
+        self.word
     }
 }
 
@@ -73,7 +73,8 @@ impl Mask {
     }
 
     pub(super) const fn has(self, symbol: Symbol) -> bool {
-        self.meets(Self(Self::bits(symbol)))
+        let [low, high] = self.0;
+        low >> (symbol % 64) & high >> (symbol / 64 % 64) & 1 != 0
     }
 
     /// All that is in one of both.
@@ -82,7 +83,7 @@ impl Mask {
     }
 
     pub(super) const fn meets(self, other: Self) -> bool {
-        self.0[0] & other.0[0] != 0 && self.0[1] & other.0[1] != 0
+        (self.0[0] & other.0[0] != 0) & (self.0[1] & other.0[1] != 0)
     }
 }
 
@@ -99,18 +100,21 @@ impl Tokens {
     /// Drops the last word.
     pub(super) fn pop(&mut self) {
         self.words.pop();
-        self.all.truncate(self.end(self.words.len()));
+        self.all.truncate(self.start(self.words.len()));
     }
 
     /// Where the symbols of the words before `at` end.
-    fn end(&self, at: usize) -> usize {
+    fn start(&self, at: usize) -> usize {
         let before = at.checked_sub(1).and_then(|last| self.words.get(last));
         before.map_or(0, |word| word.end)
     }
 
     /// The symbols of all words behind one, roughly.
-    pub(super) fn rest(&self, at: usize) -> Mask {
-        self.words.get(at).map(|word| word.rest).unwrap_or_default()
+    pub(super) fn rest(&self, at: u8) -> Mask {
+        self.words
+            .get(usize::from(at))
+            .map(|word| word.rest)
+            .unwrap_or_default()
     }
 
     /// The symbols of all words.
@@ -121,7 +125,7 @@ impl Tokens {
     /// The symbols of the words from one to another, without that.
     pub(super) fn between(&self, first: usize, end: usize) -> &[Token] {
         let end = end.min(self.len());
-        let symbols = self.all.get(self.end(first)..self.end(end));
+        let symbols = self.all.get(self.start(first)..self.start(end));
         symbols.unwrap_or_default()
     }
 
@@ -137,9 +141,39 @@ impl Tokens {
 
     /// The symbols of the next word, and what they are, roughly.
     pub(super) fn take(&mut self, symbols: &[Token], mask: Mask) {
-        let word = u8::try_from(self.words.len()).unwrap_or(u8::MAX);
+        let word = self.next();
         let own = symbols.iter().map(|token| Token { word, ..*token });
         self.all.extend(own);
+        self.end(mask);
+    }
+
+    /// The same of a known word: all the places of its first symbols are copied, and those behind the
+    /// last one dropped again, so that no processor has to guess how many there are.
+    pub(super) fn take_known<const N: usize>(
+        &mut self,
+        first: &[Token; N],
+        more: &[Token],
+        count: usize,
+        mask: Mask,
+    ) {
+        let word = self.next();
+        let before = self.all.len();
+        self.all
+            .extend_from_slice(&first.map(|token| Token { word, ..token }));
+        self.all.truncate(before + count);
+        for token in more {
+            self.all.push(Token { word, ..*token });
+        }
+        self.end(mask);
+    }
+
+    /// Which word the next one is.
+    fn next(&self) -> u8 {
+        u8::try_from(self.words.len()).unwrap_or(u8::MAX)
+    }
+
+    /// A word's symbols are there.
+    fn end(&mut self, mask: Mask) {
         self.words.push(Word {
             end: self.all.len(),
             mask,

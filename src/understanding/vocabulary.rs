@@ -57,6 +57,11 @@ impl Vocabulary {
         self.count > usize::from(Symbol::MAX)
     }
 
+    /// How many symbols there are.
+    pub(super) const fn symbols(&self) -> usize {
+        self.count
+    }
+
     /// Whether a list has that name.
     pub(super) fn has_list(&self, name: &str) -> bool {
         self.lists.contains_key(name)

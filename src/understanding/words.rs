@@ -37,24 +37,24 @@ impl<'t> Words<'t> {
     /// Splits a text.
     pub(super) fn new(text: &'t str) -> Self {
         let mut at = Vec::with_capacity(16);
-        let (mut key, mut start) = (Key::default(), 0);
         let text = beginning(text);
-        for (place, c) in text.char_indices() {
-            if let Some(letter) = letter(c) {
-                if key.letters == 0 {
-                    start = place;
-                }
-                key.push(letter);
-            } else if key.letters > 0 {
-                at.push(key.word(start, place));
-                key = Key::default();
-                if at.len() == MAX_WORDS {
+        let mut signs = text.char_indices();
+        while let Some((start, sign)) = signs.next() {
+            let Some(first) = letter(sign) else { continue };
+            let mut key = Key::default();
+            key.push(first);
+            let mut end = text.len();
+            for (place, sign) in signs.by_ref() {
+                let Some(letter) = letter(sign) else {
+                    end = place;
                     break;
-                }
+                };
+                key.push(letter);
             }
-        }
-        if key.letters > 0 {
-            at.push(key.word(start, text.len()));
+            at.push(key.word(start, end));
+            if at.len() == MAX_WORDS {
+                break;
+            }
         }
         Self { text, at }
     }
