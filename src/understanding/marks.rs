@@ -54,8 +54,8 @@ impl<'g> Marks<'g> {
         for mark in &all {
             meanings |= mark.meaning.bit();
             let is = |meaning| u64::from(mark.meaning == meaning);
-            turned[0] |= is(Meaning::NotBefore) * bit(mark.last) << 1;
-            turned[1] |= is(Meaning::NotAfter) * bit(mark.first) >> 1;
+            turned[0] |= is(Meaning::NotBefore) * (bit(mark.last) << 1);
+            turned[1] |= is(Meaning::NotAfter) * (bit(mark.first) >> 1);
         }
         Self {
             all,

@@ -320,7 +320,8 @@ impl Phrases {
     /// Every phrase of the utterance that fits the question.
     pub(super) fn find(&self, tokens: &Tokens, question: Question) -> Marks<'_> {
         let negating = tokens.all().iter().fold(0, |all, token| {
-            all | u64::from(self.root(token.symbol).negates) * bit(token.word())
+            let negates = u64::from(self.root(token.symbol).negates);
+            all | (negates * bit(token.word()))
         });
         let mut found = Find {
             phrases: self,
@@ -331,7 +332,7 @@ impl Phrases {
         };
         // Which symbols lead anywhere is asked of many before any is followed: each question has an
         // answer that no processor guesses.
-        for tokens in tokens.all().chunks(64) {
+        for tokens in tokens.all().chunks(AT_ONCE) {
             let (mut ends, mut leads) = (0_u64, 0_u64);
             for token in tokens.iter().rev() {
                 let node = self.root(token.symbol);
@@ -369,6 +370,9 @@ struct Path<'g> {
     /// Most words that stood between two of its own.
     gap: u8,
 }
+
+/// Symbols of which the bits of one number tell.
+const AT_ONCE: usize = 64;
 
 /// The places of the bits of a set.
 struct Bits(u64);
@@ -410,9 +414,9 @@ impl<'g> Find<'_, 'g> {
         for end in &self.phrases.ends[start..start + usize::from(node.end_count)] {
             let phrase = &end.phrase;
             let asked = phrase.question.is_none_or(|of| of == self.question);
-            let fits = asked & (all | !phrase.alone) & (gap <= phrase.gap);
+            let may = [asked, all || !phrase.alone, gap <= phrase.gap];
             // Taken in any case, and dropped again: no processor has to guess.
-            let found = self.marks.len() + usize::from(fits);
+            let found = self.marks.len() + may.map(usize::from).iter().product::<usize>();
             self.marks.push(Mark {
                 phrase,
                 meaning: phrase.meaning(denied),
@@ -437,7 +441,7 @@ impl<'g> Find<'_, 'g> {
             .min(u8::try_from(negating).unwrap_or(u8::MAX));
         for tokens in tokens
             .between(next.into(), usize::from(last) + 1)
-            .chunks(64)
+            .chunks(AT_ONCE)
         {
             let mut may = 0_u64;
             for token in tokens.iter().rev() {

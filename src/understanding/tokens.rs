@@ -82,8 +82,9 @@ impl Mask {
         Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
     }
 
-    pub(super) const fn meets(self, other: Self) -> bool {
-        (self.0[0] & other.0[0] != 0) & (self.0[1] & other.0[1] != 0)
+    pub(super) fn meets(self, other: Self) -> bool {
+        // Both halves have something in common if the less of both is something.
+        (self.0[0] & other.0[0]).min(self.0[1] & other.0[1]) != 0
     }
 }
 
