@@ -82,18 +82,18 @@ impl Spool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a record; where it cannot, counts it. Never waits for the store.
-    pub fn push(&self, record: &Cdr) {
+    /// Takes records, all of them in one write; where it cannot, counts them. Never waits for the store.
+    pub fn push(&self, records: &[Cdr]) {
         let mut state = self.lock();
-        if let Err(error) = self.write(&mut state, record) {
+        if let Err(error) = self.write(&mut state, records) {
             if state.lost == 0 {
-                tracing::error!(%error, "a call record does not reach the store; its journal has it");
+                tracing::error!(%error, "call records do not reach the store; their journals have them");
             }
-            state.lost += 1;
+            state.lost += u64::try_from(records.len()).unwrap_or(u64::MAX);
         }
     }
 
-    fn write(&self, state: &mut State, record: &Cdr) -> io::Result<()> {
+    fn write(&self, state: &mut State, records: &[Cdr]) -> io::Result<()> {
         if state.bytes > MAX_SPOOL {
             return Err(io::Error::other("the spool is full"));
         }
@@ -106,7 +106,12 @@ impl Spool {
             LineFile::open(&path, &self.keys)?
         };
         let before = file.len();
-        file.append(record)?;
+        for record in records {
+            file.append(record)?;
+            if file.is_full() {
+                file.flush()?;
+            }
+        }
         file.flush()?;
         state.bytes += file.len() - before;
         state.open = Some(file);

@@ -246,7 +246,7 @@ fn whole_record() -> Cdr {
         }],
         look_ups: vec![LookupRecord {
             kind: LookupKind::Subscriber,
-            class: Some("unknown".to_owned()),
+            class: Some("unknown".into()),
             ms: Some(3_000),
         }],
         questions: vec![QuestionRecord {

@@ -55,15 +55,15 @@ async fn stored(store: &Memory, record: &Cdr) -> Option<Cdr> {
 async fn records_wait_on_disk_while_the_store_is_away_and_a_restart_forgets_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let spool = Spool::open(folder.path(), &keys()).expect("a spool");
-    spool.push(&begun("c-1", 1_000));
-    spool.push(&ended("c-1", 1_000));
+    spool.push(&[begun("c-1", 1_000)]);
+    spool.push(&[ended("c-1", 1_000)]);
     drop(spool);
     // A process died in mid-line.
     let torn = folder.path().join("000000000007.jsonl");
     fs::write(&torn, b"{\"call\":\"c-9\",\"cal").expect("it is written");
 
     let spool = Spool::open(folder.path(), &keys()).expect("a spool");
-    spool.push(&begun("c-2", 2_000));
+    spool.push(&[begun("c-2", 2_000)]);
     let store = Memory::default();
     ship(&spool, &store).await.expect("it is taken");
     let first = stored(&store, &ended("c-1", 1_000)).await;
@@ -81,11 +81,11 @@ async fn records_whose_key_is_not_at_hand_wait_for_it_and_delay_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let both = Keys::new([(2, [8; 32]), (1, [7; 32])]);
     let spool = Spool::open(folder.path(), &both).expect("a spool");
-    spool.push(&ended("c-1", 1_000));
+    spool.push(&[ended("c-1", 1_000)]);
     drop(spool);
 
     let spool = Spool::open(folder.path(), &keys()).expect("a spool");
-    spool.push(&ended("c-2", 2_000));
+    spool.push(&[ended("c-2", 2_000)]);
     let store = Memory::default();
     let told = ship(&spool, &store).await.expect_err("it is told");
     let path = folder.path().join("000000000000.jsonl");
@@ -110,8 +110,8 @@ async fn a_file_that_could_not_be_written_costs_its_record_and_no_other() {
     let spool = Spool::open(folder.path(), &keys()).expect("a spool");
     let in_the_way = folder.path().join("000000000000.jsonl");
     fs::create_dir(&in_the_way).expect("a folder");
-    spool.push(&ended("c-1", 1_000));
-    spool.push(&ended("c-2", 2_000));
+    spool.push(&[ended("c-1", 1_000)]);
+    spool.push(&[ended("c-2", 2_000)]);
     fs::remove_dir(&in_the_way).expect("ours");
     let store = Memory::default();
     ship(&spool, &store).await.expect("it is taken");
@@ -120,13 +120,27 @@ async fn a_file_that_could_not_be_written_costs_its_record_and_no_other() {
 }
 
 #[tokio::test]
+async fn thousands_of_records_at_once_all_reach_the_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = Spool::open(folder.path(), &keys()).expect("a spool");
+    let records: Vec<Cdr> = (0..5_000).map(|at| ended(&format!("c-{at}"), at)).collect();
+    spool.push(&records);
+    let store = Memory::default();
+    ship(&spool, &store).await.expect("it is taken");
+    for record in records {
+        assert_eq!(stored(&store, &record).await, Some(record));
+    }
+    assert_eq!(spool.load(), (0, 0));
+}
+
+#[tokio::test]
 async fn a_call_that_never_came_back_is_closed_when_no_token_of_it_opens_any_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let spool = Spool::open(folder.path(), &keys()).expect("a spool");
     let store = Memory::default();
     let now = dana::clock::now().unix_ms();
-    spool.push(&begun("lost", now));
-    spool.push(&ended("ended", now));
+    spool.push(&[begun("lost", now)]);
+    spool.push(&[ended("ended", now)]);
     ship(&spool, &store).await.expect("it is taken");
     store.pass_time(Duration::from_mins(80));
     assert_eq!(sweep(&store).await, Ok(0), "it may still come back");
@@ -139,7 +153,7 @@ async fn a_call_that_never_came_back_is_closed_when_no_token_of_it_opens_any_mor
     );
     assert_eq!(sweep(&store).await, Ok(0));
     // Its own record was only late: it has the last word.
-    spool.push(&ended("lost", now));
+    spool.push(&[ended("lost", now)]);
     ship(&spool, &store).await.expect("it is taken");
     let late = stored(&store, &begun("lost", now)).await.expect("a record");
     assert_eq!(late.disposition, Some(Disposition::InformedOutage));
@@ -151,7 +165,7 @@ async fn a_journal_tells_of_a_call_when_it_begins_and_when_it_is_over() {
     let spool =
         std::sync::Arc::new(Spool::open(&folder.path().join("spool"), &keys()).expect("a spool"));
     let told = std::sync::Arc::clone(&spool);
-    let tell = Box::new(move |record: &Cdr| told.push(record));
+    let tell = Box::new(move |records: &[Cdr]| told.push(records));
     let retention = Retention {
         days: 1,
         bytes: u64::MAX,

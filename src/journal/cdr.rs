@@ -1,5 +1,6 @@
 //! The call's record (CDR), folded from its journal: nothing else is counted anywhere.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -103,7 +104,7 @@ pub struct LookupRecord {
     /// What was asked.
     pub kind: LookupKind,
     /// Class of the finding (`one`, `cable_fault` …; an overdue ticket is `open`), if it came.
-    pub class: Option<String>,
+    pub class: Option<Cow<'static, str>>,
     /// From the asking to the answer.
     pub ms: Option<u32>,
 }
@@ -334,7 +335,7 @@ impl Fold {
                 let asked = record.look_ups.iter_mut().zip(&self.asked_at);
                 let mut open = asked.filter(|(l, _)| l.kind == finding.kind() && l.ms.is_none());
                 if let Some((look_up, asked_at)) = open.next() {
-                    look_up.class = Some(finding.class().to_owned());
+                    look_up.class = Some(finding.class().into());
                     look_up.ms = Some(at.since(*asked_at));
                 }
             }

@@ -202,7 +202,7 @@ impl LineFile {
     }
 
     /// Whether what was appended is to be written before more is.
-    pub(super) const fn is_full(&self) -> bool {
+    pub(crate) const fn is_full(&self) -> bool {
         self.lines.len() >= MAX_WRITE
     }
 

@@ -103,8 +103,8 @@ pub(super) struct Ending {
     pub(super) fold: Mutex<Option<Box<Fold>>>,
 }
 
-/// Is told of call records.
-pub type Tell = Box<dyn Fn(&Cdr) + Send>;
+/// Is told of call records, many at a time.
+pub type Tell = Box<dyn Fn(&[Cdr]) + Send>;
 
 impl Recorder {
     /// Writes nothing down.
@@ -130,7 +130,8 @@ impl Recorder {
     }
 
     /// The same, and `tell` is told of every call record: when a call begins, as far as it is known,
-    /// and when its journal is closed. In the writer's thread: it must not wait.
+    /// and when its journal is closed, of those that were written together at once. In the writer's
+    /// thread: it must not wait.
     ///
     /// # Errors
     /// As for [`to_folder`](Self::to_folder).

@@ -18,7 +18,7 @@ use crate::journal::Entry;
 use crate::journal::Header;
 use crate::journal::Retention;
 use crate::journal::cdr;
-use crate::journal::cdr::Fold;
+use crate::journal::cdr::{Cdr, Fold};
 use crate::journal::files;
 use crate::journal::files::{LineFile, MAX_WRITE};
 use crate::journal::queue::{Batch, Found, Message, Queue};
@@ -64,6 +64,7 @@ pub(super) fn start(place: Place, queue: Arc<Queue>) -> io::Result<()> {
         unflushed: Vec::new(),
         records: None,
         closed: BTreeMap::new(),
+        told: Vec::new(),
         pruned: None,
     };
     let run = move || {
@@ -107,6 +108,8 @@ struct Writer {
     records: Option<(PathBuf, LineFile)>,
     /// Call records that are not written yet, by their files.
     closed: BTreeMap<PathBuf, Vec<u8>>,
+    /// Call records that nobody was told of yet.
+    told: Vec<Cdr>,
     /// When old recordings were last looked for: an offer's time, as this thread reads no clock.
     pruned: Option<WallTime>,
 }
@@ -153,7 +156,7 @@ impl Writer {
         fold.header(&header);
         // Should nothing more ever come of it, somebody knows that there was a call.
         if let Some(begun) = fold.finish() {
-            (self.place.tell)(&begun);
+            self.told.push(begun);
         }
         let journal = Journal {
             header,
@@ -222,6 +225,10 @@ impl Writer {
                 warn!(%path, %error, "call records cannot be written; their journals hold the calls");
             }
         }
+        if !self.told.is_empty() {
+            (self.place.tell)(&self.told);
+            self.told.clear();
+        }
     }
 
     fn close(&mut self, call: u64) {
@@ -253,9 +260,9 @@ impl Writer {
         };
         let path = files::records(&self.place.folder, header.offer.began);
         let Some(record) = record else { return };
-        (self.place.tell)(&record);
         let records = self.closed.entry(path).or_default();
         written(&record, |line| records.extend_from_slice(line));
+        self.told.push(record);
         // A service that drains ends thousands of calls at once.
         if records.len() >= MAX_WRITE {
             self.flush_records();

@@ -151,7 +151,7 @@ fn records_of(config: &Config, keys: &Keys) -> Result<(Arc<Spool>, Recorder), Se
     let spool = config.spool();
     let spool = Arc::new(Spool::open(&spool, keys).map_err(unwritable(&spool))?);
     let spooled = Arc::clone(&spool);
-    let tell = Box::new(move |record: &Cdr| spooled.push(record));
+    let tell = Box::new(move |records: &[Cdr]| spooled.push(records));
     let recorder = Recorder::to_folder_telling(folder, keys.clone(), retention, tell)
         .map_err(unwritable(folder))?;
     Ok((spool, recorder))

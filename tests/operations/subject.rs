@@ -213,7 +213,8 @@ async fn what_a_service_did_not_bring_to_its_store_before_it_stopped_is_told() {
     house.store().await.close().await;
     let spool = house.folder.path().join("spool");
     let spool = Spool::open(&spool, &keys()).expect("a spool");
-    spool.push(&serde_json::from_str(&old("c-1", OTHER).body).expect("a record"));
+    let record = serde_json::from_str(&old("c-1", OTHER).body);
+    spool.push(&[record.expect("a record")]);
     let (code, erased, said) = house.ask("erase-subject", OTHER);
     assert_eq!(code, Some(1), "{said}");
     assert_eq!(

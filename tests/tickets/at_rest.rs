@@ -51,7 +51,7 @@ async fn nothing_of_a_caller_is_in_the_files_of_a_store() {
     mock.break_for(&number(108), Api::CreateTicket, Fault::Status(500), 1);
     for index in [101, 108] {
         create(&desk, index).await;
-        spool.push(&record(index));
+        spool.push(&[record(index)]);
     }
     let look = |names: &[&str]| {
         let all = files(folder.path());
