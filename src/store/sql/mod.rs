@@ -28,6 +28,9 @@ const TRIES: u32 = 3;
 const BUNDLE_PATIENCE: Duration = Duration::from_mins(1);
 /// Connections of one replica. A call's way has two short statements a ticket.
 const CONNECTIONS: u32 = 8;
+/// The same to a SQLite file, which one writes at a time: each drops the pages that it keeps when
+/// another one has written.
+const SQLITE_CONNECTIONS: u32 = 1;
 /// A SQLite file up to this size is checked whole at the start; of a larger one, the tickets.
 const CHECKED_WHOLE: u64 = 64 * 1024 * 1024;
 
@@ -52,13 +55,16 @@ impl Sql {
         sqlx::any::install_default_drivers();
         let (pool, dialect) = if let Some(path) = url.file() {
             make(&path, keys).await?;
-            let pool = pool(&of_file(&path), SQLITE_FIRST)?;
+            let pool = pool(&of_file(&path), SQLITE_FIRST, SQLITE_CONNECTIONS)?;
             check(&pool, &path)
                 .await
                 .map_err(|error| damaged(&path, &error))?;
             (pool, &schema::SQLITE)
         } else {
-            (pool(url.reveal(), POSTGRES_FIRST)?, &schema::POSTGRES)
+            (
+                pool(url.reveal(), POSTGRES_FIRST, CONNECTIONS)?,
+                &schema::POSTGRES,
+            )
         };
         let mut connection = pool.acquire().await.map_err(|error| unusable(&error))?;
         schema::migrate(&mut connection, dialect, keys).await?;
@@ -111,11 +117,11 @@ impl Sql {
     }
 }
 
-fn pool(url: &str, first: &'static str) -> Answer<AnyPool> {
+fn pool(url: &str, first: &'static str, connections: u32) -> Answer<AnyPool> {
     let options: AnyConnectOptions = url.parse().map_err(|error| unusable(&error))?;
     let options = options.disable_statement_logging();
     Ok(AnyPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(PATIENCE)
         .after_connect(move |connection, _| {
             Box::pin(async move { connection.execute(first).await.map(drop) })

@@ -1,11 +1,12 @@
 //! What a store is asked, as statements; and what comes back, as ours.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow};
 use sqlx::query::Query;
-use sqlx::{Any, AnyPool, Row};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row};
 
 use crate::call::{Login, PhoneNumber};
 use crate::store::ms;
@@ -13,8 +14,8 @@ use crate::store::sql::sealed::Seals;
 use crate::store::sql::statements::{
     BUNDLE, BUSY, CALL, CALLS_OF, CONFIRM, DUE, ERASE_CALLS, ERASE_INTENTS, FORGET_BUNDLES,
     FORGET_CALLS, FORGET_INTENTS, FORGET_PUBLICATIONS, HOLD, INTENT, INTENTS, INTENTS_LEFT,
-    INTENTS_OF, KEEP_BUNDLE, LEASE, LEFT, PASS, PUBLICATIONS, PUBLISH, PUT_CALL, RECORD, SEND,
-    SETTLE, UNCLOSED, UNSETTLED,
+    INTENTS_OF, KEEP_BUNDLE, LEASE, LEFT, PASS, PUBLICATIONS, PUBLISH, RECORD, SEND, SETTLE,
+    UNCLOSED, UNSETTLED, put_calls,
 };
 use crate::store::sql::{BUNDLE_PATIENCE, Sql};
 use crate::store::{
@@ -78,6 +79,10 @@ fn publication(row: &AnyRow) -> Result<Publication, sqlx::Error> {
         at: row.try_get("published_at")?,
     })
 }
+
+/// Call records of one statement. A connection keeps a hundred statements that it has read: those of all
+/// lengths are among them.
+const AT_ONCE: usize = 25;
 
 type Asked = Query<'static, Any, AnyArguments>;
 
@@ -280,20 +285,32 @@ impl Store for Sql {
     }
 
     async fn put_calls(&self, calls: &[CallRow]) -> Answer<()> {
-        let sealed = calls.iter().map(|call| self.seals.call(call));
-        let sealed = &sealed.collect::<Answer<Vec<_>>>()?;
+        // Several in one statement, so each at most once.
+        let mut last = BTreeMap::new();
+        for call in calls {
+            let held = last.entry(&call.call_key).or_insert(call);
+            if (call.resumes, call.closed) >= (held.resumes, held.closed) {
+                *held = call;
+            }
+        }
+        let rows = last
+            .into_values()
+            .map(|call| Ok((call, self.seals.call(call)?)));
+        let rows = &rows.collect::<Answer<Vec<_>>>()?;
         self.run(move |pool| async move {
             let mut tx = pool.begin().await?;
-            for (call, (number, sealed)) in calls.iter().zip(sealed) {
-                sqlx::query(PUT_CALL)
-                    .bind(call.call_key.clone())
-                    .bind(call.began)
-                    .bind(call.resumes)
-                    .bind(i64::from(call.closed))
-                    .bind(number.clone())
-                    .bind(sealed.clone())
-                    .execute(&mut *tx)
-                    .await?;
+            for rows in rows.chunks(AT_ONCE) {
+                let mut query = sqlx::query(AssertSqlSafe(put_calls(rows.len())));
+                for (call, (number, sealed)) in rows {
+                    query = query
+                        .bind(call.call_key.clone())
+                        .bind(call.began)
+                        .bind(call.resumes)
+                        .bind(i64::from(call.closed))
+                        .bind(number.clone())
+                        .bind(sealed.clone());
+                }
+                query.execute(&mut *tx).await?;
             }
             tx.commit().await
         })

@@ -35,6 +35,17 @@ pub(super) async fn of_several_records_of_a_call_the_last_word_stands(store: &im
         .expect("an answer");
     assert_eq!(store.call("c").await, Ok(Some(row("c", 0, true))));
     assert_eq!(store.call("d").await, Ok(None));
+    let key = |at: u32| format!("many-{at}");
+    let many = (0..60).map(key).flat_map(|key| {
+        let said = [(0, true), (1, false), (0, false)];
+        said.map(|(resumes, closed)| row(&key, resumes, closed))
+    });
+    let many: Vec<CallRow> = many.collect();
+    store.put_calls(&many).await.expect("an answer");
+    for at in 0..60 {
+        let last = row(&key(at), 1, false);
+        assert_eq!(store.call(&key(at)).await, Ok(Some(last)), "at once");
+    }
 }
 
 pub(super) async fn calls_that_never_came_back_are_found(store: &impl Store) {
