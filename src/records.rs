@@ -82,18 +82,27 @@ impl Spool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes records, all of them in one write; where it cannot, counts them. Never waits for the store.
+    /// Takes records, in as few writes as hold them; where it cannot, counts them. Never waits for the
+    /// store.
     pub fn push(&self, records: &[Cdr]) {
         let mut state = self.lock();
-        if let Err(error) = self.write(&mut state, records) {
-            if state.lost == 0 {
-                tracing::error!(%error, "call records do not reach the store; their journals have them");
+        let mut left = records;
+        while !left.is_empty() {
+            match self.write(&mut state, left) {
+                Ok(written) => left = left.get(written..).unwrap_or_default(),
+                Err(error) => {
+                    if state.lost == 0 {
+                        tracing::error!(%error, "call records do not reach the store; their journals have them");
+                    }
+                    state.lost += u64::try_from(left.len()).unwrap_or(u64::MAX);
+                    return;
+                }
             }
-            state.lost += u64::try_from(records.len()).unwrap_or(u64::MAX);
         }
     }
 
-    fn write(&self, state: &mut State, records: &[Cdr]) -> io::Result<()> {
+    /// Writes as many of them as one write takes; how many.
+    fn write(&self, state: &mut State, records: &[Cdr]) -> io::Result<usize> {
         if state.bytes > MAX_SPOOL {
             return Err(io::Error::other("the spool is full"));
         }
@@ -105,24 +114,31 @@ impl Spool {
             state.next += 1;
             LineFile::open(&path, &self.keys)?
         };
-        let before = file.len();
+        let (before, mut written) = (file.len(), 0);
         for record in records {
             file.append(record)?;
+            written += 1;
             if file.is_full() {
-                file.flush()?;
+                break;
             }
         }
         file.flush()?;
         state.bytes += file.len() - before;
         state.open = Some(file);
-        Ok(())
+        Ok(written)
     }
 
     /// The files that are not written to any more, oldest first.
     fn closed(&self) -> io::Result<Vec<PathBuf>> {
-        self.lock().open = None;
-        Ok(segments(&self.folder)?
-            .into_iter()
+        let next = {
+            let mut state = self.lock();
+            state.open = None;
+            state.next
+        };
+        // One that is begun meanwhile is another's to write.
+        let closed = segments(&self.folder)?.into_iter();
+        Ok(closed
+            .filter(|(number, _)| *number < next)
             .map(|(_, path)| path)
             .collect())
     }

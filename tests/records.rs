@@ -134,6 +134,24 @@ async fn thousands_of_records_at_once_all_reach_the_store() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_begun_while_others_are_shipped_is_left_to_its_writer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = Spool::open(folder.path(), &keys()).expect("a spool");
+    spool.push(&[ended("c-1", 1_000)]);
+    // Stands for what this one begins in mid-shipping.
+    let begins = Spool::open(folder.path(), &keys()).expect("a spool");
+    begins.push(&[ended("c-2", 2_000)]);
+    let store = Memory::default();
+    ship(&spool, &store).await.expect("it is taken");
+    assert!(stored(&store, &ended("c-1", 1_000)).await.is_some());
+    begins.push(&[ended("c-3", 3_000)]);
+    ship(&begins, &store).await.expect("it is taken");
+    for record in [ended("c-2", 2_000), ended("c-3", 3_000)] {
+        assert_eq!(stored(&store, &record).await, Some(record));
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_never_came_back_is_closed_when_no_token_of_it_opens_any_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let spool = Spool::open(folder.path(), &keys()).expect("a spool");

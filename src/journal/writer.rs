@@ -226,8 +226,7 @@ impl Writer {
             }
         }
         if !self.told.is_empty() {
-            (self.place.tell)(&self.told);
-            self.told.clear();
+            (self.place.tell)(&std::mem::take(&mut self.told));
         }
     }
 

@@ -122,6 +122,30 @@ async fn s5_s16_a_newer_schema_is_read_as_long_as_it_says_that_it_can_be() {
 }
 
 #[tokio::test]
+async fn s6_what_is_read_waits_for_no_writer() {
+    let (store, folder) = sqlite().await;
+    let url = format!("sqlite:{}", folder.path().join("dana.db").display());
+    let mut other = SqliteConnection::connect(&url).await.expect("a store");
+    let mut say = async |sql: &'static str| {
+        let said = sqlx::raw_sql(sql).execute(&mut other).await;
+        said.expect("an answer");
+    };
+    // As long as another process writes, an order waits.
+    say("BEGIN IMMEDIATE").await;
+    let order = order("waits", 1);
+    let reads = async {
+        let answer = store.has_unsettled(&order.login).await;
+        say("COMMIT").await;
+        answer
+    };
+    let (recorded, read) = tokio::join!(store.record(&order, MINUTE), reads);
+    assert_eq!(
+        (recorded, read),
+        (Ok(Recorded::New { epoch: 1 }), Ok(false))
+    );
+}
+
+#[tokio::test]
 async fn s6_two_processes_may_use_one_file() {
     let (one, folder) = sqlite().await;
     let two = open(&folder.path().join("dana.db")).await.expect("a store");

@@ -28,9 +28,10 @@ const TRIES: u32 = 3;
 const BUNDLE_PATIENCE: Duration = Duration::from_mins(1);
 /// Connections of one replica. A call's way has two short statements a ticket.
 const CONNECTIONS: u32 = 8;
-/// The same to a SQLite file, which one writes at a time: each drops the pages that it keeps when
-/// another one has written.
-const SQLITE_CONNECTIONS: u32 = 1;
+/// The same to a SQLite file: one writes, for a connection drops the pages that it keeps when another
+/// one has written; the others only read, and wait for no writer.
+const SQLITE_WRITERS: u32 = 1;
+const SQLITE_READERS: u32 = 2;
 /// A SQLite file up to this size is checked whole at the start; of a larger one, the tickets.
 const CHECKED_WHOLE: u64 = 64 * 1024 * 1024;
 
@@ -45,6 +46,8 @@ const POSTGRES_FIRST: &str = "SET statement_timeout = 10000; SET lock_timeout = 
 #[derive(Clone, Debug)]
 pub struct Sql {
     pool: AnyPool,
+    /// For what is only read.
+    readers: AnyPool,
     seals: Seals,
 }
 
@@ -53,24 +56,29 @@ impl Sql {
     /// Whoever has no keys gets at bundles only.
     pub async fn open(url: &StoreUrl, keys: &Keys) -> Answer<Self> {
         sqlx::any::install_default_drivers();
-        let (pool, dialect) = if let Some(path) = url.file() {
+        let (pool, readers, dialect) = if let Some(path) = url.file() {
             make(&path, keys).await?;
-            let pool = pool(&of_file(&path), SQLITE_FIRST, SQLITE_CONNECTIONS)?;
+            let file = of_file(&path);
+            let [pool, readers] =
+                [SQLITE_WRITERS, SQLITE_READERS].map(|of| pool(&file, SQLITE_FIRST, of));
+            let (pool, readers) = (pool?, readers?);
             check(&pool, &path)
                 .await
                 .map_err(|error| damaged(&path, &error))?;
-            (pool, &schema::SQLITE)
+            (pool, readers, &schema::SQLITE)
         } else {
-            (
-                pool(url.reveal(), POSTGRES_FIRST, CONNECTIONS)?,
-                &schema::POSTGRES,
-            )
+            let pool = pool(url.reveal(), POSTGRES_FIRST, CONNECTIONS)?;
+            (pool.clone(), pool, &schema::POSTGRES)
         };
         let mut connection = pool.acquire().await.map_err(|error| unusable(&error))?;
         schema::migrate(&mut connection, dialect, keys).await?;
         let seals = Seals::open(&mut connection, keys).await?;
         drop(connection);
-        Ok(Self { pool, seals })
+        Ok(Self {
+            pool,
+            readers,
+            seals,
+        })
     }
 
     /// The keys were replaced: what everything else is found by is sealed by the first of the new
@@ -83,36 +91,46 @@ impl Sql {
 
     /// Closes every connection, so that a SQLite file is whole without its log.
     pub async fn close(&self) {
+        self.readers.close().await;
         self.pool.close().await;
     }
 
-    /// Asks; again, if the engine says that it may be.
+    /// Asks for something to be written.
     async fn run<T, F>(&self, ask: impl Fn(AnyPool) -> F + Send) -> Answer<T>
     where
         F: Future<Output = Result<T, sqlx::Error>> + Send,
     {
-        self.run_within(PATIENCE, ask).await
+        again(&self.pool, PATIENCE, ask).await
     }
 
-    async fn run_within<T, F>(
-        &self,
-        patience: Duration,
-        ask: impl Fn(AnyPool) -> F + Send,
-    ) -> Answer<T>
+    /// The same, of what writes nothing.
+    async fn read<T, F>(&self, ask: impl Fn(AnyPool) -> F + Send) -> Answer<T>
     where
         F: Future<Output = Result<T, sqlx::Error>> + Send,
     {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let error = match tokio::time::timeout(patience, ask(self.pool.clone())).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => error,
-                Err(_) => return Err(StoreError::Away("no answer in time".to_owned())),
-            };
-            if tries == TRIES || !may_repeat(&error) {
-                return Err(StoreError::Away(error.to_string()));
-            }
+        again(&self.readers, PATIENCE, ask).await
+    }
+}
+
+/// Asks; again, if the engine says that it may be.
+async fn again<T, F>(
+    pool: &AnyPool,
+    patience: Duration,
+    ask: impl Fn(AnyPool) -> F + Send,
+) -> Answer<T>
+where
+    F: Future<Output = Result<T, sqlx::Error>> + Send,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let error = match tokio::time::timeout(patience, ask(pool.clone())).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(StoreError::Away("no answer in time".to_owned())),
+        };
+        if tries == TRIES || !may_repeat(&error) {
+            return Err(StoreError::Away(error.to_string()));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::store::sql::statements::{
     INTENTS_OF, KEEP_BUNDLE, LEASE, LEFT, PASS, PUBLICATIONS, PUBLISH, RECORD, SEND, SETTLE,
     UNCLOSED, UNSETTLED, put_calls,
 };
-use crate::store::sql::{BUNDLE_PATIENCE, Sql};
+use crate::store::sql::{BUNDLE_PATIENCE, Sql, again};
 use crate::store::{
     Answer, CallRow, Confirmed, Erased, Intent, IntentState, Order, Publication, Recorded, Settled,
     Store,
@@ -150,7 +150,7 @@ impl Store for Sql {
     }
 
     async fn intent(&self, key: &str) -> Answer<Option<Intent>> {
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             let row = one(&pool, sqlx::query(INTENT).bind(key.to_owned())).await?;
             intent_of(row.as_ref(), &self.seals)
         })
@@ -166,7 +166,7 @@ impl Store for Sql {
         let ended = [IntentState::Done, IntentState::AlreadyOpen];
         let left = !states.iter().any(|state| ended.contains(state));
         let statement = if left { INTENTS_LEFT } else { INTENTS };
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             let query = sqlx::query(statement)
                 .bind(set(states))
                 .bind(after.to_owned())
@@ -178,7 +178,7 @@ impl Store for Sql {
 
     async fn has_unsettled(&self, login: &Login) -> Answer<bool> {
         let login = &self.seals.login(login)?;
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             let query = sqlx::query_scalar::<_, i64>(UNSETTLED).bind(login.clone());
             Ok(query.fetch_one(&pool).await? > 0)
         })
@@ -186,7 +186,7 @@ impl Store for Sql {
     }
 
     async fn due(&self, limit: u32) -> Answer<Vec<String>> {
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             sqlx::query_scalar(DUE)
                 .bind(i64::from(limit))
                 .fetch_all(&pool)
@@ -285,26 +285,25 @@ impl Store for Sql {
     }
 
     async fn put_calls(&self, calls: &[CallRow]) -> Answer<()> {
-        // Several in one statement, so each at most once.
+        // Several in one statement, so each at most once: as it began first, and its last word.
         let mut last = BTreeMap::new();
         for call in calls {
-            let held = last.entry(&call.call_key).or_insert(call);
+            let (_, held) = last.entry(&call.call_key).or_insert((call.began, call));
             if (call.resumes, call.closed) >= (held.resumes, held.closed) {
                 *held = call;
             }
         }
-        let rows = last
-            .into_values()
-            .map(|call| Ok((call, self.seals.call(call)?)));
+        let rows = last.into_values();
+        let rows = rows.map(|(began, call)| Ok((began, call, self.seals.call(call)?)));
         let rows = &rows.collect::<Answer<Vec<_>>>()?;
         self.run(move |pool| async move {
             let mut tx = pool.begin().await?;
             for rows in rows.chunks(AT_ONCE) {
                 let mut query = sqlx::query(AssertSqlSafe(put_calls(rows.len())));
-                for (call, (number, sealed)) in rows {
+                for (began, call, (number, sealed)) in rows {
                     query = query
                         .bind(call.call_key.clone())
-                        .bind(call.began)
+                        .bind(*began)
                         .bind(call.resumes)
                         .bind(i64::from(call.closed))
                         .bind(number.clone())
@@ -318,7 +317,7 @@ impl Store for Sql {
     }
 
     async fn call(&self, call_key: &str) -> Answer<Option<CallRow>> {
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             let row = one(&pool, sqlx::query(CALL).bind(call_key.to_owned())).await?;
             row.as_ref()
                 .map(|row| call_row(row, &self.seals))
@@ -328,7 +327,7 @@ impl Store for Sql {
     }
 
     async fn unclosed(&self, older_than: Duration, limit: u32) -> Answer<Vec<CallRow>> {
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             let query = sqlx::query(UNCLOSED)
                 .bind(ms(older_than))
                 .bind(i64::from(limit));
@@ -338,7 +337,7 @@ impl Store for Sql {
     }
 
     async fn publish(&self, hash: &str, files: &[u8]) -> Answer<Publication> {
-        self.run_within(BUNDLE_PATIENCE, move |pool| async move {
+        again(&self.pool, BUNDLE_PATIENCE, move |pool| async move {
             let mut tx = pool.begin().await?;
             let keep = sqlx::query(KEEP_BUNDLE)
                 .bind(hash.to_owned())
@@ -356,7 +355,7 @@ impl Store for Sql {
     }
 
     async fn publications(&self, limit: u32) -> Answer<Vec<Publication>> {
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             let query = sqlx::query(PUBLICATIONS).bind(i64::from(limit));
             query
                 .fetch_all(&pool)
@@ -369,7 +368,7 @@ impl Store for Sql {
     }
 
     async fn bundle(&self, hash: &str) -> Answer<Option<Vec<u8>>> {
-        self.run_within(BUNDLE_PATIENCE, move |pool| async move {
+        again(&self.readers, BUNDLE_PATIENCE, move |pool| async move {
             let row = one(&pool, sqlx::query(BUNDLE).bind(hash.to_owned())).await?;
             row.map(|row| row.try_get("files")).transpose()
         })
@@ -383,7 +382,7 @@ impl Store for Sql {
         limit: u32,
     ) -> Answer<Vec<CallRow>> {
         let number = &self.seals.number(Some(number))?;
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             let query = page(CALLS_OF, number, after, limit);
             self.calls_in(&query.fetch_all(&pool).await?)
         })
@@ -397,7 +396,7 @@ impl Store for Sql {
         limit: u32,
     ) -> Answer<Vec<Intent>> {
         let number = &self.seals.number(Some(number))?;
-        self.run(move |pool| async move {
+        self.read(move |pool| async move {
             let query = page(INTENTS_OF, number, after, limit);
             self.intents_in(&query.fetch_all(&pool).await?)
         })

@@ -38,7 +38,9 @@ pub(super) async fn of_several_records_of_a_call_the_last_word_stands(store: &im
     let key = |at: u32| format!("many-{at}");
     let many = (0..60).map(key).flat_map(|key| {
         let said = [(0, true), (1, false), (0, false)];
-        said.map(|(resumes, closed)| row(&key, resumes, closed))
+        let mut rows = said.map(|(resumes, closed)| row(&key, resumes, closed));
+        rows[1].began = 2_000;
+        rows
     });
     let many: Vec<CallRow> = many.collect();
     store.put_calls(&many).await.expect("an answer");
