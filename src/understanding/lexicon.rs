@@ -66,8 +66,8 @@ enum Read {
 pub(super) struct Lexicon {
     /// The words that callers say, by number: as the examples' list has them.
     known: Vec<Known>,
-    /// Their numbers, each behind the upper half of its key: the table knows the lower one.
-    numbers: HashTable<(u32, u32)>,
+    /// Their numbers, each behind its key.
+    numbers: HashTable<(u64, u32)>,
     /// Their symbols behind the first.
     symbols: Vec<Token>,
     /// What words and sounds grow into, until [closed](Self::close).
@@ -98,11 +98,6 @@ impl Default for Lexicon {
             stemmer: Stemmer::new(Algorithm::Russian),
         }
     }
-}
-
-/// The upper half of a key.
-fn upper(key: u64) -> u32 {
-    u32::try_from(key >> 32).unwrap_or_default()
 }
 
 /// Fewest letters of a word that has other forms.
@@ -234,7 +229,7 @@ impl Lexicon {
         self.numbers.reserve(words.len(), |_| 0);
         for (number, (word, _)) in (0..).zip(&words) {
             let key = key(word);
-            self.numbers.insert_unique(key, (upper(key), number), |_| 0);
+            self.numbers.insert_unique(key, (key, number), |_| 0);
         }
     }
 
@@ -276,7 +271,7 @@ impl Lexicon {
 
     /// The number of a word of the examples, by its key.
     pub(super) fn number(&self, key: u64) -> Option<usize> {
-        let found = self.numbers.find(key, |(of, _)| *of == upper(key));
+        let found = self.numbers.find(key, |(of, _)| *of == key);
         found.map(|(_, number)| at(*number))
     }
 

@@ -257,6 +257,7 @@ impl<const N: usize> Table<N> {
 
     fn logits(&self, question: Question, words: &Words<'_>) -> Logits {
         let Weights { inside, beside } = &self.weights;
+        let (mut inside, mut beside) = (Gathered::of(inside), Gathered::of(beside));
         let mut sums = [0; N];
         let asked = self.questions.iter().position(|of| *of == question);
         let known = asked.map_or(&[][..], |asked| &self.words[asked]);
@@ -264,26 +265,19 @@ impl<const N: usize> Table<N> {
             if let Some(sum) = words.number(at).and_then(|number| known.get(number)) {
                 add(&mut sums, sum);
             } else {
-                letters(words, at, |feature| count(&mut sums, inside.get(feature)));
+                letters(words, at, |feature| inside.take(feature, &mut sums));
                 own(question, words, at, |feature| {
-                    count(&mut sums, inside.get(feature));
+                    inside.take(feature, &mut sums);
                 });
             }
         }
-        // Which there may be is asked first, so that no answer waits for the one before.
-        let (mut there, mut found, mut features) = ([0; AT_ONCE], 0, 0_i16);
         order(question, words, |_, feature, _| {
-            features += 1;
-            there[found] = feature;
-            found += usize::from(beside.may_have(feature));
-            if found == AT_ONCE {
-                beside.add(&there, &mut sums);
-                found = 0;
-            }
+            beside.take(feature, &mut sums);
         });
-        beside.add(&there[..found], &mut sums);
+        let features = [inside, beside].map(|gathered| gathered.close(&mut sums));
         // A long utterance has more features; it shall not weigh more for that.
-        let count = std::mem::take(&mut sums[N - 1]).saturating_add(features);
+        let counted = std::mem::take(&mut sums[N - 1]);
+        let count = features.into_iter().fold(counted, i16::saturating_add);
         let scale = UNIT / f64::from(count.max(1)).sqrt();
         let mut logits = [0.0; LANES];
         for (logit, sum) in logits.iter_mut().zip(sums) {
@@ -293,8 +287,46 @@ impl<const N: usize> Table<N> {
     }
 }
 
+/// Features whose rows are to be added up. Which there may be is asked first, so that no answer waits for
+/// the one before.
+struct Gathered<'t, const N: usize> {
+    rows: &'t Rows<N>,
+    there: [Feature; AT_ONCE],
+    found: usize,
+    /// How many there were in all.
+    count: i16,
+}
+
 /// Features that are looked up together.
 const AT_ONCE: usize = 32;
+
+impl<'t, const N: usize> Gathered<'t, N> {
+    const fn of(rows: &'t Rows<N>) -> Self {
+        Self {
+            rows,
+            there: [0; AT_ONCE],
+            found: 0,
+            count: 0,
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, feature: Feature, sums: &mut [i16; N]) {
+        self.count = self.count.saturating_add(1);
+        self.there[self.found] = feature;
+        self.found += usize::from(self.rows.may_have(feature));
+        if self.found == AT_ONCE {
+            self.rows.add(&self.there, sums);
+            self.found = 0;
+        }
+    }
+
+    /// Adds the last of them; how many there were.
+    fn close(self, sums: &mut [i16; N]) -> i16 {
+        self.rows.add(&self.there[..self.found], sums);
+        self.count
+    }
+}
 
 /// Adds the row of a feature, if it has one, and counts the feature in the last lane.
 #[inline]
