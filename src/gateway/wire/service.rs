@@ -240,15 +240,20 @@ fn pb_action(action: &Action) -> Option<pb::CallAction> {
     })
 }
 
+/// A copy, without the formatting that `to_string` of a shared text is.
+fn text(shared: &Arc<str>) -> String {
+    str::to_owned(shared)
+}
+
 fn pb_segment(segment: &Segment) -> pb::Segment {
     let content = if segment.is_silence() {
         pb::segment::Content::SilenceMs(segment.duration_ms)
     } else {
-        pb::segment::Content::Text(segment.text.to_string())
+        pb::segment::Content::Text(text(&segment.text))
     };
     pb::Segment {
-        prompt_id: segment.prompt.to_string(),
-        sha256: segment.sha256.to_string(),
+        prompt_id: text(&segment.prompt),
+        sha256: text(&segment.sha256),
         content: Some(content),
     }
 }
@@ -259,7 +264,7 @@ fn pb_listen(listen: &Listen) -> pb::Listen {
         question: listen.question.as_str().to_owned(),
         after_playback_id: listen.after_playback,
         locale: subtag(listen.locale),
-        phrases: listen.phrases.iter().map(ToString::to_string).collect(),
+        phrases: listen.phrases.iter().map(text).collect(),
         dtmf: Some(pb::listen::Dtmf {
             max_digits: listen.max_digits,
             terminator: listen
@@ -276,7 +281,7 @@ fn pb_listen(listen: &Listen) -> pb::Listen {
 
 fn pb_transfer(transfer: &Transfer) -> pb::Transfer {
     let context = &transfer.context;
-    let texts = |texts: &[Arc<str>]| texts.iter().map(ToString::to_string).collect();
+    let texts = |texts: &[Arc<str>]| texts.iter().map(text).collect();
     let queue = match transfer.queue {
         crate::call::Queue::Operator => pb::transfer::Queue::Operator,
         crate::call::Queue::Universal => pb::transfer::Queue::Universal,
