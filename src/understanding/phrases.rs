@@ -312,7 +312,7 @@ impl Phrases {
         self.nodes.get(first + place)
     }
 
-    /// The node behind the root by a symbol.
+    /// The node behind the root by a symbol: each has one.
     fn root(&self, symbol: Symbol) -> &Node {
         &self.nodes[usize::from(symbol)]
     }

@@ -71,6 +71,7 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
     if said.iter().any(|mark| !mark.phrase.weak) {
         said.retain(|mark| !mark.phrase.weak);
     }
+    // Most often there is one, and none beats itself.
     let beaten = |mark: &&Mark<'_>| {
         said.len() > 1
             && said
