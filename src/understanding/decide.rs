@@ -62,7 +62,7 @@ pub(super) fn decide<'m>(
     question: Question,
     marks: &'m Marks<'m>,
     words: usize,
-    logits: Option<(Kind, Logits)>,
+    logits: Option<&(Kind, Logits)>,
 ) -> Decision<'m> {
     let mut ruled = answer(question, marks);
     let consent = question == Question::ConfirmTicket
@@ -74,7 +74,7 @@ pub(super) fn decide<'m>(
         ruled = other.map(|(_, mark)| other_topic(mark));
     }
     match logits {
-        Some((kind, logits)) => weigh(question, kind, logits, ruled),
+        Some((kind, logits)) => weigh(question, *kind, logits, ruled),
         None => by_rules(ruled),
     }
 }
@@ -91,12 +91,12 @@ fn by_rules(ruled: Option<Answer<'_>>) -> Decision<'_> {
 }
 
 /// Rules and examples together.
-fn weigh(
+fn weigh<'m>(
     question: Question,
     kind: Kind,
-    mut logits: Logits,
-    ruled: Option<Answer<'_>>,
-) -> Decision<'_> {
+    logits: &Logits,
+    ruled: Option<Answer<'m>>,
+) -> Decision<'m> {
     let labels = kind.labels();
     let place = |intent: Intent| labels.iter().position(|label| *label == intent);
     let rule = ruled.and_then(|(intent, ..)| place(intent));
@@ -104,8 +104,9 @@ fn weigh(
         // What no example says: another language, or again where a subject is asked for.
         return by_rules(ruled);
     }
+    let mut likely = *logits;
     if let Some(at) = rule {
-        logits[at] += match labels[at] {
+        likely[at] += match labels[at] {
             Intent::Topic(_) => RULE_SUBJECT,
             Intent::Yes | Intent::No => RULE_YES_NO,
             Intent::Operator
@@ -116,7 +117,7 @@ fn weigh(
             | Intent::Unclear => RULE,
         };
     }
-    let likely = model::likelihoods(labels.len(), &logits);
+    model::likelihoods(labels.len(), &mut likely);
     let [mut first, mut second] = two_most(&likely[..labels.len()]);
     if first != OPERATOR && likely[OPERATOR] >= PERSON {
         [first, second] = [OPERATOR, first];
@@ -154,18 +155,18 @@ fn weigh(
 
 /// The places of the two largest; of equals the first.
 fn two_most(likely: &[f64]) -> [usize; 2] {
-    let (mut places, mut most) = ([0, 1], [f64::MIN; 2]);
-    for (at, likely) in likely.iter().copied().enumerate() {
-        if likely > most[0] {
-            places = [at, places[0]];
-            most = [likely, most[0]];
-        } else if likely > most[1] {
-            places[1] = at;
-            most[1] = likely;
-        }
-    }
-    places
+    // Numbers that are not negative are in the order of their bits; the last of them tell nothing.
+    let keys = (0..=PLACE).zip(likely);
+    let keys = keys.map(|(at, likely)| likely.to_bits() & !PLACE | (PLACE - at));
+    // No branch: each utterance has another one first.
+    let [first, second] = keys.fold([0; 2], |[first, second]: [u64; 2], key| {
+        [first.max(key), second.max(first.min(key))]
+    });
+    [first, second].map(|key| usize::try_from(PLACE - (key & PLACE)).unwrap_or_default())
 }
+
+/// Bits for a label's place.
+const PLACE: u64 = 31;
 
 /// A likelihood in thousandths.
 fn permille(likelihood: f64) -> u16 {

@@ -23,13 +23,19 @@ impl Mark<'_> {
         self.phrase.question.is_some()
     }
 
+    /// Its length, then what it says: by these a phrase counts more than one inside it.
+    pub(super) fn size(&self) -> u32 {
+        let [words, weight] = [self.words.into(), u32::from(self.phrase.weight)];
+        words << 17 | weight << 1 | u32::from(self.asked())
+    }
+
     /// Nothing stands between its words.
     pub(super) const fn whole(&self) -> bool {
         self.last + 1 - self.first == self.words
     }
 }
 
-/// The phrases of an utterance, in the order of their ends.
+/// The phrases of an utterance, as they were found.
 #[derive(Debug)]
 pub(super) struct Marks<'g> {
     all: Vec<Mark<'g>>,
@@ -48,8 +54,7 @@ impl<'g> Deref for Marks<'g> {
 }
 
 impl<'g> Marks<'g> {
-    pub(super) fn new(mut all: Vec<Mark<'g>>) -> Self {
-        all.sort_by_key(|mark| u32::from(mark.last) << 16 | u32::from(mark.phrase.weight));
+    pub(super) fn new(all: Vec<Mark<'g>>) -> Self {
         let (mut meanings, mut turned) = (0, [0; 2]);
         for mark in &all {
             meanings |= mark.meaning.bit();
@@ -61,6 +66,36 @@ impl<'g> Marks<'g> {
             all,
             meanings,
             turned,
+        }
+    }
+
+    /// In the order of their ends.
+    pub(super) fn in_order(&self) -> Vec<&Mark<'g>> {
+        let mut all: Vec<_> = self.all.iter().collect();
+        all.sort_by_key(|mark| (mark.last, mark.phrase.weight));
+        all
+    }
+
+    /// The one with the greatest key of those that stand; of equals the one that was found last, and none
+    /// with the key 0. All are compared without a branch: each utterance has other ones.
+    pub(super) fn greatest(
+        &self,
+        key: impl Fn(&Mark<'_>) -> u64,
+        stands: impl Fn(&Mark<'_>) -> bool,
+    ) -> Option<&Mark<'g>> {
+        let mut below = u64::MAX;
+        loop {
+            let keys = (0..=PLACE).zip(&self.all);
+            let keys = keys.map(|(place, mark)| key(mark) << PLACE.count_ones() | place);
+            let key = keys.map(|key| key * u64::from(key < below)).max()?;
+            if key <= PLACE {
+                return None;
+            }
+            let mark = self.all.get(usize::try_from(key & PLACE).ok()?)?;
+            if stands(mark) {
+                return Some(mark);
+            }
+            below = key;
         }
     }
 
@@ -82,6 +117,9 @@ impl<'g> Marks<'g> {
         first & bit(mark.first) != 0 || last & bit(mark.last) != 0
     }
 }
+
+/// The place of a phrase below its key.
+const PLACE: u64 = 0xFFFF;
 
 /// The bit of a word; an utterance has at most 64.
 pub(super) const fn bit(word: u8) -> u64 {

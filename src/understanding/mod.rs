@@ -222,7 +222,7 @@ impl Grammars {
             phrase: self.grammar.phrases.text(mark.phrase),
             meaning: mark.meaning.to_string(),
         };
-        let phrases = heard.marks.iter().map(found).collect();
+        let phrases = heard.marks.in_order().into_iter().map(found).collect();
         let unknown = (0..heard.tokens.len()).filter(|at| heard.tokens.of(*at).is_empty());
         let unknown = unknown.map(|at| heard.words.get(at)).collect();
         let runner_up = decision.runner_up;
@@ -245,7 +245,7 @@ impl Grammars {
         let person = || rules::standing(&heard.marks, Meaning::Operator).is_some();
         let digits = self.digits(question, heard).filter(|_| !person());
         // Of words that nobody knows, the examples say nothing either.
-        let logits = heard.logits.filter(|_| heard.tokens.known);
+        let logits = heard.logits.as_ref().filter(|_| heard.tokens.known);
         let decision = if digits.is_some() {
             Decision::DIGITS
         } else {

@@ -274,7 +274,7 @@ impl<const N: usize> Table<N> {
         order(question, words, |_, feature, _| {
             beside.take(feature, &mut sums);
         });
-        let features = [inside, beside].map(|gathered| gathered.close(&mut sums));
+        let features = [inside.close(&mut sums), beside.close(&mut sums)];
         // A long utterance has more features; it shall not weigh more for that.
         let counted = std::mem::take(&mut sums[N - 1]);
         let count = features.into_iter().fold(counted, i16::saturating_add);
@@ -322,7 +322,7 @@ impl<'t, const N: usize> Gathered<'t, N> {
     }
 
     /// Adds the last of them; how many there were.
-    fn close(self, sums: &mut [i16; N]) -> i16 {
+    fn close(&self, sums: &mut [i16; N]) -> i16 {
         self.rows.add(&self.there[..self.found], sums);
         self.count
     }
@@ -446,10 +446,9 @@ fn feature(key: u64) -> Feature {
     Feature::try_from(key >> 32).unwrap_or_default()
 }
 
-/// The likelihood of each label, if one of them is meant.
-pub(super) fn likelihoods(labels: usize, logits: &Logits) -> Logits {
-    let mut odds = *logits;
-    let (meant, others) = odds.split_at_mut(labels);
+/// Makes logits the likelihood of each of so many labels, if one of them is meant.
+pub(super) fn likelihoods(labels: usize, logits: &mut Logits) {
+    let (meant, others) = logits.split_at_mut(labels);
     let most = meant.iter().fold(f64::MIN, |most, logit| most.max(*logit));
     for odd in &mut *meant {
         *odd = exp(*odd - most);
@@ -459,7 +458,6 @@ pub(super) fn likelihoods(labels: usize, logits: &Logits) -> Logits {
         *odd /= sum;
     }
     others.fill(0.0);
-    odds
 }
 
 /// e to the power of a number that is not above 0, by additions and multiplications alone, which are

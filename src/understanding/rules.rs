@@ -3,7 +3,7 @@
 
 use crate::call::Topic;
 use crate::understanding::marks::{Mark, Marks};
-use crate::understanding::phrases::Meaning;
+use crate::understanding::phrases::{Meaning, SUBJECT};
 
 /// Score of what was said clearly.
 pub(super) const CLEAR: u16 = 950;
@@ -18,11 +18,11 @@ pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
     if !marks.name_a_subject() {
         return None;
     }
-    let subject = |mark: &'a Mark<'a>| Some((mark.meaning.topic()?, mark));
-    let rank = |topic: Topic, mark: &Mark<'_>| match (mark.phrase.weak, mark.words) {
-        (true, _) => 0,
-        (false, 2..) if topic != Topic::InternetDown => 2,
-        (false, _) => 1,
+    let key = |mark: &Mark<'_>| {
+        let specific = mark.words > 1 && mark.meaning != Meaning::Topic(Topic::InternetDown);
+        let rank = u64::from(!mark.phrase.weak) * (1 + u64::from(specific));
+        let key = 1 << 32 | rank << 24 | u64::from(mark.phrase.weight) << 8 | u64::from(mark.last);
+        key * u64::from(mark.meaning.bit() == SUBJECT)
     };
     // «Перезвоню позже» puts off and asks for nothing.
     let denied = marks.mean(&[Meaning::No]);
@@ -31,11 +31,8 @@ pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
             |no: &Mark<'_>| no.words > 1 && no.meaning == Meaning::No && contains(no, mark);
         denied && marks.iter().any(puts_off)
     };
-    let subjects = marks
-        .iter()
-        .filter_map(subject)
-        .filter(|(_, mark)| !put_off(mark));
-    subjects.max_by_key(|(topic, mark)| (rank(*topic, mark), mark.phrase.weight, mark.last))
+    let mark = marks.greatest(key, |mark| !put_off(mark))?;
+    Some((mark.meaning.topic()?, mark))
 }
 
 /// The last mark with that meaning that stands: not turned by a word beside it, and not a part of
@@ -44,8 +41,13 @@ pub(super) fn standing<'a>(marks: &'a Marks<'a>, meaning: Meaning) -> Option<&'a
     if !marks.mean(&[meaning]) {
         return None;
     }
-    let mut all = marks.iter().filter(|mark| mark.meaning == meaning);
-    all.rfind(|mark| !marks.turn(mark) && !marks.iter().any(|other| denies(marks, other, mark)))
+    let key = |mark: &Mark<'_>| {
+        let key = 1 << 24 | u64::from(mark.last) << 16 | u64::from(mark.phrase.weight);
+        key * u64::from(mark.meaning == meaning)
+    };
+    marks.greatest(key, |mark| {
+        !marks.turn(mark) && !marks.iter().any(|other| denies(marks, other, mark))
+    })
 }
 
 /// Whether `other` is a no, or the same meaning turned round, around the words of `mark`.
@@ -65,33 +67,32 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
     if !marks.mean(&[Meaning::Yes, Meaning::No, Meaning::Doubt]) {
         return None;
     }
-    let says =
-        |mark: &&Mark<'_>| matches!(mark.meaning, Meaning::Yes | Meaning::No | Meaning::Doubt);
-    let mut said: Vec<&Mark<'_>> = marks.iter().filter(says).collect();
-    if said.iter().any(|mark| !mark.phrase.weak) {
-        said.retain(|mark| !mark.phrase.weak);
-    }
-    // Most often there is one, and none beats itself.
-    let beaten = |mark: &&Mark<'_>| {
-        said.len() > 1
-            && said
-                .iter()
-                .any(|other| covers(other, mark) || takes(marks, other, mark))
+    let says = |mark: &Mark<'_>| u64::from(mark.meaning.bit() & VERDICTS != 0);
+    let weak = |mark: &Mark<'_>| u64::from(mark.phrase.weak);
+    let clear = marks.iter().map(|mark| says(mark) & !weak(mark)).max()?;
+    let counts = |mark: &Mark<'_>| says(mark) & !(clear & weak(mark));
+    let opposed = marks.mean(&[Meaning::No, Meaning::Doubt]);
+    let beaten = |mark: &Mark<'_>| {
+        let covered = marks.iter().map(|other| counts(other) & covers(other, mark));
+        let takes = |other: &Mark<'_>| counts(other) == 1 && takes(marks, other, mark);
+        let taken = opposed && mark.meaning == Meaning::Yes && marks.iter().any(takes);
+        covered.max() == Some(1) || taken
     };
-    let left = said.iter().copied().filter(|mark| !beaten(mark));
     // Who refuses in so many words and then wavers has refused.
-    let refused = left
-        .clone()
-        .any(|mark| mark.meaning == Meaning::No && !mark.phrase.whole && !marks.turn(mark));
-    let left = left.filter(|mark| !(refused && mark.meaning == Meaning::Doubt));
+    let refuses = |mark: &Mark<'_>| {
+        let no = mark.meaning == Meaning::No && !mark.phrase.whole && !marks.turn(mark);
+        no && counts(mark) == 1 && !beaten(mark)
+    };
     // Of two that are alike, the one that agrees counts less: a wrong yes is worse than a wrong no.
-    let mark = left.max_by_key(|m| {
-        (
-            m.last,
-            m.asked(),
-            m.phrase.weight,
-            m.meaning != Meaning::Yes,
-        )
+    let key = |mark: &Mark<'_>| {
+        let [asked, no_yes] = [mark.asked(), mark.meaning != Meaning::Yes].map(u64::from);
+        let weight = u64::from(mark.phrase.weight);
+        let key = 1 << 32 | u64::from(mark.last) << 24 | asked << 20 | weight << 1 | no_yes;
+        key * counts(mark)
+    };
+    let mark = marks.greatest(key, |mark| {
+        let wavers = mark.meaning == Meaning::Doubt && marks.iter().any(refuses);
+        !wavers && !beaten(mark)
     })?;
     let meaning = match (mark.meaning, marks.turn(mark)) {
         (Meaning::Yes, true) => Meaning::No,
@@ -101,9 +102,14 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
     Some((meaning, mark))
 }
 
-fn covers(outer: &Mark<'_>, inner: &Mark<'_>) -> bool {
-    let more = (outer.words, outer.phrase.weight, outer.asked());
-    contains(outer, inner) && more > (inner.words, inner.phrase.weight, inner.asked())
+/// What yes, no and doubt are in a set.
+const VERDICTS: u16 = Meaning::Yes.bit() | Meaning::No.bit() | Meaning::Doubt.bit();
+
+/// 1 if a longer phrase covers another.
+fn covers(outer: &Mark<'_>, inner: &Mark<'_>) -> u64 {
+    let inside = [outer.first <= inner.first, inner.last <= outer.last];
+    let [first, last] = inside.map(u64::from);
+    first & last & u64::from(outer.size() > inner.size())
 }
 
 /// Whether a refusal or a doubt takes words away from a yes.
@@ -141,7 +147,7 @@ pub(super) fn consents(marks: &Marks<'_>, words: usize) -> bool {
     let agreed = |part: &Mark<'_>| {
         marks
             .iter()
-            .any(|yes| yes.meaning == Meaning::Yes && covers(yes, part))
+            .any(|yes| yes.meaning == Meaning::Yes && covers(yes, part) == 1)
     };
     let refuses = |mark: &Mark<'_>| {
         let no = mark.meaning == Meaning::No && !mark.phrase.whole && !marks.turn(mark);

@@ -202,7 +202,8 @@ fn learn<const N: usize>(kind: Kind, examples: &[Example]) -> Weights<N> {
                     *logit += weight * share;
                 }
             }
-            let mut slopes = likelihoods(labels, &logits);
+            let mut slopes = logits;
+            likelihoods(labels, &mut slopes);
             slopes[*label] -= 1.0;
             for (feature, _) in features.iter().filter(|(_, learns)| *learns) {
                 let rows = weights[*feature].iter_mut().zip(&mut squares[*feature]);

@@ -200,12 +200,10 @@ impl Key {
 
     const fn word(&self, start: usize, end: usize) -> Word {
         let key = mix(self.sum);
-        let stem = if self.letters >= STEM + ENDING {
-            // Not the key of a word of four letters: a stem may mean what no word does.
-            mix(self.stem ^ 1)
-        } else {
-            key
-        };
+        // Not the key of a word of four letters: a stem may mean what no word does.
+        let own = mix(self.stem ^ 1);
+        let long = ((self.letters >= STEM + ENDING) as u64).wrapping_neg();
+        let stem = key ^ ((key ^ own) & long);
         Word {
             start,
             end,
