@@ -39,8 +39,9 @@ impl Mark<'_> {
 #[derive(Debug)]
 pub(super) struct Marks<'g> {
     all: Vec<Mark<'g>>,
-    /// What they mean, a bit each.
+    /// What they mean, a bit each; and the same without those that are asked about before they count.
     meanings: u16,
+    clear: u16,
     /// The words behind «не» and those before «емес», a bit each.
     turned: [u64; 2],
 }
@@ -55,9 +56,10 @@ impl<'g> Deref for Marks<'g> {
 
 impl<'g> Marks<'g> {
     pub(super) fn new(all: Vec<Mark<'g>>) -> Self {
-        let (mut meanings, mut turned) = (0, [0; 2]);
+        let (mut meanings, mut clear, mut turned) = (0, 0, [0; 2]);
         for mark in &all {
             meanings |= mark.meaning.bit();
+            clear |= mark.meaning.bit() * u16::from(!mark.phrase.weak);
             let is = |meaning| u64::from(mark.meaning == meaning);
             turned[0] |= is(Meaning::NotBefore) * (bit(mark.last) << 1);
             turned[1] |= is(Meaning::NotAfter) * (bit(mark.first) >> 1);
@@ -65,6 +67,7 @@ impl<'g> Marks<'g> {
         Self {
             all,
             meanings,
+            clear,
             turned,
         }
     }
@@ -111,6 +114,11 @@ impl<'g> Marks<'g> {
             .any(|meaning| self.meanings & meaning.bit() != 0)
     }
 
+    /// Whether any that is no mere hint means one of these.
+    pub(super) const fn mean_clearly(&self, meanings: u16) -> bool {
+        self.clear & meanings != 0
+    }
+
     /// Whether «не» stands before a phrase, or «емес» behind it.
     pub(super) fn turn(&self, mark: &Mark<'_>) -> bool {
         let [first, last] = self.turned;
@@ -118,7 +126,7 @@ impl<'g> Marks<'g> {
     }
 }
 
-/// The place of a phrase below its key.
+/// The place of a phrase below its key; no utterance has more phrases.
 const PLACE: u64 = 0xFFFF;
 
 /// The bit of a word; an utterance has at most 64.

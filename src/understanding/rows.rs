@@ -36,14 +36,11 @@ impl<const N: usize> Rows<N> {
 
     /// The row of a feature.
     pub(super) fn get(&self, feature: Feature) -> Option<&[i8; N]> {
-        if !self.may_have(feature) {
-            return None;
-        }
         let row = self.table.find(spread(feature), |(of, _)| *of == feature);
         row.map(|(_, row)| row)
     }
 
-    /// Adds the rows of features up.
+    /// Adds the rows of features up, of those that have one.
     pub(super) fn add(&self, features: &[Feature], sums: &mut [i16; N]) {
         for row in features.iter().filter_map(|feature| self.get(*feature)) {
             add(sums, row);

@@ -69,11 +69,13 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
     }
     let says = |mark: &Mark<'_>| u64::from(mark.meaning.bit() & VERDICTS != 0);
     let weak = |mark: &Mark<'_>| u64::from(mark.phrase.weak);
-    let clear = marks.iter().map(|mark| says(mark) & !weak(mark)).max()?;
+    let clear = u64::from(marks.mean_clearly(VERDICTS));
     let counts = |mark: &Mark<'_>| says(mark) & !(clear & weak(mark));
     let opposed = marks.mean(&[Meaning::No, Meaning::Doubt]);
     let beaten = |mark: &Mark<'_>| {
-        let covered = marks.iter().map(|other| counts(other) & covers(other, mark));
+        let covered = marks
+            .iter()
+            .map(|other| counts(other) & covers(other, mark));
         let takes = |other: &Mark<'_>| counts(other) == 1 && takes(marks, other, mark);
         let taken = opposed && mark.meaning == Meaning::Yes && marks.iter().any(takes);
         covered.max() == Some(1) || taken

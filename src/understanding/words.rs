@@ -38,23 +38,21 @@ impl<'t> Words<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let mut at = Vec::with_capacity(16);
         let text = beginning(text);
-        let mut signs = text.char_indices();
-        while let Some((start, sign)) = signs.next() {
+        let mut signs = text.chars();
+        while at.len() < MAX_WORDS {
+            let start = text.len() - signs.as_str().len();
+            let Some(sign) = signs.next() else { break };
             let Some(first) = letter(sign) else { continue };
             let mut key = Key::default();
             key.push(first);
-            let mut end = text.len();
-            for (place, sign) in signs.by_ref() {
-                let Some(letter) = letter(sign) else {
-                    end = place;
-                    break;
-                };
-                key.push(letter);
-            }
+            let end = loop {
+                let end = text.len() - signs.as_str().len();
+                match signs.next().and_then(letter) {
+                    Some(letter) => key.push(letter),
+                    None => break end,
+                }
+            };
             at.push(key.word(start, end));
-            if at.len() == MAX_WORDS {
-                break;
-            }
         }
         Self { text, at }
     }
@@ -198,11 +196,11 @@ impl Key {
         }
     }
 
-    const fn word(&self, start: usize, end: usize) -> Word {
+    fn word(&self, start: usize, end: usize) -> Word {
         let key = mix(self.sum);
         // Not the key of a word of four letters: a stem may mean what no word does.
         let own = mix(self.stem ^ 1);
-        let long = ((self.letters >= STEM + ENDING) as u64).wrapping_neg();
+        let long = u64::from(self.letters >= STEM + ENDING).wrapping_neg();
         let stem = key ^ ((key ^ own) & long);
         Word {
             start,
