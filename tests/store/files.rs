@@ -96,7 +96,7 @@ async fn s5_s16_a_newer_schema_is_read_as_long_as_it_says_that_it_can_be() {
     let mut connection = SqliteConnection::connect(&url).await.expect("a store");
     // The next build added something, and said that this one may go on.
     let newer = "ALTER TABLE calls ADD COLUMN mood TEXT NOT NULL DEFAULT ''; \
-                 INSERT INTO store_versions (version, readable_by) VALUES (4, 3)";
+                 INSERT INTO store_versions (version, readable_by) VALUES (5, 4)";
     sqlx::raw_sql(newer)
         .execute(&mut connection)
         .await
@@ -109,15 +109,15 @@ async fn s5_s16_a_newer_schema_is_read_as_long_as_it_says_that_it_can_be() {
     assert_eq!(store.put_calls(&[]).await, Ok(()));
     store.close().await;
     // The one after that changed it for good.
-    let newest = "INSERT INTO store_versions (version, readable_by) VALUES (5, 4)";
+    let newest = "INSERT INTO store_versions (version, readable_by) VALUES (6, 5)";
     sqlx::raw_sql(newest)
         .execute(&mut connection)
         .await
         .expect("an answer");
     assert_eq!(
         refused(&path).await,
-        "the store was written by a newer dana: its tables have version 5, this build knows 3\n\n\
-         hint: start a build that knows version 4 or a later one"
+        "the store was written by a newer dana: its tables have version 6, this build knows 4\n\n\
+         hint: start a build that knows version 5 or a later one"
     );
 }
 

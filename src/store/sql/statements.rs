@@ -9,6 +9,33 @@ macro_rules! intent_columns {
     };
 }
 
+/// Open: at most one a line; an index of its own.
+macro_rules! open {
+    () => {
+        "state IN ('pending', 'sending', 'unknown')"
+    };
+}
+
+/// An operator's, or for one: an index of its own.
+macro_rules! operators {
+    () => {
+        "state IN ('handed_over', 'rejected', 'duplicate', 'parked')"
+    };
+}
+
+/// Neither `done` nor `already_open`: those few are read by their two indexes, all of them.
+macro_rules! left {
+    () => {
+        concat!(
+            "intent_key IN (SELECT intent_key FROM ticket_intents WHERE login_hash >= '' AND ",
+            open!(),
+            " UNION ALL SELECT intent_key FROM ticket_intents WHERE login_hash >= '' AND ",
+            operators!(),
+            ")"
+        )
+    };
+}
+
 pub(super) const RECORD: &str = "INSERT INTO ticket_intents (intent_key, login_hash, number_hash, state, sealed, \
     posts, looks, epoch, created_at, updated_at, sent_at, next_at, leased_until, note) \
     SELECT $1, $2, $3, 'sending', $4, 1, 0, 1, ms, ms, ms, ms, ms + $5, '' FROM store_clock \
@@ -21,8 +48,8 @@ pub(super) const INTENT: &str = concat!(
 pub(super) const BUSY: &str = concat!(
     "SELECT ",
     intent_columns!(),
-    " FROM ticket_intents \
-     WHERE login_hash = $1 AND state IN ('pending', 'sending', 'unknown')"
+    " FROM ticket_intents WHERE login_hash = $1 AND ",
+    open!()
 );
 pub(super) const INTENTS: &str = concat!(
     "SELECT ",
@@ -30,19 +57,28 @@ pub(super) const INTENTS: &str = concat!(
     " FROM ticket_intents \
      WHERE $1 LIKE '%,' || state || ',%' AND intent_key > $2 ORDER BY intent_key LIMIT $3"
 );
-/// For states that are neither `done` nor `already_open`: those few have an index of their own.
+/// For states that are neither `done` nor `already_open`.
 pub(super) const INTENTS_LEFT: &str = concat!(
     "SELECT ",
     intent_columns!(),
-    " FROM ticket_intents WHERE state NOT IN ('done', 'already_open') \
-     AND $1 LIKE '%,' || state || ',%' AND intent_key > $2 ORDER BY intent_key LIMIT $3"
+    " FROM ticket_intents WHERE ",
+    left!(),
+    " AND $1 LIKE '%,' || state || ',%' AND intent_key > $2 ORDER BY intent_key LIMIT $3"
 );
-pub(super) const UNSETTLED: &str = "SELECT count(*) AS n FROM ticket_intents \
-    WHERE login_hash = $1 AND state IN ('pending', 'sending', 'unknown', 'handed_over')";
-pub(super) const DUE: &str = "SELECT intent_key FROM ticket_intents \
-    WHERE state IN ('pending', 'sending', 'unknown', 'handed_over') \
-    AND next_at <= (SELECT ms FROM store_clock) AND leased_until <= (SELECT ms FROM store_clock) \
-    ORDER BY next_at, intent_key LIMIT $1";
+pub(super) const UNSETTLED: &str = concat!(
+    "SELECT (SELECT count(*) FROM ticket_intents WHERE login_hash = $1 AND ",
+    open!(),
+    ") + (SELECT count(*) FROM ticket_intents WHERE login_hash = $1 AND ",
+    operators!(),
+    " AND state = 'handed_over') AS n"
+);
+pub(super) const DUE: &str = concat!(
+    "SELECT intent_key FROM ticket_intents WHERE ",
+    left!(),
+    " AND state IN ('pending', 'sending', 'unknown', 'handed_over') \
+     AND next_at <= (SELECT ms FROM store_clock) AND leased_until <= (SELECT ms FROM store_clock) \
+     ORDER BY next_at, intent_key LIMIT $1"
+);
 pub(super) const LEASE: &str = concat!(
     "UPDATE ticket_intents SET epoch = epoch + 1, \
      leased_until = (SELECT ms FROM store_clock) + $2 \
@@ -194,7 +230,11 @@ mod tests {
             let plan = plan(&store, sql).await;
             assert!(!plan.iter().any(|step| reads_all(step)), "{name}: {plan:?}");
         }
-        let left = plan(&store, INTENTS_LEFT).await.join("; ");
-        assert!(left.contains("ticket_intents_left"), "{left}");
+        for few in [INTENTS_LEFT, DUE, UNSETTLED] {
+            let plan = plan(&store, few).await.join("; ");
+            for index in ["ticket_intents_open", "ticket_intents_operators"] {
+                assert!(plan.contains(index), "{plan}");
+            }
+        }
     }
 }
