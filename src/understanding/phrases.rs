@@ -328,7 +328,7 @@ impl Phrases {
             tokens,
             negating,
             question,
-            marks: Vec::with_capacity(24),
+            marks: Vec::with_capacity(16),
         };
         // Which symbols lead anywhere is asked of many before any is followed: each question has an
         // answer that no processor guesses.

@@ -92,7 +92,7 @@ impl Tokens {
     /// Room for so many words.
     pub(super) fn new(words: usize) -> Self {
         Self {
-            all: Vec::with_capacity(4 * words),
+            all: Vec::with_capacity(8 * words),
             words: Vec::with_capacity(words + 1),
             known: false,
         }

@@ -36,7 +36,7 @@ struct Word {
 impl<'t> Words<'t> {
     /// Splits a text.
     pub(super) fn new(text: &'t str) -> Self {
-        let mut at = Vec::with_capacity(16);
+        let mut at = Vec::with_capacity(12);
         let text = beginning(text);
         let mut signs = text.chars();
         while at.len() < MAX_WORDS {
