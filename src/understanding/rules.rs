@@ -85,6 +85,7 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
         let no = mark.meaning == Meaning::No && !mark.phrase.whole && !marks.turn(mark);
         no && counts(mark) == 1 && !beaten(mark)
     };
+    let refused = marks.mean(&[Meaning::Doubt]) && marks.iter().any(refuses);
     // Of two that are alike, the one that agrees counts less: a wrong yes is worse than a wrong no.
     let key = |mark: &Mark<'_>| {
         let [asked, no_yes] = [mark.asked(), mark.meaning != Meaning::Yes].map(u64::from);
@@ -93,8 +94,7 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
         key * counts(mark)
     };
     let mark = marks.greatest(key, |mark| {
-        let wavers = mark.meaning == Meaning::Doubt && marks.iter().any(refuses);
-        !wavers && !beaten(mark)
+        !(refused && mark.meaning == Meaning::Doubt) && !beaten(mark)
     })?;
     let meaning = match (mark.meaning, marks.turn(mark)) {
         (Meaning::Yes, true) => Meaning::No,
