@@ -2,7 +2,8 @@
 //!
 //! `tests/corpus/callers.tsv` are utterances that a call or a mistake taught us. `tuned.tsv` is what limits
 //! and weights were chosen by, `held_out.tsv`, `fresh.tsv`, `blind.tsv` and `answers.tsv` are only measured: they were
-//! written without sight of the grammars and none of their utterances is among the examples.
+//! written without sight of the grammars and none of their utterances is among the examples. `tests/costly.tsv`
+//! is what may never be taken for consent, and who wants a person.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -216,6 +217,40 @@ fn callers_are_understood() {
         }
     }
     assert_eq!(below, Vec::<String>::new());
+}
+
+/// A wrong consent sends a technician; a wish for a person that is missed loses a caller.
+#[test]
+fn nobody_agrees_who_did_not_and_whoever_asks_for_a_person_is_heard() {
+    let questions = [
+        Question::Open,
+        Question::ConfirmHome,
+        Question::ConfirmTicket,
+        Question::AnythingElse,
+        Question::AskLogin,
+        Question::PaymentWhen,
+    ];
+    let mut costly = Vec::new();
+    for line in file("tests/costly.tsv").lines().skip(1) {
+        let [locale, meant, text] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("three fields wanted: {line}")
+        };
+        let heard = |question| {
+            let understood = BUNDLE
+                .grammars
+                .understand(locale.parse().ok(), question, text);
+            understood.intent
+        };
+        let right = match meant {
+            "not yes" => heard(Question::ConfirmTicket) != Intent::Yes,
+            "operator" => questions.map(heard) == [Intent::Operator; 6],
+            other => panic!("{other}"),
+        };
+        if !right {
+            costly.push(line.to_owned());
+        }
+    }
+    assert_eq!(costly, Vec::<String>::new());
 }
 
 #[test]

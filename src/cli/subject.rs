@@ -146,7 +146,7 @@ async fn stored(
     keys: &Keys,
     number: &PhoneNumber,
 ) -> Result<(Vec<CallRow>, Vec<Intent>), StoreError> {
-    let store = desk::store(config, keys).await?;
+    let store = desk::kept(config, keys).await?;
     let mut calls: Vec<CallRow> = Vec::new();
     loop {
         let after = calls.last().map_or("", |last| &last.call_key);
@@ -190,7 +190,7 @@ pub fn erase(args: &EraseArgs) -> Exit {
             environment(&format!("cannot erase in `{}`: {error}", folder.display()))
         })?;
         let stored = in_runtime::<_, StoreError>(async {
-            let store = desk::store(&config, &keys).await?;
+            let store = desk::kept(&config, &keys).await?;
             let erased = store.erase(&number).await?;
             store.close().await;
             Ok(erased)

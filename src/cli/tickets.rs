@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Exit {
 }
 
 async fn command(args: &Args, config: &Config, keys: &Keys) -> Result<Exit, String> {
-    let store = desk::store(config, keys).await.map_err(|e| e.to_string())?;
+    let store = desk::kept(config, keys).await.map_err(|e| e.to_string())?;
     let said = |error: StoreError| error.to_string();
     let exit = match &args.what {
         What::List { all } => list(&store, *all, args.format).await.map_err(said)?,

@@ -47,6 +47,19 @@ pub async fn store(config: &Config, keys: &Keys) -> Result<Sql, StoreError> {
     }
 }
 
+/// The store of a service, for who looks after it: nothing is made, and nobody waits.
+pub async fn kept(config: &Config, keys: &Keys) -> Result<Sql, StoreError> {
+    let url = config.store();
+    match url.file().filter(|path| !path.exists()) {
+        Some(path) => Err(StoreError::Unusable(format!(
+            "there is no store `{}`\n\nhint: name the service's configuration (--config); its first \
+             start makes the store",
+            path.display()
+        ))),
+        None => Sql::open(&url, keys).await,
+    }
+}
+
 /// The bundles at hand: the newest publication, or, where there is none or none that loads, the
 /// bundle of the folder.
 pub(super) async fn shelf(bundle: Arc<Bundle>, store: &Sql, cache: &Path) -> Shelf {

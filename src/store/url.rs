@@ -25,7 +25,7 @@ impl StoreUrl {
     }
 
     /// The path of the file, if it is SQLite.
-    pub(super) fn file(&self) -> Option<PathBuf> {
+    pub(crate) fn file(&self) -> Option<PathBuf> {
         let path = self.0.strip_prefix("sqlite:")?;
         Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
     }

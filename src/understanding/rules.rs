@@ -94,7 +94,7 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
         key * counts(mark)
     };
     let mark = marks.greatest(key, |mark| {
-        !(refused && mark.meaning == Meaning::Doubt) && !beaten(mark)
+        !(beaten(mark) || refused && mark.meaning == Meaning::Doubt)
     })?;
     let meaning = match (mark.meaning, marks.turn(mark)) {
         (Meaning::Yes, true) => Meaning::No,

@@ -86,6 +86,17 @@ async fn s5_a_damaged_file_is_refused_with_what_to_do() {
     }
     std::fs::write(&path, whole).expect("it is written");
     assert!(open(&path).await.is_ok());
+    // What is around the file is no reason to put an older one in its place.
+    let folder = folder.path().join("folder.db");
+    std::fs::create_dir(&folder).expect("a folder");
+    assert_eq!(
+        refused(&folder).await,
+        format!(
+            "the store `{}` cannot be used: error returned from database: (code: 14) unable to open \
+             database file\n\nhint: the file and its folder have to be writable, and the disk needs room",
+            folder.display()
+        )
+    );
 }
 
 #[tokio::test]

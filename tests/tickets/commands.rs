@@ -121,3 +121,24 @@ async fn orders_are_listed_shown_parked_and_reconciled_and_nobody_is_shown() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_looks_makes_no_store() {
+    let (folder, _mock, config) = service().await;
+    let path = folder.path().join("dana.db");
+    std::fs::remove_file(&path).expect("it was there");
+    let list = ask(&config, &["list"]).await;
+    let said = format!(
+        "error: there is no store `{}`\n\nhint: name the service's configuration (--config); its first \
+         start makes the store\n",
+        path.display()
+    );
+    assert_eq!(
+        (
+            list.status.code(),
+            String::from_utf8_lossy(&list.stderr).as_ref()
+        ),
+        (Some(3), said.as_str())
+    );
+    assert!(!path.exists());
+}

@@ -62,9 +62,10 @@ impl Sql {
             let [pool, readers] =
                 [SQLITE_WRITERS, SQLITE_READERS].map(|of| pool(&file, SQLITE_FIRST, of));
             let (pool, readers) = (pool?, readers?);
-            check(&pool, &path)
+            // A pool tells that it waited, and not what for.
+            check(&file, &path)
                 .await
-                .map_err(|error| damaged(&path, &error))?;
+                .map_err(|error| refused(&path, &error))?;
             (pool, readers, &schema::SQLITE)
         } else {
             let pool = pool(url.reveal(), POSTGRES_FIRST, CONNECTIONS)?;
@@ -199,7 +200,7 @@ async fn make(path: &Path, keys: &Keys) -> Answer<()> {
     linked
 }
 
-async fn check(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
+async fn check(url: &str, path: &Path) -> Result<(), sqlx::Error> {
     let whole = path
         .metadata()
         .is_ok_and(|file| file.len() <= CHECKED_WHOLE);
@@ -208,7 +209,11 @@ async fn check(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
     } else {
         "PRAGMA quick_check(ticket_intents)"
     };
-    let said: String = sqlx::query_scalar(asked).fetch_one(pool).await?;
+    let options: AnyConnectOptions = url.parse()?;
+    let mut connection = AnyConnection::connect_with(&options).await?;
+    connection.execute(SQLITE_FIRST).await?;
+    let said: String = sqlx::query_scalar(asked).fetch_one(&mut connection).await?;
+    connection.close().await?;
     if said == "ok" {
         Ok(())
     } else {
@@ -216,11 +221,31 @@ async fn check(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
     }
 }
 
-fn damaged(path: &Path, error: &sqlx::Error) -> StoreError {
+/// Why a SQLite file is not taken: for what is in it, or for what is around it.
+fn refused(path: &Path, error: &sqlx::Error) -> StoreError {
+    // Of the codes' families, "malformed" and "no database".
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<u32>().ok());
+    let damaged = match code {
+        Some(code) => matches!(code & 0xFF, 11 | 26),
+        None => matches!(error, sqlx::Error::Protocol(_)),
+    };
+    let [what, hint] = if damaged {
+        [
+            "is damaged",
+            "restore the newest backup of it (with its -wal file, or without both), then run `dana \
+             tickets reconcile`",
+        ]
+    } else {
+        [
+            "cannot be used",
+            "the file and its folder have to be writable, and the disk needs room",
+        ]
+    };
+    let path = path.display();
     StoreError::Unusable(format!(
-        "the store `{}` is damaged: {error}\n\nhint: restore the newest backup of it (with its -wal \
-         file, or without both), then run `dana tickets reconcile`",
-        path.display()
+        "the store `{path}` {what}: {error}\n\nhint: {hint}"
     ))
 }
 
