@@ -34,7 +34,10 @@ pub fn run(args: &Args) -> Exit {
     let published = in_runtime::<_, PublicationError>(async {
         let store = desk::store(&config, &Keys::none()).await?;
         let previous = publication::previous(&store).await?.ok_or_else(|| {
-            PublicationError::Unfit("no other bundle was published before: publish the folder of the older one".to_owned())
+            PublicationError::Unfit(
+                "no other bundle was published before: publish the folder of the older one"
+                    .to_owned(),
+            )
         })?;
         // It has to load here as it will there.
         let cache = config.bundles();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::bundle::Bundle;
-use crate::call::{Locale, Question};
+use crate::call::{Locale, Question, Topic};
 use crate::cli::out::{self, Exit, Format};
 use crate::understanding::{Explained, Intent};
 
@@ -463,6 +463,17 @@ impl<'a> Table<'a> {
             }
         };
         let labels = [self.expected, self.also_ok].into_iter().filter_map(field);
+        let expected: Vec<String> = labels
+            .flat_map(|labels| labels.split([',', '|', ' ']))
+            .filter(|label| !label.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let odd = expected.iter().find(|label| !is_label(label));
+        if self.args.expect && (odd.is_some() || field(self.expected).is_none()) {
+            let odd = odd.cloned().unwrap_or_default();
+            let hint = format!("labels are {ANSWERS}, and the subjects");
+            return Err(wrong(format!("`{odd}` is no label"), hint));
+        }
         Ok(Row {
             id: field(self.id).map_or_else(|| line.to_string(), str::to_owned),
             locale: spoken,
@@ -472,11 +483,14 @@ impl<'a> Table<'a> {
                 .copied()
                 .unwrap_or_default()
                 .to_owned(),
-            expected: labels
-                .flat_map(|labels| labels.split([',', '|', ' ']))
-                .filter(|l| !l.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            expected,
         })
     }
+}
+
+/// What may be meant that is no subject.
+const ANSWERS: &str = "yes no operator repeat other_topic unclear digits language_kk language_ru";
+
+fn is_label(label: &str) -> bool {
+    ANSWERS.split(' ').any(|answer| answer == label) || label.parse::<Topic>().is_ok()
 }
