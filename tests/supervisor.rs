@@ -194,3 +194,30 @@ fn the_picture_counts_calls_and_reddens_ways_that_none_takes() {
     assert!(svg.contains(r##"fill="#445">unpaid (1)</text>"##));
     assert!(svg.contains(r##"fill="#c22">equipment_off (0)</text>"##));
 }
+
+#[test]
+fn a_table_of_utterances_is_scored_and_a_label_that_is_none_is_told_with_its_line() {
+    let score = |label: &str| {
+        let table = format!(
+            "id\tlocale\tquestion\texpected\ttext\na\tru\tconfirm_ticket\tno\tхочу отказаться\n\
+             b\tru\tconfirm_ticket\t{label}\tнет не надо\n"
+        );
+        let scored = dana(&["understand", "--expect"], &table);
+        let told = String::from_utf8_lossy(&scored.stderr).into_owned();
+        (scored.status.code(), out(&scored), told)
+    };
+    let table = "b\tno\t950 (expected yes)\t«нет не надо» at confirm_ticket: the last word on it in \
+                 «нет не надо»; then yes 0\n\
+                 ru     yes/no     1 of    2   50.0 %\n   1 × yes understood as no\n\
+                 all    1 of 2, 50.0 %; a wrong yes to a ticket: 0; a missed operator: 0\n";
+    assert_eq!(score("yes"), (Some(1), table.to_owned(), String::new()));
+    let labels = "\n\nhint: labels are yes no operator repeat other_topic unclear digits language_kk \
+                  language_ru, and the subjects\n";
+    for (label, what) in [
+        ("yess", "`yess` is no label"),
+        ("-", "the expected label is missing"),
+    ] {
+        let told = format!("error: stdin:3: {what}{labels}");
+        assert_eq!(score(label), (Some(2), String::new(), told));
+    }
+}

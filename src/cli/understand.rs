@@ -470,9 +470,10 @@ impl<'a> Table<'a> {
             .collect();
         let odd = expected.iter().find(|label| !is_label(label));
         if self.args.expect && (odd.is_some() || field(self.expected).is_none()) {
-            let odd = odd.cloned().unwrap_or_default();
+            let missing = || "the expected label is missing".to_owned();
+            let what = odd.map_or_else(missing, |odd| format!("`{odd}` is no label"));
             let hint = format!("labels are {ANSWERS}, and the subjects");
-            return Err(wrong(format!("`{odd}` is no label"), hint));
+            return Err(wrong(what, hint));
         }
         Ok(Row {
             id: field(self.id).map_or_else(|| line.to_string(), str::to_owned),
