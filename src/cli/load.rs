@@ -104,14 +104,14 @@ pub fn run(args: &Args) -> Exit {
     let mix = match mix(&args.script) {
         Ok(mix) => mix,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             return Exit::BadFile;
         }
     };
     let target = match args.shown.at(&args.target) {
         Ok(target) => target,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             return Exit::BadFile;
         }
     };

@@ -1,6 +1,7 @@
 //! The one place that prints: data to stdout, talk to stderr. A reader that went away (`| head`)
 //! is no error.
 
+use std::fmt;
 use std::io;
 use std::io::{IsTerminal, Write};
 
@@ -47,7 +48,7 @@ pub fn data(line: &str) {
 pub fn json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {
         Ok(line) => data(&line),
-        Err(error) => talk(&format!("error: {error}")),
+        Err(failed) => error(&failed),
     }
 }
 
@@ -56,9 +57,20 @@ pub fn talk(line: &str) {
     put(&mut io::stderr().lock(), line);
 }
 
+/// Says that something failed. The problems of a file say so themselves.
+pub fn error(why: &dyn fmt::Display) {
+    let why = why.to_string();
+    let said = if why.starts_with("error: ") {
+        ""
+    } else {
+        "error: "
+    };
+    talk(&format!("{said}{why}"));
+}
+
 /// Says that a file or an option is bad, and how the command ends by it.
-pub fn bad_file(error: &dyn std::error::Error) -> Exit {
-    talk(&format!("error: {error}"));
+pub fn bad_file(why: &dyn std::error::Error) -> Exit {
+    error(why);
     Exit::BadFile
 }
 

@@ -78,7 +78,7 @@ pub(super) fn tell(published: Result<Publication, String>, format: Format) -> Ex
             Exit::Good
         }
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             Exit::Environment
         }
     }

@@ -171,7 +171,7 @@ impl Faults {
     pub fn tell(&mut self, fault: &Fault) {
         self.count += 1;
         if self.count <= TOLD {
-            out::talk(&format!("error: {fault}"));
+            out::error(&fault);
         }
     }
 

@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Exit {
     let service = match Service::new(&config) {
         Ok(service) => service,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             return Exit::Environment;
         }
     };
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Exit {
     match service.run(ready, signal) {
         Ok(()) => Exit::Good,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             Exit::Environment
         }
     }

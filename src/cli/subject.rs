@@ -88,7 +88,7 @@ struct Call {
 }
 
 fn environment(error: &str) -> Exit {
-    out::talk(&format!("error: {error}"));
+    out::error(&error);
     Exit::Environment
 }
 
@@ -200,7 +200,7 @@ pub fn erase(args: &EraseArgs) -> Exit {
             environment(&format!("cannot read the spool of call records: {error}"))
         })?;
         for error in &recorded.unread {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
         }
         out::data(&format!(
             "erased of {number}: {} journals, {} call records; in the store {} call records, {} orders \

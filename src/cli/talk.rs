@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Exit {
     match talk(args, speaker) {
         Ok(()) => Exit::Good,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             Exit::BadFile
         }
     }

@@ -162,7 +162,7 @@ fn against(bundle: &Arc<Bundle>, args: &Args, service: &str) -> Exit {
     let target = match args.shown.to(elsewhere) {
         Ok(target) => target,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             return Exit::BadFile;
         }
     };
@@ -173,7 +173,7 @@ fn against(bundle: &Arc<Bundle>, args: &Args, service: &str) -> Exit {
     let played = match against::play(bundle, scripts, target) {
         Ok(played) => played,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             return Exit::Environment;
         }
     };

@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Exit {
         Err(error) => return out::bad_file(&error),
     };
     in_runtime(command(args, &config, &keys)).unwrap_or_else(|error| {
-        out::talk(&format!("error: {error}"));
+        out::error(&error);
         Exit::Environment
     })
 }

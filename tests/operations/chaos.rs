@@ -21,7 +21,7 @@ fn a_call_goes_on_word_for_word_though_its_service_is_killed_four_times() {
     assert_eq!(code, Some(0), "{text}");
     let (conversation, rest) = text.split_once("\ntickets\n").expect("the tickets");
     let (tickets, rest) = rest.split_once("\nendings\n").expect("the endings");
-    assert_eq!(tickets, "  TT-900345  login …0101  asked for 1 time(s)\n");
+    assert_eq!(tickets, "  TT-900345  login …0101  asked for once\n");
 
     // Where the service dies, and what the caller has of it.
     let happens = [

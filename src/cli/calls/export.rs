@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
     let names = keys.names();
     let redactor = if args.redact {
         let key = keys.pseudonyms().map_err(|error| {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             Exit::Environment
         })?;
         let bundle = Bundle::load(&args.bundle).map_err(|error| out::bad_file(&error))?;

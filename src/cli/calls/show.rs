@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
     let call = match archive.find(&args.call) {
         Some(Ok(call)) => call,
         Some(Err(fault)) => {
-            out::talk(&format!("error: {fault}"));
+            out::error(&fault);
             return Ok(Exit::Found);
         }
         None => {

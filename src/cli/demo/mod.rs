@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> Exit {
     let elsewhere = match args.shown.to(args.against.as_deref()) {
         Ok(elsewhere) => elsewhere,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             return Exit::BadFile;
         }
     };
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Exit {
         Ok(true) => Exit::Good,
         Ok(false) => Exit::Found,
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             Exit::Environment
         }
     }
@@ -130,8 +130,8 @@ async fn call_all(
     if callers.is_empty() {
         let names: Vec<_> = CALLERS.iter().map(|caller| caller.name).collect();
         return Err(format!(
-            "no caller has that name; there are: {}",
-            names.join(", ")
+            "no caller has that name; there are:\n  {}",
+            names.join("\n  ")
         ));
     }
     let lengths = client::lengths(&target).await.map_err(|e| e.to_string())?;
@@ -176,8 +176,13 @@ fn report(mut endings: Vec<Ending>, speed: u32, mock: Option<&Mock>) -> bool {
                 .unwrap_or("");
             let times = entry.posts;
             out::data(&format!(
-                "  {}  login …{login}  asked for {times} time(s)",
-                entry.id
+                "  {}  login …{login}  asked for {}",
+                entry.id,
+                if times == 1 {
+                    "once".to_owned()
+                } else {
+                    format!("{times} times")
+                }
             ));
         }
     }
@@ -202,8 +207,10 @@ fn report(mut endings: Vec<Ending>, speed: u32, mock: Option<&Mock>) -> bool {
         let mark = if right { "ok " } else { "NOT" };
         // What a caller waits for is the service's time, which does not run faster.
         let (name, seconds) = (caller.name, f64::from(dead_air / speed) / 1000.0);
+        // Back ends elsewhere tell nobody of their tickets.
+        let tickets = mock.map_or_else(String::new, |_| format!("tickets {tickets}, "));
         out::data(&format!(
-            "  {mark} {name:<22} {ends:<26} tickets {tickets}, dead air {seconds:.1} s"
+            "  {mark} {name:<22} {ends:<26} {tickets}dead air {seconds:.1} s"
         ));
     }
     let word = if good {

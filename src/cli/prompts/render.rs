@@ -105,7 +105,7 @@ fn clip_of(
     let sound = match voice.speak(&clip.spoken, shelf.folder()) {
         Ok(sound) => sound,
         Err(error @ SynthesisError::Missing { .. }) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             return Err(Exit::Environment);
         }
         Err(error @ SynthesisError::Failed { .. }) => return Ok(Err(error.to_string())),

@@ -201,7 +201,7 @@ fn of_words(
             Ok(samples)
         }
         Err(error) => {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             Err(Exit::Environment)
         }
     }

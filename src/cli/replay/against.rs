@@ -198,14 +198,14 @@ pub(super) fn against(args: &Args, service: &str) -> Result<Exit, Exit> {
     let bundle = load(args.flow.as_ref().unwrap_or(&args.bundle))?;
     let target = Some(service).filter(|service| *service != OWN);
     let target = args.through.shown.to(target).map_err(|error| {
-        out::talk(&format!("error: {error}"));
+        out::error(&error);
         Exit::BadFile
     })?;
     let archive = args.recordings.open()?;
     let mut made = Made::default();
     let read = if let Some(target) = target {
         elsewhere(args, &bundle, &archive, target, &mut made).map_err(|error| {
-            out::talk(&format!("error: {error}"));
+            out::error(&error);
             Exit::Environment
         })?
     } else {

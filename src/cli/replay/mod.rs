@@ -144,7 +144,7 @@ fn beside(args: &Args) -> Result<Exit, Exit> {
     for change in &args.what_if {
         let changed = what_if(&bundle, change);
         bundle = changed.map(Arc::new).map_err(|problem| {
-            out::talk(&format!("error: {problem}"));
+            out::error(&problem);
             Exit::BadFile
         })?;
     }
