@@ -13,6 +13,7 @@ use crate::call::{Login, PhoneNumber};
 use crate::digest::hex;
 use crate::seal::{Closed, Keys, key_of, random};
 use crate::store::schema::Failed;
+use crate::store::sql::statements::SEALED_BY;
 use crate::store::sql::unusable;
 use crate::store::{Answer, CallRow, Order, Payload, StoreError};
 
@@ -61,9 +62,7 @@ impl Seals {
 
     /// An order that has not ended must not wait for a key that is gone.
     async fn check(&self, connection: &mut AnyConnection) -> Answer<()> {
-        let asked = "SELECT DISTINCT substr(sealed, 1, 5) FROM ticket_intents \
-                     WHERE state IN ('pending', 'sending', 'unknown', 'handed_over')";
-        let heads: Vec<Vec<u8>> = sqlx::query_scalar(asked)
+        let heads: Vec<Vec<u8>> = sqlx::query_scalar(SEALED_BY)
             .fetch_all(connection)
             .await
             .map_err(|error| unusable(&error))?;

@@ -16,6 +16,13 @@ macro_rules! open {
     };
 }
 
+/// May still become a ticket.
+macro_rules! unsettled {
+    () => {
+        "state IN ('pending', 'sending', 'unknown', 'handed_over')"
+    };
+}
+
 /// An operator's, or for one: an index of its own.
 macro_rules! operators {
     () => {
@@ -75,26 +82,39 @@ pub(super) const UNSETTLED: &str = concat!(
 pub(super) const DUE: &str = concat!(
     "SELECT intent_key FROM ticket_intents WHERE ",
     left!(),
-    " AND state IN ('pending', 'sending', 'unknown', 'handed_over') \
-     AND next_at <= (SELECT ms FROM store_clock) AND leased_until <= (SELECT ms FROM store_clock) \
+    " AND ",
+    unsettled!(),
+    " AND next_at <= (SELECT ms FROM store_clock) AND leased_until <= (SELECT ms FROM store_clock) \
      ORDER BY next_at, intent_key LIMIT $1"
 );
 pub(super) const LEASE: &str = concat!(
     "UPDATE ticket_intents SET epoch = epoch + 1, \
      leased_until = (SELECT ms FROM store_clock) + $2 \
-     WHERE intent_key = $1 AND leased_until <= (SELECT ms FROM store_clock) \
-     AND state IN ('pending', 'sending', 'unknown', 'handed_over') RETURNING ",
+     WHERE intent_key = $1 AND leased_until <= (SELECT ms FROM store_clock) AND ",
+    unsettled!(),
+    " RETURNING ",
     intent_columns!()
 );
-pub(super) const SEND: &str = "UPDATE ticket_intents SET state = 'sending', posts = posts + 1, note = $3, \
-    sent_at = (SELECT ms FROM store_clock), updated_at = (SELECT ms FROM store_clock) \
-    WHERE intent_key = $1 AND epoch = $2 \
-    AND state IN ('pending', 'sending', 'unknown')";
-pub(super) const SETTLE: &str = "UPDATE ticket_intents SET state = $3, note = $4, looks = looks + 1, \
-    leased_until = 0, next_at = (SELECT ms FROM store_clock) + $5, \
-    updated_at = (SELECT ms FROM store_clock) \
-    WHERE intent_key = $1 AND epoch = $2 \
-    AND state IN ('pending', 'sending', 'unknown', 'handed_over')";
+pub(super) const SEND: &str = concat!(
+    "UPDATE ticket_intents SET state = 'sending', posts = posts + 1, note = $3, \
+     sent_at = (SELECT ms FROM store_clock), updated_at = (SELECT ms FROM store_clock) \
+     WHERE intent_key = $1 AND epoch = $2 AND ",
+    open!()
+);
+pub(super) const SETTLE: &str = concat!(
+    "UPDATE ticket_intents SET state = $3, note = $4, looks = looks + 1, \
+     leased_until = 0, next_at = (SELECT ms FROM store_clock) + $5, \
+     updated_at = (SELECT ms FROM store_clock) \
+     WHERE intent_key = $1 AND epoch = $2 AND ",
+    unsettled!()
+);
+/// By which keys the orders are sealed that have not ended: the beginning of each value names its own.
+pub(super) const SEALED_BY: &str = concat!(
+    "SELECT DISTINCT substr(sealed, 1, 5) FROM ticket_intents WHERE ",
+    left!(),
+    " AND ",
+    unsettled!()
+);
 pub(super) const CONFIRM: &str = "UPDATE ticket_intents SET state = 'done', ticket = $2, note = '', \
     epoch = epoch + 1, leased_until = 0, updated_at = (SELECT ms FROM store_clock) \
     WHERE intent_key = $1 AND (ticket = '' OR ticket = $2) AND state <> 'duplicate'";
@@ -171,7 +191,7 @@ mod tests {
     use crate::store::StoreUrl;
     use crate::store::sql::Sql;
 
-    const ALL: [(&str, &str); 27] = [
+    const ALL: [(&str, &str); 28] = [
         ("record", RECORD),
         ("intent", INTENT),
         ("busy", BUSY),
@@ -182,6 +202,7 @@ mod tests {
         ("lease", LEASE),
         ("send", SEND),
         ("settle", SETTLE),
+        ("sealed by", SEALED_BY),
         ("confirm", CONFIRM),
         ("pass", PASS),
         ("hold", HOLD),
@@ -230,7 +251,7 @@ mod tests {
             let plan = plan(&store, sql).await;
             assert!(!plan.iter().any(|step| reads_all(step)), "{name}: {plan:?}");
         }
-        for few in [INTENTS_LEFT, DUE, UNSETTLED] {
+        for few in [INTENTS_LEFT, DUE, UNSETTLED, SEALED_BY] {
             let plan = plan(&store, few).await.join("; ");
             for index in ["ticket_intents_open", "ticket_intents_operators"] {
                 assert!(plan.contains(index), "{plan}");
