@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::understanding::phrases::{Meaning, Phrase, SUBJECT};
+use crate::understanding::phrases::{Meaning, Phrase};
 
 /// A phrase that was found.
 #[derive(Clone, Copy, Debug)]
@@ -102,16 +102,9 @@ impl<'g> Marks<'g> {
         }
     }
 
-    /// Whether any names a subject.
-    pub(super) const fn name_a_subject(&self) -> bool {
-        self.meanings & SUBJECT != 0
-    }
-
     /// Whether any means one of these; all subjects are one, and all languages.
-    pub(super) fn mean(&self, meanings: &[Meaning]) -> bool {
-        meanings
-            .iter()
-            .any(|meaning| self.meanings & meaning.bit() != 0)
+    pub(super) const fn mean(&self, meanings: u16) -> bool {
+        self.meanings & meanings != 0
     }
 
     /// Whether any that is no mere hint means one of these.

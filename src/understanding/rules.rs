@@ -15,7 +15,7 @@ pub(super) const HINT: u16 = 450;
 /// The subject with the strongest phrase; of equals the one said last. No internet at all is the
 /// most general complaint: any other that is named in several words tells more.
 pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
-    if !marks.name_a_subject() {
+    if !marks.mean(SUBJECT) {
         return None;
     }
     let key = |mark: &Mark<'_>| {
@@ -25,7 +25,7 @@ pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
         key * u64::from(mark.meaning.bit() == SUBJECT)
     };
     // «Перезвоню позже» puts off and asks for nothing.
-    let denied = marks.mean(&[Meaning::No]);
+    let denied = marks.mean(Meaning::No.bit());
     let put_off = |mark: &Mark<'_>| {
         let puts_off =
             |no: &Mark<'_>| no.words > 1 && no.meaning == Meaning::No && contains(no, mark);
@@ -38,7 +38,7 @@ pub(super) fn topic<'a>(marks: &'a Marks<'a>) -> Option<(Topic, &'a Mark<'a>)> {
 /// The last mark with that meaning that stands: not turned by a word beside it, and not a part of
 /// what denies it («оператор не нужен»).
 pub(super) fn standing<'a>(marks: &'a Marks<'a>, meaning: Meaning) -> Option<&'a Mark<'a>> {
-    if !marks.mean(&[meaning]) {
+    if !marks.mean(meaning.bit()) {
         return None;
     }
     let key = |mark: &Mark<'_>| {
@@ -64,14 +64,14 @@ const fn contains(outer: &Mark<'_>, inner: &Mark<'_>) -> bool {
 /// that it shares with a yes, «не надо» takes the verb behind it, a hint yields to anything clear;
 /// of what is left the last one counts.
 pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>)> {
-    if !marks.mean(&[Meaning::Yes, Meaning::No, Meaning::Doubt]) {
+    if !marks.mean(VERDICTS) {
         return None;
     }
     let says = |mark: &Mark<'_>| u64::from(mark.meaning.bit() & VERDICTS != 0);
     let weak = |mark: &Mark<'_>| u64::from(mark.phrase.weak);
     let clear = u64::from(marks.mean_clearly(VERDICTS));
     let counts = |mark: &Mark<'_>| says(mark) & !(clear & weak(mark));
-    let opposed = marks.mean(&[Meaning::No, Meaning::Doubt]);
+    let opposed = marks.mean(Meaning::No.bit() | Meaning::Doubt.bit());
     let beaten = |mark: &Mark<'_>| {
         let covered = marks
             .iter()
@@ -85,7 +85,7 @@ pub(super) fn verdict<'a>(marks: &'a Marks<'a>) -> Option<(Meaning, &'a Mark<'a>
         let no = mark.meaning == Meaning::No && !mark.phrase.whole && !marks.turn(mark);
         no && counts(mark) == 1 && !beaten(mark)
     };
-    let refused = marks.mean(&[Meaning::Doubt]) && marks.iter().any(refuses);
+    let refused = marks.mean(Meaning::Doubt.bit()) && marks.iter().any(refuses);
     // Of two that are alike, the one that agrees counts less: a wrong yes is worse than a wrong no.
     let key = |mark: &Mark<'_>| {
         let [asked, no_yes] = [mark.asked(), mark.meaning != Meaning::Yes].map(u64::from);
@@ -109,9 +109,7 @@ const VERDICTS: u16 = Meaning::Yes.bit() | Meaning::No.bit() | Meaning::Doubt.bi
 
 /// 1 if a longer phrase covers another.
 fn covers(outer: &Mark<'_>, inner: &Mark<'_>) -> u64 {
-    let inside = [outer.first <= inner.first, inner.last <= outer.last];
-    let [first, last] = inside.map(u64::from);
-    first & last & u64::from(outer.size() > inner.size())
+    u64::from(contains(outer, inner)) & u64::from(outer.size() > inner.size())
 }
 
 /// Whether a refusal or a doubt takes words away from a yes.
