@@ -332,16 +332,17 @@ fn a_file_beyond_all_sizes_is_not_read_whole() {
 }
 
 #[test]
-fn weights_of_other_examples_are_refused() {
-    let weights = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(WEIGHTS)).expect("weights");
-    let examples = Source::new(
-        "grammars/examples.tsv",
-        file(EXAMPLES) + "open\ttv\tканалы пропали\n",
-    );
-    let problems = Grammars::load(&[], Some((&examples, &weights))).expect_err("stale weights");
-    assert_eq!(
-        problems.to_string(),
-        "error: the weights were not learnt from these examples
+fn weights_of_other_examples_and_damaged_ones_are_refused() {
+    let good = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(WEIGHTS)).expect("weights");
+    let mut damaged = good.clone();
+    *damaged.last_mut().expect("weights") ^= 1;
+    let more = file(EXAMPLES) + "open\ttv\tканалы пропали\n";
+    for (examples, weights) in [(file(EXAMPLES), damaged), (more, good)] {
+        let examples = Source::new("grammars/examples.tsv", examples);
+        let problems = Grammars::load(&[], Some((&examples, &weights))).expect_err("no weights");
+        assert_eq!(
+            problems.to_string(),
+            "error: the weights were not learnt from these examples, or are damaged
  --> grammars/examples.tsv:1:1
   |
 1 | question    expected    text
@@ -350,7 +351,8 @@ fn weights_of_other_examples_are_refused() {
   = hint: run `dana train`
 
 1 problem"
-    );
+        );
+    }
 }
 
 #[test]

@@ -287,10 +287,8 @@ pub fn folded(text: &str) -> String {
 
 /// The model, if its weights were learnt from these examples.
 fn learnt(examples: &Arc<Source>, weights: &[u8]) -> Result<Model, Problems> {
-    let model = Model::read(weights);
-    let fits = |model: &Model| model.examples == train::fingerprint(&examples.text);
-    model.filter(fits).ok_or_else(|| {
-        let stale = "the weights were not learnt from these examples";
+    Model::read(weights, &examples.text).ok_or_else(|| {
+        let stale = "the weights were not learnt from these examples, or are damaged";
         let mut problems = Problems::default();
         problems.push(examples.problem(0..0, stale).hint("run `dana train`"));
         problems

@@ -3,6 +3,8 @@
 //!
 //! Everything here is whole numbers or exact floating-point operations: the same on every machine.
 
+use ring::digest::{Context, Digest, SHA256};
+
 use crate::call::{Question, Topic};
 use crate::understanding::Intent;
 use crate::understanding::rows::{Feature, Rows, add};
@@ -15,10 +17,10 @@ pub(super) const LANES_YES_NO: usize = 8;
 /// Longest word of the examples whose rows are added up at load.
 pub(super) const MAX_LETTERS: usize = 64;
 /// The first bytes of a file of weights: what it is, and the version of its form and of the features.
-const MAGIC: &[u8; 16] = b"dana weights 4\n\n";
+const MAGIC: &[u8; 16] = b"dana weights 5\n\n";
 /// What stands between the words that come often and the others.
 const BETWEEN: &str = "\n\n";
-/// Bytes of the digest of the examples that the weights were learnt from.
+/// Bytes of the digest that ties weights to the examples that they were learnt from.
 const DIGEST: usize = 32;
 
 /// Which kind of question was asked: each has its labels and its table.
@@ -107,8 +109,6 @@ struct Table<const N: usize> {
 pub(super) struct Model {
     open: Table<LANES>,
     yes_no: Table<LANES_YES_NO>,
-    /// SHA-256 of the examples that they were learnt from.
-    pub(super) examples: [u8; DIGEST],
     /// The words of the examples: those that come often, then the others.
     pub(super) words: [Vec<String>; 2],
 }
@@ -122,6 +122,14 @@ impl std::fmt::Debug for Model {
 /// One of the weights' units is this much of a logit.
 pub(super) const UNIT: f64 = 1.0 / 16.0;
 
+/// The SHA-256 of examples and what was learnt from them.
+fn tie(examples: &str, learnt: &[u8]) -> Digest {
+    let mut both = Context::new(&SHA256);
+    both.update(examples.as_bytes());
+    both.update(learnt);
+    both.finish()
+}
+
 /// How strongly each label is meant: logits, in the order of [`Kind::labels`].
 pub(super) type Logits = [f64; LANES];
 
@@ -129,7 +137,6 @@ impl Model {
     pub(super) fn new(
         open: Weights<LANES>,
         yes_no: Weights<LANES_YES_NO>,
-        examples: [u8; DIGEST],
         words: [Vec<String>; 2],
     ) -> Self {
         let count = words.iter().map(Vec::len).sum();
@@ -146,36 +153,38 @@ impl Model {
         Self {
             open,
             yes_no,
-            examples,
             words,
         }
     }
 
-    /// Reads a file of weights; `None` if it is none of this version.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    /// Reads a file of weights; `None` if it is none of this version, is damaged, or was not learnt from
+    /// these examples.
+    pub(super) fn read(bytes: &[u8], examples: &str) -> Option<Self> {
         let rest = bytes.strip_prefix(MAGIC)?;
-        let (examples, rest) = rest.split_first_chunk::<DIGEST>()?;
+        let (digest, rest) = rest.split_first_chunk::<DIGEST>()?;
+        if tie(examples, rest).as_ref() != digest {
+            return None;
+        }
         let (open, rest) = Weights::read(rest)?;
         let (yes_no, rest) = Weights::read(rest)?;
         let (often, seldom) = str::from_utf8(rest).ok()?.split_once(BETWEEN)?;
         let words = [often, seldom].map(|words| words.lines().map(str::to_owned).collect());
-        Some(Self::new(open, yes_no, *examples, words))
+        Some(Self::new(open, yes_no, words))
     }
 
-    /// The file of these weights.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    /// The file of these weights, which were learnt from `examples`.
+    pub(super) fn bytes(&self, examples: &str) -> Vec<u8> {
         let (open, yes_no) = (&self.open.weights, &self.yes_no.weights);
         let words = self.words.each_ref().map(|words| words.join("\n"));
-        [
-            MAGIC.to_vec(),
-            self.examples.to_vec(),
+        let learnt = [
             open.inside.bytes(),
             open.beside.bytes(),
             yes_no.inside.bytes(),
             yes_no.beside.bytes(),
             words.join(BETWEEN).into_bytes(),
         ]
-        .concat()
+        .concat();
+        [MAGIC, tie(examples, &learnt).as_ref(), &learnt].concat()
     }
 
     /// How strongly an utterance means each label.

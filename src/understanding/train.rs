@@ -8,7 +8,6 @@ use std::iter;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use ring::digest::{SHA256, digest};
 
 use crate::call::Question;
 use crate::problem::{Problems, Source, did_you_mean};
@@ -50,24 +49,16 @@ pub struct Learnt {
     pub examples: [usize; 2],
 }
 
-/// The digest that ties weights to examples.
-pub(super) fn fingerprint(examples: &str) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, examples.as_bytes()).as_ref());
-    bytes
-}
-
 /// Learns weights from examples, or tells every problem of their file.
 pub fn train(source: &Arc<Source>) -> Result<Learnt, Problems> {
     let [open, yes_no] = read(source)?;
     let model = Model::new(
         learn(Kind::Open, &open),
         learn(Kind::YesNo, &yes_no),
-        fingerprint(&source.text),
         words(source),
     );
     Ok(Learnt {
-        weights: model.bytes(),
+        weights: model.bytes(&source.text),
         examples: [open.len(), yes_no.len()],
     })
 }
