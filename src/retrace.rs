@@ -12,12 +12,14 @@ use crate::journal::Entry;
 use crate::time::CallTime;
 
 /// A call, retraced.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retraced {
     /// The recorded events, with the actions that they lead to now.
     pub entries: Vec<Entry>,
     /// What each event led through, by the place of its entry in the recording.
     pub passed: Vec<(usize, Vec<Passed>)>,
+    /// Whether every wake-up is recorded that was due, and no other.
+    pub punctual: bool,
 }
 
 impl Retraced {
@@ -37,15 +39,19 @@ pub fn retrace(bundle: &Arc<Bundle>, recorded: &[Entry]) -> Option<Retraced> {
     let mut retraced = Retraced {
         entries: vec![Entry::Header(header.clone())],
         passed: Vec::new(),
+        punctual: true,
     };
     let (mut dialog, turn) = Dialog::answer(Arc::clone(bundle), Arc::clone(&header.offer));
+    let mut wake_at = turn.wake_at;
     retraced.take(CallTime::ZERO, turn);
     let mut told = false;
     for (place, entry) in recorded.iter().enumerate().skip(1) {
         match entry {
             Entry::Event { at, event, .. } => {
                 retraced.entries.push(entry.clone());
+                retraced.punctual &= is_punctual(event, *at, wake_at);
                 let turn = dialog.handle(*at, event.clone());
+                wake_at = turn.wake_at;
                 retraced.passed.push((place, dialog.trail().to_vec()));
                 retraced.take(*at, turn);
                 if let Some(disposition) = dialog.disposition().filter(|_| !told) {
@@ -70,6 +76,19 @@ impl Retraced {
         let actions = turn.actions.into_iter();
         self.entries
             .extend(actions.map(|action| Entry::Action { at, action }));
+    }
+}
+
+/// How late a live service may deliver a wake-up. One that is missing for longer was not due.
+const LATE_MS: u32 = 200;
+
+/// Whether an event comes when it can, if a wake-up is due at `wake_at`: that wake-up not before, any other
+/// event not long after it.
+pub fn is_punctual(event: &Event, at: CallTime, wake_at: Option<CallTime>) -> bool {
+    match wake_at {
+        Some(due) if *event == Event::Woke => due <= at,
+        Some(due) => at <= due.plus(LATE_MS),
+        None => *event != Event::Woke,
     }
 }
 

@@ -18,10 +18,13 @@ use dana::journal::cdr::fold;
 use dana::journal::{Entry, cdr::Cdr};
 use dana::lookup::{Finding, Line, SubscriberFinding};
 use dana::redact::{Redactor, Refused};
+use dana::replay::again::{Again, again};
 use dana::retrace::{does_the_same, retrace};
 use dana::seal::Keys;
 use dana::traffic::{Traffic, Wanted, Words};
 use jiff::civil::date;
+
+use crate::replay::{BUNDLE, RECORDINGS};
 
 fn bundle() -> Arc<Bundle> {
     static BUNDLE: OnceLock<Arc<Bundle>> = OnceLock::new();
@@ -111,8 +114,24 @@ fn a_recording_leads_through_the_dialog_once_more() {
     for call in some_calls() {
         let retraced = retrace(&bundle(), call).unwrap();
         assert!(does_the_same(call, &retraced.entries));
+        assert!(retraced.punctual);
         assert!(!retraced.passed.is_empty() || call.len() < 5);
     }
+}
+
+/// With a shorter prompt the media side would not have been silent for as long.
+#[test]
+fn a_wake_up_that_is_due_and_not_recorded_is_seen() {
+    let mut call = some_calls()[0].clone();
+    let first = |event: &Event| matches!(event, Event::PlaybackFinished { .. });
+    let mut late = false;
+    for entry in &mut call {
+        if let Entry::Event { at, event, .. } = entry {
+            late |= first(event);
+            *at = at.plus(if late { 60_000 } else { 0 });
+        }
+    }
+    assert!(!retrace(&bundle(), &call).unwrap().punctual);
 }
 
 fn lines(call: &[Entry]) -> Vec<Line> {
@@ -180,6 +199,29 @@ fn a_redacted_call_holds_nothing_of_a_person_and_goes_the_same_way() {
         refused * 20 <= redacted,
         "{refused} of {}",
         redacted + refused
+    );
+}
+
+/// Every call of the scripts, those who ask for a language among them.
+#[test]
+fn a_redacted_call_replays_to_the_byte() {
+    let key = Keys::new([(1, [1; 32])]).pseudonyms().unwrap();
+    let redactor = Redactor::new(Arc::clone(&BUNDLE), words(), key);
+    let (mut replayed, mut differ) = (0, Vec::new());
+    for (name, call) in RECORDINGS.iter() {
+        let Ok(own) = redactor.redact(call) else {
+            continue;
+        };
+        match again(&BUNDLE, &own) {
+            Some(Again::Identical) => replayed += 1,
+            other => differ.push((name, other)),
+        }
+    }
+    assert!(differ.is_empty(), "{differ:#?}");
+    assert!(
+        replayed * 10 > RECORDINGS.len() * 8,
+        "{replayed} of {}",
+        RECORDINGS.len()
     );
 }
 

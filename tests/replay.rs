@@ -18,11 +18,11 @@ use dana::replay::verdict::{Candidate, Compared, Verdict, changes, compare};
 use dana::retrace::retrace;
 use dana::script::run;
 
-static BUNDLE: LazyLock<Arc<Bundle>> =
+pub(crate) static BUNDLE: LazyLock<Arc<Bundle>> =
     LazyLock::new(|| Bundle::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("our own bundle"));
 
 /// Every script's recording, by the script's file.
-static RECORDINGS: LazyLock<Vec<(String, Vec<Entry>)>> = LazyLock::new(|| {
+pub(crate) static RECORDINGS: LazyLock<Vec<(String, Vec<Entry>)>> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/calls");
     let scripts = scripts(&[folder]).expect("scripts");
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();

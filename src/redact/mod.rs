@@ -121,7 +121,8 @@ impl Redactor {
         for attempt in 0..ATTEMPTS {
             let replaced = self.replace(call, attempt);
             let again = retrace(&self.bundle, &replaced).ok_or(Refused::NoBeginning)?;
-            if does_the_same(call, &again.entries) {
+            let in_time = again.punctual || !as_it_is.punctual;
+            if in_time && does_the_same(call, &again.entries) {
                 return Ok(again.entries);
             }
         }
@@ -303,6 +304,9 @@ impl Redactor {
                 let street = |address| self.pseudonyms.street(address);
                 address().map(street).unwrap_or_default()
             }
+            // No example says it.
+            (_, Intent::Language(Locale::Kk)) => "қазақша".to_owned(),
+            (_, Intent::Language(Locale::Ru)) => "по-русски".to_owned(),
             _ => self.others(text, (question, locale), &meant, known.attempt),
         };
         alternative.text = Said::new(&own);

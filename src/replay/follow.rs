@@ -11,10 +11,8 @@ use crate::dialog::action::{Action, Turn};
 use crate::dialog::event::Event;
 use crate::flow::StepId;
 use crate::journal::{Entry, Header};
+use crate::retrace::is_punctual;
 use crate::time::CallTime;
-
-/// How late a live service may deliver a wake-up. One that is missing for longer was not due.
-const LATE_MS: u32 = 200;
 
 /// How far the recording and the engine went the same way.
 #[derive(Debug)]
@@ -118,12 +116,12 @@ impl Follower<'_> {
     fn event(&mut self, at: CallTime, event: &Event) -> Option<Followed> {
         self.at = at;
         self.step = self.dialog.step_id();
-        if *event == Event::Woke {
-            if self.wake_at.is_none_or(|due| due > at) {
+        if !is_punctual(event, at, self.wake_at) {
+            let missing = self.wake_at.filter(|_| *event != Event::Woke);
+            let Some(due) = missing else {
                 let by = By::NoWakeUp(self.wake_at);
                 return Some(self.part(self.nothing(), self.index, by));
-            }
-        } else if let Some(due) = self.wake_at.filter(|due| due.plus(LATE_MS) < at) {
+            };
             self.at = due;
             let turn = self.dialog.handle(due, Event::Woke);
             return Some(self.part(turn, self.index, By::WakeUp(due)));

@@ -46,7 +46,7 @@ fn an_unpaid_fee_that_is_no_longer_told() {
 1 different  fee: tells fee_unpaid -> transfers to operator: fee_disputed  =>  transfer operator: caller_asked -> operator: fee_disputed; no longer told fee_unpaid
 1 different  fee: tells fee_unpaid -> transfers to operator: fee_disputed  =>  transfer operator: tv -> operator: fee_disputed; no longer told fee_unpaid
 4 cannot_know  fee: tells fee_unpaid -> transfers to operator: fee_disputed; then transfer to operator was never met in the recording
-250 the same",
+251 the same",
     );
 }
 
@@ -65,7 +65,7 @@ fn yes_and_no_changed_over_at_the_offer() {
 1 cannot_know  offer: tells ticket_creating -> tells ticket_declined; then question anything_else, visit 2 is met after other facts were told
 1 cannot_know  offer: tells ticket_creating -> tells ticket_declined; then question anything_else, visit 3 is met after other facts were told
 3 cannot_know  offer: tells ticket_declined -> tells ticket_creating; then transfer to operator was never met in the recording
-225 the same",
+226 the same",
     );
 }
 
@@ -78,7 +78,7 @@ fn an_outage_that_is_not_told() {
 1 cannot_know  check_outage: tells outage -> asks open; then question confirm_home is met after other facts were told
 16 cannot_know  check_outage: tells outage -> asks open; then question open was never met in the recording
 1 cannot_know  check_outage: tells outage -> tells ticket_exists; then question anything_else is put in another language
-240 the same",
+241 the same",
     );
 }
 
@@ -94,7 +94,7 @@ fn a_wrong_reason_for_a_transfer() {
                 *reason = Some(TransferReason::Other(OtherReason::CallerAsked));
             }
         },
-        &format!("{}253 the same", lines.collect::<String>()),
+        &format!("{}254 the same", lines.collect::<String>()),
     );
 }
 
@@ -107,7 +107,7 @@ fn a_mobile_question_that_counts_as_answered() {
         },
         "
 5 different  more: hangs up: redirected_116 -> hangs up: informed_topic  =>  disposition redirected_116 -> informed_topic
-254 the same",
+255 the same",
     );
 }
 
@@ -117,6 +117,6 @@ fn a_silent_caller_who_is_no_longer_told_of_other_channels() {
         |flow| leads(flow, "operator_silent", Outcome::NoAnswer, "bye"),
         "
 1 different  operator_silent: tells other_channels -> hangs up: ended_declined  =>  disposition ended_no_input -> ended_declined; no longer told other_channels
-258 the same",
+259 the same",
     );
 }
