@@ -21,6 +21,7 @@ use crate::records;
 use crate::seal::Keys;
 use crate::serve::config::Config;
 use crate::serve::{desk, keys};
+use crate::store;
 use crate::store::{CallRow, Intent, Store, StoreError};
 
 /// Rows read from the store at once.
@@ -181,21 +182,28 @@ fn order(intent: &Intent) -> serde_json::Value {
     json!({ "order": whole })
 }
 
+/// Erases a number's calls and orders: nothing at all where the store is not to be had.
+async fn erased(
+    config: &Config,
+    keys: &Keys,
+    number: &PhoneNumber,
+) -> Result<(subject::Erased, store::Erased), String> {
+    let failed = |error: StoreError| error.to_string();
+    let store = desk::kept(config, keys).await.map_err(failed)?;
+    let folder = config.journal();
+    let recorded = subject::erase(folder, keys, number)
+        .map_err(|error| format!("cannot erase in `{}`: {error}", folder.display()))?;
+    let stored = store.erase(number).await.map_err(failed)?;
+    store.close().await;
+    Ok((recorded, stored))
+}
+
 /// Erases every call from the number, and its orders of tickets: 1 if something stays, or could not be
 /// read, and so may be one.
 pub fn erase(args: &EraseArgs) -> Exit {
     let erased = args.whose.read().and_then(|(number, config, keys)| {
-        let folder = config.journal();
-        let recorded = subject::erase(folder, &keys, &number).map_err(|error| {
-            environment(&format!("cannot erase in `{}`: {error}", folder.display()))
-        })?;
-        let stored = in_runtime::<_, StoreError>(async {
-            let store = desk::kept(&config, &keys).await?;
-            let erased = store.erase(&number).await?;
-            store.close().await;
-            Ok(erased)
-        });
-        let stored = stored.map_err(|error| environment(&error))?;
+        let erased = in_runtime(erased(&config, &keys, &number));
+        let (recorded, stored) = erased.map_err(|error| environment(&error))?;
         let waiting = records::waiting(&config.spool()).map_err(|error| {
             environment(&format!("cannot read the spool of call records: {error}"))
         })?;

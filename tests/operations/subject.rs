@@ -231,3 +231,14 @@ async fn what_a_service_did_not_bring_to_its_store_before_it_stopped_is_told() {
         (Some(2), "error: that is no telephone number\n")
     );
 }
+
+#[tokio::test]
+async fn without_the_store_nothing_is_erased() {
+    let house = House::new();
+    house.record("c-1", SUBJECT);
+    let (code, erased, said) = house.ask("erase-subject", SUBJECT);
+    assert_eq!((code, erased.as_str()), (Some(3), ""));
+    assert!(said.starts_with("error: there is no store `"), "{said}");
+    house.store().await.close().await;
+    assert_eq!(house.export(SUBJECT), (vec!["c-1 4".to_owned()], vec![]));
+}
