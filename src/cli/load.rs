@@ -330,7 +330,9 @@ fn print(args: &Args, report: &Report) {
     for (failure, times) in &all.failures {
         out::data(&format!("failed         {times} × {failure}"));
     }
-    if all.failures.is_empty() {
+    if all.failures.is_empty() && all.calls == 0 {
+        out::talk("no call ended in that time\n\nhint: measure for longer (--for)");
+    } else if all.failures.is_empty() {
         out::talk("each call ended as it should");
     } else {
         out::talk(&format!(

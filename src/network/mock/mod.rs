@@ -89,6 +89,8 @@ pub struct Mock {
 struct State {
     subscribers: Vec<Subscriber>,
     tickets: Vec<(TroubleTicket, u32)>,
+    /// How many were created, those that are forgotten among them.
+    created: u64,
     /// Running and ended tests: login, and when it ends.
     tests: BTreeMap<String, (String, tokio::time::Instant)>,
     /// Faults from outside: how many more requests each one hits.

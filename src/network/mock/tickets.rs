@@ -184,7 +184,8 @@ fn take_ticket(mock: &Mock, asked: TroubleTicket, login: &str) -> Response {
         let reason = "an open visit ticket exists";
         return error(StatusCode::CONFLICT, "openTicketExists", reason, open.href);
     }
-    let id = format!("TT-{}", 900_345 + state.tickets.len());
+    let id = format!("TT-{}", 900_345 + state.created);
+    state.created += 1;
     let ticket = TroubleTicket {
         href: format!("{}/{id}", path::TICKET),
         status: "acknowledged".to_owned(),
