@@ -133,6 +133,24 @@ async fn s5_s16_a_newer_schema_is_read_as_long_as_it_says_that_it_can_be() {
 }
 
 #[tokio::test]
+async fn nothing_is_promised_on_a_file_that_was_removed_or_replaced() {
+    let (store, folder) = sqlite().await;
+    let path = folder.path().join("dana.db");
+    let why = format!(
+        "the file `{}` was removed or replaced while it was open",
+        path.display()
+    );
+    let away = || Err(StoreError::Away(why.clone()));
+    std::fs::rename(&path, folder.path().join("backup")).expect("it is moved");
+    assert_eq!(store.record(&order("gone", 1), MINUTE).await, away());
+    std::fs::write(&path, "another").expect("a file");
+    assert_eq!(store.record(&order("another", 1), MINUTE).await, away());
+    std::fs::rename(folder.path().join("backup"), &path).expect("it is back");
+    let recorded = store.record(&order("back", 1), MINUTE).await;
+    assert_eq!(recorded, Ok(Recorded::New { epoch: 1 }));
+}
+
+#[tokio::test]
 async fn s6_what_is_read_waits_for_no_writer() {
     let (store, folder) = sqlite().await;
     let url = format!("sqlite:{}", folder.path().join("dana.db").display());

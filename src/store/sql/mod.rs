@@ -7,8 +7,9 @@ mod statements;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -42,9 +43,39 @@ const SQLITE_FIRST: &str = "PRAGMA busy_timeout = 3000; PRAGMA journal_mode = WA
 const POSTGRES_FIRST: &str = "SET statement_timeout = 10000; SET lock_timeout = 2000; \
                               SET idle_in_transaction_session_timeout = 5000";
 
+/// A SQLite file that is open. What is written to it when its name is gone, or is another file's, is lost
+/// with the process.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl File {
+    fn of(path: &Path) -> Answer<Self> {
+        let about = path.metadata().map_err(|error| unusable(&error.into()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            inode: about.ino(),
+        })
+    }
+
+    fn is_there(&self) -> Answer<()> {
+        let about = self.path.metadata();
+        if about.is_ok_and(|about| about.ino() == self.inode) {
+            return Ok(());
+        }
+        Err(StoreError::Away(format!(
+            "the file `{}` was removed or replaced while it was open",
+            self.path.display()
+        )))
+    }
+}
+
 /// A store in SQL. Cheap to clone. To be used in the runtime that it was opened in.
 #[derive(Clone, Debug)]
 pub struct Sql {
+    file: Option<Arc<File>>,
     pool: AnyPool,
     /// For what is only read.
     readers: AnyPool,
@@ -56,7 +87,7 @@ impl Sql {
     /// Whoever has no keys gets at bundles only.
     pub async fn open(url: &StoreUrl, keys: &Keys) -> Answer<Self> {
         sqlx::any::install_default_drivers();
-        let (pool, readers, dialect) = if let Some(path) = url.file() {
+        let (file, pool, readers, dialect) = if let Some(path) = url.file() {
             make(&path, keys).await?;
             let file = of_file(&path);
             let [pool, readers] =
@@ -66,16 +97,18 @@ impl Sql {
             check(&file, &path)
                 .await
                 .map_err(|error| refused(&path, &error))?;
-            (pool, readers, &schema::SQLITE)
+            let file = Arc::new(File::of(&path)?);
+            (Some(file), pool, readers, &schema::SQLITE)
         } else {
             let pool = pool(url.reveal(), POSTGRES_FIRST, CONNECTIONS)?;
-            (pool.clone(), pool, &schema::POSTGRES)
+            (None, pool.clone(), pool, &schema::POSTGRES)
         };
         let mut connection = pool.acquire().await.map_err(|error| unusable(&error))?;
         schema::migrate(&mut connection, dialect, keys).await?;
         let seals = Seals::open(&mut connection, keys).await?;
         drop(connection);
         Ok(Self {
+            file,
             pool,
             readers,
             seals,
@@ -101,7 +134,13 @@ impl Sql {
     where
         F: Future<Output = Result<T, sqlx::Error>> + Send,
     {
+        self.outlives_us()?;
         again(&self.pool, PATIENCE, ask).await
+    }
+
+    /// Whether what is written now can be found later.
+    fn outlives_us(&self) -> Answer<()> {
+        self.file.as_deref().map_or(Ok(()), File::is_there)
     }
 
     /// The same, of what writes nothing.

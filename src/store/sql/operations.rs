@@ -337,6 +337,7 @@ impl Store for Sql {
     }
 
     async fn publish(&self, hash: &str, files: &[u8]) -> Answer<Publication> {
+        self.outlives_us()?;
         again(&self.pool, BUNDLE_PATIENCE, move |pool| async move {
             let mut tx = pool.begin().await?;
             let keep = sqlx::query(KEEP_BUNDLE)
