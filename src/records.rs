@@ -274,13 +274,21 @@ pub async fn work(
 ) {
     let mut stop = std::pin::pin!(stop);
     let mut rounds = 0_u64;
+    // Why they wait is said once, not each second.
+    let mut told = String::new();
     loop {
         tokio::select! {
             () = &mut stop => return,
             () = sleep(EVERY) => {}
         }
-        if let Err(error) = ship(spool, store).await {
-            tracing::warn!(%error, "call records wait");
+        let waits = ship(spool, store).await.err();
+        let why = waits.map(|error| error.to_string()).unwrap_or_default();
+        let waits = !why.is_empty();
+        if waits && why != told {
+            tracing::warn!(error = why, "call records wait");
+        }
+        told = why;
+        if waits {
             continue;
         }
         if rounds.is_multiple_of(SWEEP_EVERY.as_secs())
