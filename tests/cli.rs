@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-pub(crate) fn dana(args: &[&str], input: &str) -> Output {
+pub(crate) fn dana(args: &[&str], input: impl AsRef<[u8]>) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dana"))
         .args(args)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -17,7 +17,7 @@ pub(crate) fn dana(args: &[&str], input: &str) -> Output {
         .expect("it starts");
     let mut stdin = child.stdin.take().expect("a pipe");
     // A command that does not read ends before all is written.
-    let _ = stdin.write_all(input.as_bytes());
+    let _ = stdin.write_all(input.as_ref());
     drop(stdin);
     child.wait_with_output().expect("it ends")
 }
@@ -50,7 +50,7 @@ fn the_shipped_bundle_is_good_and_its_scripts_pass() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_exit_code() {
-    let cases: [(&[&str], i32, &str); 6] = [
+    let cases: [(&[&str], i32, &str); 7] = [
         (&["chek"], 2, "unrecognized subcommand"),
         (
             &["check", "--bundle", "tests"],
@@ -58,6 +58,11 @@ fn what_is_wrong_is_said_with_its_exit_code() {
             "a bundle is a folder with flows/",
         ),
         (&["test", "tests/nowhere"], 2, "tests/nowhere"),
+        (
+            &["test", "grammars/weights.bin"],
+            2,
+            "error: grammars/weights.bin: ",
+        ),
         (&["talk", "--as", "nobody"], 2, "`nobody` is no number"),
         (&["serve", "--config", "Cargo.toml"], 2, "Cargo.toml"),
         (
@@ -148,6 +153,18 @@ fn one_can_be_the_caller_line_by_line_in_both_languages() {
         "{}",
         out(&hang_up)
     );
+}
+
+#[test]
+fn who_types_what_is_no_text_is_asked_again() {
+    let output = dana(&["talk"], b"\xFF\n/hangup\n");
+    assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
+    assert!(
+        talk(&output).contains("no text in UTF-8"),
+        "{}",
+        talk(&output)
+    );
+    assert!(out(&output).contains("ended by caller"), "{}", out(&output));
 }
 
 #[test]

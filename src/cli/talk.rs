@@ -19,6 +19,7 @@ use crate::cli::out;
 use crate::cli::out::Exit;
 use crate::cli::speaker::Speaker;
 use crate::cli::tape::{sound, tape};
+use crate::cli::test;
 use crate::clock;
 use crate::dialog::action::Action;
 use crate::dialog::event::Alternative;
@@ -125,11 +126,7 @@ fn keep(record: Option<&Path>, entries: &[Entry], bundle: &Bundle) -> Result<(),
 
 fn situation(args: &Args) -> Result<Situation, String> {
     let source = match &args.situation {
-        Some(file) => {
-            let text = std::fs::read_to_string(file);
-            let text = text.map_err(|error| format!("{}: {error}", file.display()))?;
-            Source::new(file.display().to_string(), text)
-        }
+        Some(file) => test::source(file).map_err(|error| error.to_string())?,
         None => Source::new("", ""),
     };
     let mut situation = parse::parse(&source)
@@ -183,6 +180,10 @@ fn converse<B: BackEnds + Clone>(
             break;
         }
         let line = match lines.next() {
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                out::talk("that is no text in UTF-8; say it again");
+                continue;
+            }
             Some(line) => line.map_err(|error| error.to_string())?,
             None => "/hangup".to_owned(),
         };

@@ -219,7 +219,7 @@ fn mutation(bundle: &Arc<Bundle>, args: &Args) -> Exit {
 /// Every script below these paths, in the order of their names.
 pub fn scripts(paths: &[PathBuf]) -> io::Result<Vec<Script>> {
     let read = |file: &PathBuf| {
-        let source = Source::new(file.display().to_string(), fs::read_to_string(file)?);
+        let source = source(file)?;
         let bad = |problems: Problems| io::Error::other(problems.to_string());
         parse::parse(&source).map_err(bad)
     };
@@ -292,9 +292,18 @@ fn files(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// A script's text.
+pub(super) fn source(file: &Path) -> io::Result<Arc<Source>> {
+    let text = fs::read_to_string(file).map_err(|error| named(file, &error))?;
+    Ok(Source::new(file.display().to_string(), text))
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let named =
-        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let named = |error: io::Error| named(path, &error);
     if !path.is_dir() {
         fs::metadata(path).map_err(named)?;
         files.push(path.to_owned());
@@ -310,8 +319,8 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 fn run_file(bundle: &Arc<Bundle>, file: &Path, bless: bool) -> io::Result<Outcome> {
-    let path = file.display().to_string();
-    let source = Source::new(path.clone(), fs::read_to_string(file)?);
+    let source = source(file)?;
+    let path = source.path.clone();
     let script = match parse::parse(&source) {
         Ok(script) => script,
         Err(problems) => {

@@ -262,7 +262,8 @@ fn growth(_: &Run) {
             let report = measure(sparse(&running, calls));
             let usage = report.service.expect("a process");
             let mebibytes = float(usage.ended.memory) / f64::from(1 << 20);
-            let each = float(usage.ended.memory - usage.idle.memory) / float(report.at_once);
+            let each =
+                float(usage.ended.memory.saturating_sub(usage.idle.memory)) / float(report.at_once);
             let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|at| report.figures.latency_us(at));
             println!(
                 "| {} | {calls} | {p50} µs | {p99} µs | {p999} µs | {mebibytes:.0} MiB | \
@@ -289,7 +290,8 @@ fn idle(_: &Run) {
             ..sparse(&running, GROWTH[4])
         });
         let usage = report.service.expect("a process");
-        let each = float(usage.ended.memory - usage.idle.memory) / float(report.at_once);
+        let each =
+            float(usage.ended.memory.saturating_sub(usage.idle.memory)) / float(report.at_once);
         println!(
             "| {} | {} | {:.0} MiB | {:.1} KiB |",
             kind.name(),
