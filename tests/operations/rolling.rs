@@ -174,7 +174,7 @@ pub(super) fn plan(id: usize, number: &str, does: &str) -> Plan {
         locale: Some(Locale::Ru),
         turns: script.turns,
         media: MediaSide::new(Some(TransferResult::Connected), 3_000),
-        speed: 1,
+        speed: 20,
         at: clock::now(),
         lengths: Arc::default(),
         patience: client::PATIENCE,
