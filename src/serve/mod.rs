@@ -243,6 +243,10 @@ impl Service {
         let (stop, stopped) = watch::channel(());
         let (working, mut worked) = mpsc::channel::<()>(1);
         let mut listen = self.listen;
+        if answers(listen) {
+            let source = io::Error::new(io::ErrorKind::AddrInUse, "another service answers there");
+            return Err(io(&format!("cannot listen at {listen}"))(source));
+        }
         for _ in 0..self.workers {
             let runtime = runtime().map_err(io("cannot start a runtime"))?;
             let listener = {
@@ -376,6 +380,13 @@ fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
+}
+
+/// Whether somebody listens there already. Our workers share their port, and another service would share
+/// it too: half of the calls would be its own, and nobody told.
+fn answers(at: SocketAddr) -> bool {
+    const PATIENCE: Duration = Duration::from_millis(500);
+    std::net::TcpStream::connect_timeout(&at, PATIENCE).is_ok()
 }
 
 /// One of several listeners of one port.

@@ -106,6 +106,19 @@ fn p14_it_says_what_it_cannot_have() {
 
 /// P14: without a place for temporary files, a home, a locale, a resolver that knows the back ends,
 /// and on IPv6 alone, it serves; what it is asked goes to an operator.
+/// Its workers share their port. With another service's they would too, and half of the calls go there.
+#[test]
+fn two_services_do_not_share_an_address() {
+    let [one, two] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let plain = ("gateway.plaintext", "true");
+    let service = Service::start(one.path(), &[plain]);
+    let at = service.gateways();
+    assert_eq!(
+        refused(two.path(), &[plain, ("gateway.listen", at.as_str())]),
+        format!("error: cannot listen at {at}: another service answers there")
+    );
+}
+
 #[test]
 fn p14_it_starts_on_a_bare_machine() {
     let folder = tempfile::tempdir().expect("a folder");
