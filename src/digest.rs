@@ -19,6 +19,14 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
 }
 
+/// What a call or an order is called in logs: the first 16 digits of the SHA-256 of its key. A gateway's id
+/// of a call, of which keys are made, may hold a number; who has a record finds its lines by this.
+pub fn name(key: &str) -> String {
+    let mut name = sha256(key.as_bytes());
+    name.truncate(16);
+    name
+}
+
 /// The first eight bytes of the SHA-256: two of a million are taken for one in one case of thirty
 /// million.
 pub fn short(bytes: &[u8]) -> u64 {

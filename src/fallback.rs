@@ -5,9 +5,9 @@
 use std::panic::AssertUnwindSafe;
 
 use crate::call::{Disposition, OtherReason, Queue, TransferReason};
-use crate::dialog::Dialog;
 use crate::dialog::action::{Action, Transfer, TransferContext, Turn};
 use crate::dialog::event::{EndedBy, Event, TransferResult};
+use crate::dialog::{Dialog, Reached};
 use crate::time::CallTime;
 
 /// The one action of the fallback has the last id.
@@ -174,6 +174,18 @@ impl Mind {
     pub fn write_rest(&self, state: &mut Vec<u8>) {
         if let Self::Dialog(dialog) = self {
             dialog.write_rest(state);
+        }
+    }
+
+    /// Whom the caller is transferred to by now.
+    pub fn transfer(&self) -> Reached {
+        match self {
+            Self::Dialog(dialog) => dialog.transfer(),
+            Self::Fallback(fallback) if fallback.connected => Reached::Operator,
+            Self::Fallback(fallback) if fallback.hung_up || fallback.ended.is_some() => {
+                Reached::Nobody
+            }
+            Self::Fallback(_) => Reached::Rings,
         }
     }
 

@@ -4,6 +4,7 @@
 //! A back end that is down, slow or wrong is a finding too (`Unavailable`); nothing here fails.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -352,6 +353,12 @@ pub trait Network: Send + Sync + 'static {
 
     /// No operator took it: the order goes back to whoever owned it.
     fn take_back(&self, _key: String) {}
+
+    /// Whether the end of the call with that key is on record, wherever it was served. A network that
+    /// keeps no records knows of none.
+    fn is_over(&self, _call_key: Arc<str>) -> impl Future<Output = bool> + Send {
+        std::future::ready(false)
+    }
 }
 
 /// How a POST of a ticket ended.

@@ -92,7 +92,7 @@ impl Spool {
                 Ok(written) => left = left.get(written..).unwrap_or_default(),
                 Err(error) => {
                     if state.lost == 0 {
-                        tracing::error!(%error, "call records do not reach the store; their journals have them");
+                        tracing::error!(%error, "call records do not reach the store; what is in their journals is kept");
                     }
                     state.lost += u64::try_from(left.len()).unwrap_or(u64::MAX);
                     return;

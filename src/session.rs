@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::bundle::Bundle;
-use crate::dialog::Dialog;
 use crate::dialog::action::{Action, TicketState, TransferContext, Turn};
-use crate::dialog::event::{EndedBy, Event, Offer, TransferResult};
+use crate::dialog::event::{EndedBy, Event, Offer};
+use crate::dialog::{Dialog, Reached};
 use crate::fallback::Mind;
 use crate::journal::Header;
 use crate::journal::recorder::{CallRecorder, Recorder};
@@ -32,6 +32,8 @@ const EVENTS_AT_ONCE: u32 = 400;
 const MAX_GAP_MS: u32 = 60_000;
 /// Events that a gateway keeps for a resume.
 const MAX_KEPT: u64 = 256;
+/// It sends them at once; whatever it said that it kept, no timer waits for them any longer.
+const OWED: Duration = Duration::from_secs(10);
 
 /// Whose clock a call runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,13 +106,11 @@ pub struct Session<N> {
     since: Instant,
     base: CallTime,
     wake_at: Option<CallTime>,
-    /// Until this event has been taken after a resume, no timer fires.
+    /// Until this event has been taken after a resume, no timer fires, for as long as is [`OWED`].
     owed_events: u64,
     /// Look-ups and an order: a handful, and mostly none.
     running: Vec<Pin<Box<dyn Future<Output = Event> + Send>>>,
     held: Option<Box<Held>>,
-    /// The transfer that rings with an order that was handed over.
-    handed: Option<u32>,
     /// More than is `known` may have been learnt since.
     learnt: bool,
     /// Of the call: what is logged of it carries its name.
@@ -198,7 +198,6 @@ impl<N: Network> Session<N> {
             owed_events: 0,
             running: Vec::new(),
             held: None,
-            handed: None,
             learnt: false,
             span,
             allowance: EVENTS_AT_ONCE,
@@ -298,10 +297,11 @@ impl<N: Network> Session<N> {
 
     /// When the dialog has to be woken, should nothing happen before.
     pub fn due(&self) -> Option<Instant> {
-        let awaited = self.progress.acked_event_seq < self.owed_events;
-        let wake_at = self.wake_at.filter(|_| !awaited && !self.is_held())?;
-        let ahead = u64::from(wake_at.since(self.base));
-        Some(self.since + Duration::from_millis(ahead))
+        let owed = self.progress.acked_event_seq < self.owed_events;
+        let wake_at = self.wake_at.filter(|_| !self.is_held())?;
+        let ahead = Duration::from_millis(u64::from(wake_at.since(self.base)));
+        let least = if owed { OWED } else { Duration::ZERO };
+        Some(self.since + ahead.max(least))
     }
 
     fn now(&self) -> CallTime {
@@ -331,11 +331,15 @@ impl<N: Network> Session<N> {
 
     fn step(&mut self, at: CallTime, seq: Option<u64>, event: Event) -> Turn {
         self.recorder.event(at, seq, &event);
-        self.take_back(&event);
         self.learnt |= !event.is_of_media();
-        let ends = matches!(event, Event::CallEnded { .. });
+        let ends = if let Event::CallEnded { by, .. } = event {
+            Some(by)
+        } else {
+            None
+        };
+        let handed = self.handed_over();
         let was_dialog = self.mind.is_dialog();
-        if was_dialog && at > MAX_CALL && !ends {
+        if was_dialog && at > MAX_CALL && ends.is_none() {
             self.learnt = true;
             self.mind = Mind::fallback(self.mind.context());
             return self.mind.hand_over(at);
@@ -347,39 +351,32 @@ impl<N: Network> Session<N> {
                 tracing::error!("the dialog panicked: the caller goes to the operator");
             });
         }
+        let missed = self.mind.transfer() == Reached::Nobody && ends != Some(EndedBy::Operator);
+        if let Some(key) = handed.filter(|_| missed) {
+            let network = &self.shared.network;
+            self.span.in_scope(|| network.take_back(key));
+        }
         turn
+    }
+
+    /// The order that was handed over with the transfer that rings. It comes back when that reaches no
+    /// operator, whoever says so, and whether the call was resumed since.
+    fn handed_over(&self) -> Option<String> {
+        let rings = self.mind.transfer() == Reached::Rings;
+        rings.then(|| unconfirmed(&self.mind.context())).flatten()
     }
 
     /// Gives the turn, or holds it: before an operator is told to create a ticket if it is absent,
     /// nobody else may.
     fn reply(&mut self, at: CallTime, turn: Turn) -> Option<Reply> {
-        let Some((transfer, key)) = turn.actions.iter().find_map(hands_over) else {
+        let Some(key) = turn.actions.iter().find_map(hands_over) else {
             return Some(self.give(at, turn));
         };
-        self.handed = Some(transfer);
         let network = Arc::clone(&self.shared.network);
         let handed = async move { network.hand_over(key).await };
         let handed = Box::pin(handed.instrument(self.span.clone()));
         self.held = Some(Box::new(Held { at, turn, handed }));
         None
-    }
-
-    /// An order that was handed over comes back when no operator took the caller.
-    fn take_back(&mut self, event: &Event) {
-        let missed = if let Event::TransferFinished { result, .. } = event {
-            self.handed = None;
-            *result != TransferResult::Connected
-        } else if let Event::ActionFailed { action, .. } = event {
-            self.handed == Some(*action)
-        } else if let Event::CallEnded { by, .. } = event {
-            self.handed.is_some() && *by != EndedBy::Operator
-        } else {
-            false
-        };
-        if missed && let Some(key) = unconfirmed(&self.mind.context()) {
-            let network = &self.shared.network;
-            self.span.in_scope(|| network.take_back(key));
-        }
     }
 
     /// Does what is ours to do.
@@ -469,10 +466,10 @@ fn unconfirmed(context: &TransferContext) -> Option<String> {
     context.ticket_key.clone().filter(|_| unconfirmed)
 }
 
-/// The transfer that hands an unconfirmed order over, and its key.
-fn hands_over(action: &Action) -> Option<(u32, String)> {
+/// The key of the order that a transfer hands over.
+fn hands_over(action: &Action) -> Option<String> {
     let Action::Transfer(transfer) = action else {
         return None;
     };
-    Some((transfer.id, unconfirmed(&transfer.context)?))
+    unconfirmed(&transfer.context)
 }

@@ -72,7 +72,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("metrics", ""),
     ("network", "call clock lookup metrics time"),
     ("store", "call clock digest seal"),
-    ("tickets", "lookup metrics store"),
+    ("tickets", "digest lookup metrics store"),
     ("records", "call journal seal store token"),
     ("shelf", "bundle"),
     ("publication", "bundle shelf store"),

@@ -7,6 +7,7 @@ mod certificates;
 mod clients;
 mod crowd;
 mod frames;
+mod handed_over;
 mod load;
 mod odd_callers;
 mod odd_gateways;
@@ -252,7 +253,10 @@ impl Call {
                         return (format!("hang up: {}", hang_up.disposition), 0);
                     }
                     Some(pb::call_action::Action::Transfer(transfer)) => {
-                        return (format!("transfer: {}", transfer.reason), 0);
+                        return (
+                            format!("transfer: {}", transfer.reason),
+                            transfer.transfer_id,
+                        );
                     }
                     Some(_) | None => {}
                 }

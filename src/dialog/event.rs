@@ -30,7 +30,8 @@ pub struct Offer {
 /// What a gateway can do. A gateway that says nothing can do everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// It recognises speech. Without it, questions are asked for keys.
+    /// It recognises speech. Without it, questions are asked in the same words: each takes keys too, and
+    /// whoever presses none comes to an operator.
     pub recognizer: bool,
     /// It can transfer.
     pub transfer: bool,

@@ -36,6 +36,17 @@ use crate::time::CallTime;
 /// Form of the state. A new form is written one release after it can be read.
 const STATE_VERSION: u8 = 4;
 
+/// How far a transfer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// There is none.
+    Nobody,
+    /// It rings.
+    Rings,
+    /// An operator has the caller.
+    Operator,
+}
+
 /// One call's conversation.
 #[derive(Clone, Debug)]
 pub struct Dialog {
@@ -239,6 +250,20 @@ impl Dialog {
     /// Whether the call is over: no event will do anything any more.
     pub fn is_over(&self) -> bool {
         self.core.phase == Phase::Ended
+    }
+
+    /// Whom the caller is transferred to by now.
+    pub fn transfer(&self) -> Reached {
+        match self.core.phase {
+            Phase::Transferring => Reached::Rings,
+            Phase::Connected => Reached::Operator,
+            Phase::Offered
+            | Phase::Asking
+            | Phase::Finding(_)
+            | Phase::Ticketing
+            | Phase::Ending
+            | Phase::Ended => Reached::Nobody,
+        }
     }
 
     /// The language of the call; `None` while it is not known.

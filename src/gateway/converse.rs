@@ -15,7 +15,7 @@ use tracing::Span;
 use crate::bundle::Bundle;
 use crate::clock;
 use crate::dialog::event::Offer;
-use crate::digest::sha256;
+use crate::digest::name;
 use crate::gateway::Inner;
 use crate::gateway::lag::Lag;
 use crate::gateway::refusal::Refused;
@@ -25,7 +25,6 @@ use crate::gateway::wire::service as wire;
 use crate::gateway::wire::service::{First, Offered, Resumed};
 use crate::lookup::Network;
 use crate::session::{ClockSource, Link, Refusal, Reply, Session};
-use crate::shelf::Fetched;
 use crate::token::{Envelope, MAX_AGE_MS, Sealer};
 
 /// The first message comes at once, or the stream holds room for nothing.
@@ -40,14 +39,17 @@ pub struct Converse<N: Network> {
     lag: Arc<Lag>,
     events: Streaming<CallEvent>,
     call: Option<Live<N>>,
-    /// A call that goes on when the bundle that it began on has come.
-    fetching: Option<(Box<GoesOn>, Fetched)>,
+    /// A call that goes on when it is known not to be over, and the bundle that it began on has come.
+    fetching: Option<(Box<GoesOn>, Fetching)>,
     /// When the last message came.
     heard: Instant,
     /// For what is due next.
     timer: Pin<Box<Sleep>>,
     finished: bool,
 }
+
+/// What a call that goes on needs: its bundle, if that is to be had.
+type Fetching = Pin<Box<dyn Future<Output = Result<Option<Arc<Bundle>>, Refused>> + Send>>;
 
 /// A call that goes on, once its token is found good.
 struct GoesOn {
@@ -108,14 +110,9 @@ impl<N: Network> Converse<N> {
             First::Offered(_) => Err(Refused::SequenceStartsAtOne),
             First::Resumed(resumed) => {
                 let call = self.opened(&resumed)?;
-                let shelf = &self.inner.shelf;
-                let bundle = shelf.get(&call.envelope.bundle);
-                if bundle.is_none() {
-                    let fetch = shelf.clone().fetch(call.envelope.bundle.clone());
-                    self.fetching = Some((Box::new(call), Box::pin(fetch)));
-                    return Ok(None);
-                }
-                self.goes_on(call, bundle)
+                let fetching = self.fetch(&call.envelope);
+                self.fetching = Some((Box::new(call), fetching));
+                Ok(None)
             }
             First::Other => Err(Refused::FirstMessageNotAnOffer),
         }
@@ -129,7 +126,7 @@ impl<N: Network> Converse<N> {
 
     /// What is logged of a call carries its name.
     fn span(&self, call_key: &str) -> Span {
-        let call = hashed(call_key);
+        let call = name(call_key);
         let span = tracing::info_span!("call", call, gateway = &*self.gateway);
         span.in_scope(|| tracing::debug!("taken"));
         span
@@ -216,6 +213,25 @@ impl<N: Network> Converse<N> {
         })
     }
 
+    /// What it takes to go on with a call: that no replica has recorded its end, and its bundle.
+    fn fetch(&self, envelope: &Envelope) -> Fetching {
+        let (network, shelf) = (
+            Arc::clone(&self.inner.shared.network),
+            self.inner.shelf.clone(),
+        );
+        let call_key = Arc::clone(&envelope.offer.call_key);
+        let hash = envelope.bundle.clone();
+        Box::pin(async move {
+            if network.is_over(call_key).await {
+                return Err(Refused::BadToken);
+            }
+            Ok(match shelf.get(&hash) {
+                Some(bundle) => Some(bundle),
+                None => shelf.fetch(hash).await,
+            })
+        })
+    }
+
     /// Goes on with a call, on the bundle that it began on if that was to be had.
     fn goes_on(
         &mut self,
@@ -248,14 +264,14 @@ impl<N: Network> Converse<N> {
         Ok(self.serve(live, reply))
     }
 
-    /// Goes on with a call whose bundle was fetched, or was not to be had.
+    /// Goes on with a call when what it needs has come, or was not to be had.
     fn fetched(&mut self, cx: &mut Context<'_>) -> Option<Result<Option<CallTurn>, Refused>> {
-        let (_, fetch) = self.fetching.as_mut()?;
-        let Poll::Ready(bundle) = fetch.as_mut().poll(cx) else {
+        let (_, fetching) = self.fetching.as_mut()?;
+        let Poll::Ready(bundle) = fetching.as_mut().poll(cx) else {
             return None;
         };
         let (call, _) = self.fetching.take()?;
-        Some(self.goes_on(*call, bundle))
+        Some(bundle.and_then(|bundle| self.goes_on(*call, bundle)))
     }
 
     /// Whether nothing is to be taken from the gateway yet.
@@ -326,11 +342,6 @@ impl<N: Network> Stream for Converse<N> {
             Some(Notice::Draining) => return this.end(Refused::Draining),
             None => {}
         }
-        match this.fetched(cx) {
-            Some(Ok(Some(turn))) => return this.give(turn),
-            Some(Err(refused)) => return this.end(refused),
-            Some(Ok(None)) | None => {}
-        }
         while !this.is_held() {
             let Poll::Ready(event) = Pin::new(&mut this.events).poll_next(cx) else {
                 break;
@@ -351,6 +362,11 @@ impl<N: Network> Stream for Converse<N> {
                     return Poll::Ready(None);
                 }
             }
+        }
+        match this.fetched(cx) {
+            Some(Ok(Some(turn))) => return this.give(turn),
+            Some(Err(refused)) => return this.end(refused),
+            Some(Ok(None)) | None => {}
         }
         loop {
             let mut due = None;
@@ -386,14 +402,6 @@ impl<N: Network> Stream for Converse<N> {
         }
         Poll::Pending
     }
-}
-
-/// A call's name in logs: the beginning of the SHA-256 of its key. A gateway's id of a call may hold
-/// a number; who has a record finds its lines by this.
-fn hashed(call_key: &str) -> String {
-    let mut name = sha256(call_key.as_bytes());
-    name.truncate(16);
-    name
 }
 
 fn turn(reply: Reply) -> CallTurn {

@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 use rustix::process::{Resource, getrlimit, setpriority_process};
 use tracing::{info, warn};
 
+use crate::digest::name;
 use crate::journal::Entry;
 use crate::journal::Header;
 use crate::journal::Retention;
@@ -222,7 +223,7 @@ impl Writer {
         for (path, records) in std::mem::take(&mut self.closed) {
             if let Err(error) = self.append_records(&path, &records) {
                 let path = path.display();
-                warn!(%path, %error, "call records cannot be written; their journals hold the calls");
+                warn!(%path, %error, "call records cannot be written; what is in their journals is kept");
             }
         }
         if !self.told.is_empty() {
@@ -333,9 +334,8 @@ impl Journal {
     fn failed(&mut self, error: &io::Error, lines: u64, place: &Place) {
         // One word a call: a full disk must not fill the log too.
         if self.unwritten == 0 {
-            let path = self.path(place);
-            let path = path.display();
-            warn!(%path, %error, "a journal cannot be written; its lines are counted as lost");
+            let call = name(&self.header.offer.call_key);
+            warn!(call, %error, "a journal cannot be written; its lines are counted as lost");
         }
         self.unwritten += lines;
         self.missing += lines;

@@ -147,6 +147,15 @@ impl<S: Store, O: Oss> Network for Desk<S, O> {
         let _ = said.await;
     }
 
+    /// A store that does not answer knows of none: rather a call twice than a caller dropped.
+    async fn is_over(&self, call_key: Arc<str>) -> bool {
+        let inner = Arc::clone(&self.inner);
+        let recorded = self
+            .home
+            .spawn(async move { tokio::time::timeout(PROMPT, inner.store.call(&call_key)).await });
+        matches!(recorded.await, Ok(Ok(Ok(Some(call)))) if call.closed)
+    }
+
     fn take_back(&self, key: String) {
         let inner = Arc::clone(&self.inner);
         inner.wish(&key, Wish::Automatic);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::digest::name;
 use crate::lookup::{Attempt, Oss, Posted, Sought, TicketOrder, TicketResult};
 use crate::store::{
     Confirmed, Intent, IntentState, Order, Payload, Recorded, Settled, Store, StoreError,
@@ -50,7 +51,7 @@ impl<S: Store, O: Oss> Inner<S, O> {
             Ok(recorded) => recorded,
             Err(error) => {
                 // It may be recorded all the same. Nobody is told that it is: never send it.
-                tracing::error!(key = order.key, %error, "an order could not be recorded");
+                tracing::error!(order = name(&order.key), %error, "an order could not be recorded");
                 self.wish(&order.key, Wish::Operator);
                 return TicketResult::Unavailable;
             }
@@ -68,6 +69,13 @@ impl<S: Store, O: Oss> Inner<S, O> {
                     // The store knows nothing of it, the call does: a store was lost or changed.
                     self.look(&held, attempt == Attempt::Resumed).await
                 }
+            }
+            // The call went on from a state of before its order, and came to another line. A call has
+            // one key: this order can be nobody's but an operator's.
+            Recorded::Known(intent) if intent.order.login != order.login => {
+                let order = name(&order.key);
+                tracing::error!(order, "an order of the same call is for another line");
+                TicketResult::Unavailable
             }
             Recorded::Known(intent) => self.go_on(*intent, until).await,
             Recorded::Busy(other) => self.other(*other, until).await,
@@ -226,16 +234,23 @@ impl<S: Store, O: Oss> Inner<S, O> {
 
     /// More than one ticket has the key: the oldest is kept, an operator looks at the others.
     pub(super) async fn several(&self, key: &str, ids: Vec<String>) {
-        tracing::error!(key, tickets = ids.len(), "one order has several tickets");
+        tracing::error!(
+            order = name(key),
+            tickets = ids.len(),
+            "one order has several tickets"
+        );
         for id in ids {
             if let Err(error) = self.store.confirm(key, &id).await {
-                tracing::warn!(key, %error, "a duplicate is not recorded yet");
+                tracing::warn!(order = name(key), %error, "a duplicate is not recorded yet");
             }
         }
     }
 
     pub(super) async fn damaged(&self, order: &Order, epoch: i64) -> TicketResult {
-        tracing::error!(key = order.key, "the frozen request of an order is damaged");
+        tracing::error!(
+            order = name(&order.key),
+            "the frozen request of an order is damaged"
+        );
         let settled = Settled {
             state: IntentState::Parked,
             next_in: Duration::ZERO,

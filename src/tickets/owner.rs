@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use crate::digest::name;
 use crate::lookup::Oss;
 use crate::store::{Confirmed, IntentState, Store, StoreError};
 use crate::tickets::{Inner, PROMPT};
@@ -45,7 +46,11 @@ impl<S: Store, O: Oss> Inner<S, O> {
             return;
         }
         if wishes.len() >= MAX_WISHES && !wishes.contains_key(key) {
-            tracing::error!(key, ?wish, "the store is away for too long: a word is lost");
+            tracing::error!(
+                order = name(key),
+                ?wish,
+                "the store is away for too long: a word is lost"
+            );
             return;
         }
         wishes.insert(key.to_owned(), (wish, Instant::now()));
@@ -96,7 +101,7 @@ impl<S: Store, O: Oss> Inner<S, O> {
     pub(super) async fn say_now(&self, key: &str) {
         if !matches!(timeout(PROMPT, self.say(key)).await, Ok(Ok(()))) {
             tracing::warn!(
-                key,
+                order = name(key),
                 "the store does not answer: ownership passes when it does"
             );
         }
@@ -107,10 +112,13 @@ impl<S: Store, O: Oss> Inner<S, O> {
 pub(super) fn alarm(key: &str, confirmed: Confirmed) {
     match confirmed {
         Confirmed::Done | Confirmed::Nobody => {}
-        Confirmed::Second => tracing::error!(key, "one order has two tickets: for an operator"),
+        Confirmed::Second => tracing::error!(
+            order = name(key),
+            "one order has two tickets: for an operator"
+        ),
         Confirmed::Foreign => {
             tracing::error!(
-                key,
+                order = name(key),
                 "the ticket system answered with another order's ticket"
             );
         }

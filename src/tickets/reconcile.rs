@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::digest::name;
 use crate::lookup::{Finding, Lookup, Oss, Posted, Sought, TicketsFinding};
 use crate::store::ms;
 use crate::store::{Confirmed, Intent, IntentState, Settled, Store, StoreError};
@@ -141,7 +142,11 @@ impl<S: Store, O: Oss> Inner<S, O> {
             }
             Verdict::Stands(state, wait, note) => {
                 if state == IntentState::Parked {
-                    tracing::error!(key, note, "an order came to no end: for an operator");
+                    tracing::error!(
+                        order = name(key),
+                        note,
+                        "an order came to no end: for an operator"
+                    );
                 }
                 self.put(held, state, wait, note).await?;
             }

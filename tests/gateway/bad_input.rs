@@ -157,11 +157,6 @@ async fn g5_g17_what_a_later_gateway_may_send_is_tolerated() {
             cause: 77,
             played_ms: 1,
         })),
-        Some(Happened::ListenFinished(pb::ListenFinished {
-            listen_id: listen,
-            cause: 99,
-            ..Default::default()
-        })),
         Some(Happened::DtmfReceived(pb::DtmfReceived {
             digit: "12".to_owned(),
             ..Default::default()
@@ -187,6 +182,15 @@ async fn g5_g17_what_a_later_gateway_may_send_is_tolerated() {
         };
         call.events.send(event).await.expect("the stream lives");
     }
+    // However a listen ended, it is over: nothing was understood, and she asks again.
+    let ended = pb::ListenFinished {
+        listen_id: listen,
+        cause: 99,
+        ..Default::default()
+    };
+    call.send(Happened::ListenFinished(ended)).await;
+    let (question, listen) = call.question().await;
+    assert_eq!(question, "open");
     call.say(listen, "нет интернета").await;
     assert_eq!(call.question().await.0, "confirm_home");
 }

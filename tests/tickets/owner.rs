@@ -2,6 +2,7 @@
 //! again.
 
 use dana::lookup::{Finding, Lookup, TicketsFinding};
+use dana::store::CallRow;
 
 use super::*;
 
@@ -174,4 +175,40 @@ async fn orders_of_one_call_at_the_same_moment_are_one_ticket() {
         (ticket.clone(), ticket.clone(), ticket.clone(), ticket)
     );
     assert_eq!((mock.ledger().len(), mock.ledger()[0].posts), (1, 1));
+}
+
+/// A gateway that resumes a call with a token of before its order, and whose caller then chooses another line.
+#[tokio::test]
+async fn an_order_for_one_line_is_none_for_another_line_of_the_same_call() {
+    let (desk, mock) = desk().await;
+    assert!(matches!(
+        create(&desk, 101).await,
+        TicketResult::Created { .. }
+    ));
+    let other = TicketOrder {
+        key: order(101).key,
+        ..order(102)
+    };
+    let told = desk.create_ticket(other, Attempt::Resumed).await;
+    assert_eq!(told, TicketResult::Unavailable);
+    assert_eq!(mock.ledger().len(), 1);
+}
+
+/// Whatever replica served it: its record is in the store.
+#[tokio::test]
+async fn a_call_is_over_when_its_record_says_so() {
+    let (desk, _mock) = desk().await;
+    let row = |key: &str, closed| CallRow {
+        call_key: key.to_owned(),
+        began: 0,
+        resumes: 0,
+        closed,
+        from: None,
+        body: String::new(),
+    };
+    let rows = [row("ended", true), row("goes on", false)];
+    desk.store().put_calls(&rows).await.expect("an answer");
+    for (key, over) in [("ended", true), ("goes on", false), ("unknown", false)] {
+        assert_eq!(desk.is_over(key.into()).await, over, "{key}");
+    }
 }

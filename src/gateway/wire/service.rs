@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::call::{CallId, Digit, Locale, PhoneNumber, Said};
 use crate::dialog::action::{Action, Listen, Transfer};
-use crate::dialog::event::{ActionFailure, Alternative, Capabilities, EndedBy, Event};
+use crate::dialog::event::{
+    ActionFailure, Alternative, Capabilities, EndedBy, Event, ListenCause, PlaybackCause,
+    TransferResult,
+};
 use crate::gateway::wire::pb::call_action::Action as Do;
 use crate::gateway::wire::pb::call_event::Event as Happened;
 use crate::gateway::wire::{
@@ -92,20 +95,16 @@ pub const fn is_keep_alive(event: &pb::CallEvent) -> bool {
     matches!(event.event, Some(Happened::KeepAlive(_)))
 }
 
-/// Reads an event after the first.
+/// Reads an event after the first. What has ended has ended, also in a way that this build does not know:
+/// a playback was played, a listen heard nothing that it knows, a transfer reached nobody.
 pub fn event(event: pb::CallEvent) -> Event {
     match event.event {
         Some(Happened::CallAnswered(_)) => Event::Answered,
-        Some(Happened::PlaybackFinished(m)) => {
-            let Some(cause) = playback_cause(m.cause()) else {
-                return Event::Unknown;
-            };
-            Event::PlaybackFinished {
-                playback: m.playback_id,
-                cause,
-                played_ms: m.played_ms,
-            }
-        }
+        Some(Happened::PlaybackFinished(m)) => Event::PlaybackFinished {
+            playback: m.playback_id,
+            cause: playback_cause(m.cause()).unwrap_or(PlaybackCause::Completed),
+            played_ms: m.played_ms,
+        },
         Some(Happened::ListenFinished(m)) => listen_finished(m),
         Some(Happened::DtmfReceived(m)) => {
             let mut keys = m.digit.chars();
@@ -122,16 +121,11 @@ pub fn event(event: pb::CallEvent) -> Event {
             transfer: m.transfer_id,
             sip_code: m.sip_code,
         },
-        Some(Happened::TransferFinished(m)) => {
-            let Some(result) = transfer_result(m.result()) else {
-                return Event::Unknown;
-            };
-            Event::TransferFinished {
-                transfer: m.transfer_id,
-                result,
-                sip_code: m.sip_code,
-            }
-        }
+        Some(Happened::TransferFinished(m)) => Event::TransferFinished {
+            transfer: m.transfer_id,
+            result: transfer_result(m.result()).unwrap_or(TransferResult::Failed),
+            sip_code: m.sip_code,
+        },
         Some(Happened::CallEnded(m)) => {
             let by = match m.by() {
                 pb::call_ended::By::Caller => EndedBy::Caller,
@@ -170,9 +164,6 @@ const MAX_TEXT: usize = 1_000;
 const MAX_ALTERNATIVES: usize = 16;
 
 fn listen_finished(m: pb::ListenFinished) -> Event {
-    let Some(cause) = listen_cause(m.cause()) else {
-        return Event::Unknown;
-    };
     let alternative = |heard: pb::Alternative| Alternative {
         text: Said::new(&heard.text.chars().take(MAX_TEXT).collect::<String>()),
         confidence_permille: heard
@@ -181,7 +172,7 @@ fn listen_finished(m: pb::ListenFinished) -> Event {
     };
     Event::ListenFinished {
         listen: m.listen_id,
-        cause,
+        cause: listen_cause(m.cause()).unwrap_or(ListenCause::NoMatch),
         digits: Said::new(&m.digits.chars().take(64).collect::<String>()),
         alternatives: m
             .alternatives
