@@ -131,6 +131,31 @@ fn a_ticket_that_is_told_before_it_exists_is_caught() {
     shows(&early, "created_is_true", "заявка на визит техника создана");
 }
 
+/// Whenever it is said: also to fill a wait, and when a question is asked again.
+#[test]
+fn what_is_said_while_waiting_or_asking_again_is_caught() {
+    let again = ["[\"confirm_ticket_silence_1\",", "[\"ticket_created\","];
+    let ticket = [
+        "ticket = [\"wait_ticket\",",
+        "ticket = [\"ticket_created\",",
+    ];
+    let outage = ["look_up = [\"wait_1\",", "look_up = [\"outage\","];
+    let number = ["look_up = [\"wait_1\",", "look_up = [\"ticket_number\","];
+    for ([from, to], rule) in [
+        (again, "created_is_true"),
+        (ticket, "created_is_true"),
+        (outage, "private"),
+        (number, "every_step_works"),
+    ] {
+        let proof = prove(&changed(&[(from, to)]));
+        assert!(
+            broken(&proof).iter().any(|of| of == rule),
+            "{to}: {:?}",
+            broken(&proof)
+        );
+    }
+}
+
 #[test]
 fn a_date_that_is_not_there_is_caught() {
     let blind = changed(&[(

@@ -146,6 +146,9 @@ impl Dialog {
         let prompt = prompts.iter().copied().cycle().nth(turn);
         self.ledger.fillers = self.ledger.fillers.saturating_add(1);
         let said = prompt.map(|prompt| self.play(&[prompt], Cut::ANY));
+        if matches!(said, Some(Err(_))) {
+            self.broke();
+        }
         if !matches!(said, Some(Ok(_))) {
             self.ledger.quiet_at = self.ledger.at;
         }

@@ -10,7 +10,8 @@
 //!
 //! [rules.outage_is_told]
 //! kind = "only_if"                # at these steps: only if all of this holds
-//! at = { asks = ["any"] }         # says = [prompts] · asks = [questions] · does = [kinds] · steps = […]
+//! at = { asks = ["any"] }         # says = [prompts], also when asking again and while waiting ·
+//!                                 # asks = [questions] · does = [kinds] · steps = […]
 //! when = { outage = "known" }     # where this does not hold, the rule says nothing
 //! said = ["outage"]               # one of these was said before
 //! only_if = { identified = "yes" }
@@ -33,7 +34,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::call::{Locale, Question, named};
 use crate::flow::values::Reader;
-use crate::flow::{Body, Flow, Outcome, Said, StepId};
+use crate::flow::{Ask, Body, Flow, Outcome, Said, Step, StepId};
 use crate::lookup::LookupKind;
 use crate::problem::{Problems, Source};
 use crate::prompt::PromptId;
@@ -293,7 +294,7 @@ impl Loader<'_> {
             .only(at, &["says", "asks", "does", "steps"], "`at`");
         let said = self.prompts(at, "says");
         let mut steps: BTreeSet<StepId> = (self.flow.steps())
-            .filter(|(_, step)| said.iter().any(|prompt| says(step, *prompt)))
+            .filter(|(_, step)| said.iter().any(|prompt| may_say(self.flow, step, *prompt)))
             .map(|(id, _)| id)
             .collect();
         for key in ["asks", "does", "steps"] {
@@ -317,7 +318,7 @@ impl Loader<'_> {
 
     fn steps(&self, key: &str, name: &str) -> Vec<StepId> {
         let question = name.parse::<Question>().ok();
-        let fits = |step: &crate::flow::Step| match (key, &step.body) {
+        let fits = |step: &Step| match (key, &step.body) {
             ("asks", Body::Ask(ask)) => {
                 Some(ask.question) == question || (name == "any" && !identifies(ask.question))
             }
@@ -453,11 +454,24 @@ pub fn said(rules: &[Rule]) -> impl Iterator<Item = PromptId> {
 }
 
 /// Whether a step says that prompt when it is entered.
-pub fn says(step: &crate::flow::Step, prompt: PromptId) -> bool {
+pub fn says(step: &Step, prompt: PromptId) -> bool {
     step.say.iter().any(|said| match said {
         Said::Prompt(id) => *id == prompt,
         Said::ByTopic(prompts) => prompts.values().any(|id| *id == prompt),
     })
+}
+
+/// Whether a step says that prompt at any time: when it is entered, when it asks again, or while it waits.
+fn may_say(flow: &Flow, step: &Step, prompt: PromptId) -> bool {
+    let later: &[PromptId] = match &step.body {
+        Body::Ask(Ask {
+            no_input, no_match, ..
+        }) => &[*no_input, *no_match].concat(),
+        Body::LookUp(_) => &flow.waiting.look_up,
+        Body::CreateTicket => &flow.waiting.ticket,
+        Body::Say | Body::When(_) | Body::Transfer { .. } | Body::HangUp(_) => &[],
+    };
+    says(step, prompt) || later.contains(&prompt)
 }
 
 /// Questions that only find out who calls and in which language.
