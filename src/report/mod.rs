@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::call::Disposition;
+use crate::call::{Disposition, OtherReason, TransferReason};
 use crate::dialog::event::{ListenCause, TransferResult};
 use crate::digest::short;
 use crate::journal::cdr::{Cdr, LeftAt, LookupRecord, QuestionRecord, TicketRecord};
@@ -268,6 +268,9 @@ impl Report {
     }
 }
 
+/// Stands in place of a class where the call ended before the answer came.
+const UNANSWERED: &str = "unanswered";
+
 /// Ended with what the caller came for, without a person.
 const fn is_contained(disposition: Option<Disposition>) -> bool {
     matches!(
@@ -315,7 +318,12 @@ impl Figures {
         if cdr.disposition == Some(Disposition::CallerHungUp) {
             count(&mut self.given_up, &place(cdr));
         }
-        cdr.questions.iter().for_each(|visit| self.question(visit));
+        // Who was heard to the end, not understood, and handed over for that has not answered.
+        let not_understood = TransferReason::Other(OtherReason::NotUnderstood);
+        let given_up = cdr.transfers.iter().any(|to| to.reason == not_understood);
+        for (at, visit) in (1..).zip(&cdr.questions) {
+            self.question(visit, given_up && at == cdr.questions.len());
+        }
         cdr.look_ups
             .iter()
             .for_each(|look_up| self.look_up(look_up));
@@ -332,14 +340,14 @@ impl Figures {
         self.with_gaps += u64::from(cdr.gaps > 0);
     }
 
-    fn question(&mut self, visit: &QuestionRecord) {
+    fn question(&mut self, visit: &QuestionRecord, given_up: bool) {
         let figures = self
             .questions
             .entry(visit.question.to_string())
             .or_default();
         figures.visits += 1;
         figures.misses += u64::from(visit.misses);
-        match (visit.outcome, visit.misses) {
+        match (visit.outcome.filter(|_| !given_up), visit.misses) {
             (Some(ListenCause::Speech | ListenCause::Digits), 0) => figures.at_once += 1,
             (Some(ListenCause::Speech | ListenCause::Digits), _) => figures.recovered += 1,
             (Some(_) | None, _) => figures.lost += 1,
@@ -351,7 +359,7 @@ impl Figures {
         figures.asked += 1;
         count(
             &mut figures.classes,
-            look_up.class.as_deref().unwrap_or("none"),
+            look_up.class.as_deref().unwrap_or(UNANSWERED),
         );
         if let Some(ms) = look_up.ms {
             figures.ms.add(ms);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::page::Page;
-use crate::report::{Counts, Figures, Outcomes, Reported, Spread};
+use crate::report::{Counts, Figures, Outcomes, Reported, Spread, UNANSWERED};
 
 /// A table: a title, heads, rows; and what is plotted of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +191,7 @@ fn questions(figures: &Figures) -> Table {
 fn back_ends(figures: &Figures) -> Table {
     let rows = figures.look_ups.iter().map(|(kind, of)| {
         let failed = of.classes.get("unavailable").copied().unwrap_or(0);
-        let unanswered = of.classes.get("none").copied().unwrap_or(0);
+        let unanswered = of.classes.get(UNANSWERED).copied().unwrap_or(0);
         let mut row = vec![
             kind.clone(),
             of.asked.to_string(),

@@ -1,9 +1,10 @@
 //! What is counted, and what is not called contained.
 
-use dana::call::{Disposition, PhoneNumber, Question};
-use dana::dialog::event::ListenCause;
+use dana::call::{Disposition, OtherReason, PhoneNumber, Question, Queue, TransferReason};
+use dana::dialog::event::{ListenCause, TransferResult};
 use dana::journal::Entry;
-use dana::journal::cdr::{Cdr, LeftAt, QuestionRecord, fold};
+use dana::journal::cdr::{Cdr, LeftAt, LookupRecord, QuestionRecord, TransferRecord, fold};
+use dana::lookup::LookupKind;
 use dana::report::{Outcomes, Report, Spread};
 use dana::time::WallTime;
 
@@ -148,4 +149,43 @@ fn a_spread_is_exact_to_two_digits() {
     assert_eq!(percentiles, [10, 500, 900, 990, 1000]);
     assert_eq!((spread.mean(), spread.most()), (500, 1000));
     assert_eq!(Spread::default().percentile(50), 0);
+}
+
+/// Of two callers who were asked three times, one was understood in the end; of two questions to a back end,
+/// one was answered: there is no outage.
+#[test]
+fn who_is_given_up_has_not_answered_and_no_answer_is_no_class() {
+    let visit = QuestionRecord {
+        question: Question::Open,
+        misses: 2,
+        outcome: Some(ListenCause::Speech),
+    };
+    let asked = |class: Option<&str>| LookupRecord {
+        kind: LookupKind::Outage,
+        class: class.map(|class| class.to_owned().into()),
+        ms: class.map(|_| 40),
+    };
+    let given_up = Cdr {
+        questions: vec![visit.clone()],
+        transfers: vec![TransferRecord {
+            queue: Queue::Operator,
+            reason: TransferReason::Other(OtherReason::NotUnderstood),
+            result: Some(TransferResult::Connected),
+        }],
+        look_ups: vec![asked(None)],
+        ..call("+77000000001", 0, Disposition::TransferredOperator)
+    };
+    let understood = Cdr {
+        questions: vec![visit],
+        look_ups: vec![asked(Some("none"))],
+        ..call("+77000000002", 0, Disposition::TicketCreated)
+    };
+    let mut report = Report::default();
+    report.add(&given_up);
+    report.add(&understood);
+    let all = report.finish().all;
+    let open = all.questions["open"];
+    assert_eq!((open.visits, open.recovered, open.lost), (2, 1, 1));
+    let classes = &all.look_ups["outage"].classes;
+    assert_eq!((classes["none"], classes["unanswered"]), (1, 1));
 }
