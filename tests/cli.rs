@@ -155,6 +155,33 @@ fn one_can_be_the_caller_line_by_line_in_both_languages() {
     );
 }
 
+/// What a person has reviewed stays as it is.
+#[test]
+fn scripts_for_what_none_takes_are_written_beside_those_that_are_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (scripts, exits) = (folder.path(), folder.path().join("exits"));
+    let outage = "tests/calls/outage_kk.call";
+    fs::copy(outage, scripts.join("outage.call")).expect("it is copied");
+    fs::create_dir(&exits).expect("a folder");
+    let path = scripts.display().to_string();
+    let reviewed = fs::read_to_string(outage).expect("a script");
+    fs::write(exits.join("home_hung_up.call"), &reviewed).expect("it is written");
+    let wrote = dana(&["test", "--write-missing", "--format", "json", &path], "");
+    assert_eq!(wrote.status.code(), Some(0), "{}", talk(&wrote));
+    assert_eq!(
+        fs::read_to_string(exits.join("home_hung_up.call")).expect("a script"),
+        reviewed
+    );
+    for line in out(&wrote).lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect(line);
+    }
+    assert!(
+        out(&wrote).contains("home_hung_up_2.call"),
+        "{}",
+        out(&wrote)
+    );
+}
+
 #[test]
 fn who_types_what_is_no_text_is_asked_again() {
     let output = dana(&["talk"], b"\xFF\n/hangup\n");

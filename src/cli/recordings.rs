@@ -131,6 +131,7 @@ impl Recordings {
     ) -> Faults {
         let mut progress = Progress::new("calls", archive.calls());
         let mut faults = Faults::default();
+        let mut read = 0;
         let work = |part: Part| {
             let mut made = Vec::new();
             let calls = work(&part, &mut |one| made.push(one));
@@ -146,6 +147,7 @@ impl Recordings {
         // Ended early is no fault.
         let _: Result<(), ()> = in_order(self.threads(), archive.parts(), work, |(calls, made)| {
             progress.add(calls);
+            read += calls;
             if made.into_iter().all(&mut take) {
                 Ok(())
             } else {
@@ -153,6 +155,7 @@ impl Recordings {
             }
         });
         drop(progress);
+        faults.calls = read;
         faults
     }
 }
@@ -164,6 +167,8 @@ pub type Take<'a, T> = &'a mut dyn FnMut(Result<T, Fault>);
 #[derive(Debug, Default)]
 pub struct Faults {
     count: usize,
+    /// How many calls there were, those that could not be read among them.
+    calls: usize,
 }
 
 impl Faults {
@@ -173,6 +178,20 @@ impl Faults {
         if self.count <= TOLD {
             out::error(&fault);
         }
+    }
+
+    /// Whether there was anything at all; if not, that is told: what was to be judged is not there.
+    ///
+    /// # Errors
+    /// There was nothing.
+    pub fn of_something(&self) -> Result<(), Exit> {
+        if self.calls > 0 {
+            return Ok(());
+        }
+        out::talk(
+            "error: there are no recordings here\n\nhint: name the folder of a service, or an archive",
+        );
+        Err(Exit::BadFile)
     }
 
     /// How a command ends that was good but for these.

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::bundle::Bundle;
 use crate::cli::against;
@@ -203,15 +205,21 @@ fn mutation(bundle: &Arc<Bundle>, args: &Args) -> Exit {
         count(Noticed::Rule),
         count(Noticed::Nobody),
     );
-    out::data(&format!(
-        "{} mistakes: {script} noticed by scripts, {rule} by rules only, {nobody} by nobody",
-        tried.len()
-    ));
-    for (what, _) in tried
-        .iter()
-        .filter(|(_, noticed)| *noticed == Noticed::Nobody)
-    {
-        out::data(&format!("if {what}, nothing would notice"));
+    let mistakes = tried.len();
+    tell(
+        args,
+        &format!(
+            "{mistakes} mistakes: {script} noticed by scripts, {rule} by rules only, {nobody} by nobody"
+        ),
+        &json!({ "mistakes": mistakes, "by_scripts": script, "by_rules": rule, "by_nobody": nobody }),
+    );
+    let unnoticed = tried.iter().filter(|(_, by)| *by == Noticed::Nobody);
+    for (what, _) in unnoticed {
+        tell(
+            args,
+            &format!("if {what}, nothing would notice"),
+            &json!({ "nothing_would_notice": what }),
+        );
     }
     if nobody == 0 { Exit::Good } else { Exit::Found }
 }
@@ -245,14 +253,20 @@ fn cover(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> io::Result<
     let taken: BTreeSet<Target> = taken.collect();
     let all = proof.exits();
     let missing: Vec<&Target> = all.iter().filter(|exit| !taken.contains(exit)).collect();
-    out::data(&format!(
-        "{} of {} exits are taken",
-        all.len() - missing.len(),
-        all.len()
-    ));
+    let (exits, taken_by_scripts) = (all.len(), all.len() - missing.len());
+    tell(
+        args,
+        &format!("{taken_by_scripts} of {exits} exits are taken"),
+        &json!({ "exits": exits, "taken": taken_by_scripts }),
+    );
     if !args.write_missing {
         for exit in missing {
-            out::data(&format!("not taken  {exit}"));
+            let exit = exit.to_string();
+            tell(
+                args,
+                &format!("not taken  {exit}"),
+                &json!({ "not_taken": exit }),
+            );
         }
         return Ok(());
     }
@@ -263,16 +277,53 @@ fn cover(bundle: &Arc<Bundle>, args: &Args, outcomes: &[Outcome]) -> io::Result<
         .first()
         .map_or_else(|| SCRIPTS.into(), PathBuf::clone);
     let folder = folder.join("exits");
-    fs::create_dir_all(&folder)?;
+    fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
     for (name, call) in &calls {
-        let path = folder.join(format!("{name}.call"));
-        fs::write(&path, &call.text)?;
-        out::data(&format!("written    {}", path.display()));
+        let path = write_new(&folder, name, &call.text)?;
+        let path = path.display().to_string();
+        tell(
+            args,
+            &format!("written    {path}"),
+            &json!({ "written": path }),
+        );
     }
     for exit in rest {
-        out::data(&format!("by hand    {exit}"));
+        let exit = exit.to_string();
+        tell(
+            args,
+            &format!("by hand    {exit}"),
+            &json!({ "by_hand": exit }),
+        );
     }
     Ok(())
+}
+
+/// Writes a script into a file that was not there: one that is was reviewed.
+fn write_new(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    for number in 1_u32.. {
+        let number = Some(number).filter(|number| *number > 1);
+        let number = number.map_or_else(String::new, |number| format!("_{number}"));
+        let path = folder.join(format!("{name}{number}.call"));
+        match fs::File::create_new(&path) {
+            Ok(mut file) => {
+                let written = file.write_all(text.as_bytes());
+                return written
+                    .map(|()| path.clone())
+                    .map_err(|error| named(&path, &error));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(named(&path, &error)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Data in the form that is asked for.
+fn tell(args: &Args, text: &str, value: &serde_json::Value) {
+    match args.format {
+        out::Format::Text => out::data(text),
+        out::Format::Json => out::json(value),
+    }
 }
 
 /// Runs every script below these paths, in the order of their names.

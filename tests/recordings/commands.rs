@@ -221,3 +221,16 @@ ending  caller_hung_up, tickets 0, dead air 2.600 s, misses 0
         "{talk}"
     );
 }
+
+#[test]
+fn a_call_that_is_not_there_and_an_archive_of_nothing_are_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = make(folder.path(), "one.archive", &[]);
+    said(&["calls", "export", &one, "--call", "nope"], 2);
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let empty = empty.display().to_string();
+    for args in [&["replay", &empty][..], &["replay", &empty, "--flow", "."]] {
+        assert_eq!(said(args, 2), "");
+    }
+}

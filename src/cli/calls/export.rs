@@ -68,10 +68,13 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
         Some(entries.map(|entries| text(&entries)).map_err(told))
     };
     let mut lines = out::Lines::new();
-    let mut refused = 0;
+    let (mut refused, mut found) = (0, false);
     let faults = args.recordings.each(&archive, made, |call| match call {
         None => true,
-        Some(Ok(text)) => lines.bytes(&text),
+        Some(Ok(text)) => {
+            found = true;
+            lines.bytes(&text)
+        }
         Some(Err(told)) => {
             refused += 1;
             out::talk(&told);
@@ -80,6 +83,10 @@ pub fn run(args: &Args) -> Result<Exit, Exit> {
     });
     drop(lines);
     let exit = faults.exit();
+    if let Some(key) = args.call.as_ref().filter(|_| !found && refused == 0) {
+        out::talk(&format!("error: there is no call `{key}` here"));
+        return Err(Exit::BadFile);
+    }
     Ok(if refused > 0 { Exit::Found } else { exit })
 }
 

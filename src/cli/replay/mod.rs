@@ -107,6 +107,7 @@ fn repeat(args: &Args) -> Result<Exit, Exit> {
         Repeats::default,
         |sum| repeats.add(sum),
     );
+    faults.of_something()?;
     match args.format {
         Format::Text => print::repeats(&repeats, &bundle),
         Format::Json => print::repeats_json(&repeats, &bundle),
@@ -165,6 +166,7 @@ fn beside(args: &Args) -> Result<Exit, Exit> {
         Report::default,
         |sum| report.add(&sum),
     );
+    faults.of_something()?;
     match args.format {
         Format::Text => print::report(&report, &candidate),
         Format::Json => print::report_json(&report, &candidate),
