@@ -134,6 +134,7 @@ const BROKEN: &[(&str, &str)] = &[
     ("look_up = [\"wait\"]", "look_up = \"wait\""),
     ("look_up = [\"wait\"]", "look_up = [\"wate\"]"),
     ("patience = \"operator\"", "patience = \"open\""),
+    ("patience = \"operator\"", "patience = \"bye\""),
     ("trouble = \"operator\"", "trouble = \"who\""),
     ("patience = 8", "patienc = 8"),
     ("patience = 8", "patience = 0"),

@@ -115,6 +115,11 @@ fn a_change_is_told_in_words() {
                 "change_tariff = \"operator_topic\"",
                 "change_tariff = \"operator_asked\"",
             ),
+            (
+                "flows/dana.toml",
+                "ticket = [\"wait_ticket\", \"wait_2\"]",
+                "ticket = [\"wait_ticket\", \"wait_1\"]",
+            ),
         ],
     );
     let new = new.display().to_string();
@@ -124,6 +129,7 @@ fn a_change_is_told_in_words() {
         "change_tariff led to `operator_topic`, leads to `operator_asked`",
         "operator led to `operator_asked`, leads to `operator_tv`",
         "tv led to `operator_tv`, leads to `operator_damage`",
+        "what is said while the ticket is waited for was wait_ticket, wait_2, is wait_ticket, wait_1",
         "prompt `open` [ru]",
         "  - Расскажите, что случилось?",
         "  + Слушаю вас.",

@@ -1,4 +1,4 @@
-//! `dana diff OLD NEW`: what a change does to callers, in words: steps, wording, limits; which
+//! `dana diff OLD NEW`: what a change does to callers, in words: steps, wording, recordings, limits; which
 //! rules and worst cases move; which call scripts now end otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use crate::cli::out::Exit;
 use crate::cli::prove::figures;
 use crate::cli::test::scripts;
 use crate::flow::{Body, Flow, Said, Step};
+use crate::prompt::PromptId;
 use crate::proof::{Proof, prove};
 use crate::script::run;
 
@@ -39,7 +40,9 @@ pub fn run(args: &Args) -> Exit {
         Err(error) => return out::bad_file(&error),
     };
     let mut changes = steps(&old, &new);
+    changes.extend(waiting(&old, &new));
     changes.extend(wording(&old, &new));
+    changes.extend(recordings(&old, &new));
     changes.extend(limits(&old.flow, &new.flow));
     changes.extend(proven(&prove(&old), &prove(&new)));
     let (mut otherwise, mut other) = (Vec::new(), 0usize);
@@ -150,7 +153,7 @@ fn everywhere(old: &Flow, new: &Flow) -> Vec<String> {
 
 /// What can be told of a step, by key.
 fn facts(bundle: &Bundle, step: &Step) -> BTreeMap<String, String> {
-    let name = |id: crate::prompt::PromptId| bundle.catalog.name(id).to_string();
+    let name = |id: PromptId| bundle.catalog.name(id).to_string();
     let said = step.say.iter().map(|said| match said {
         Said::Prompt(id) => name(*id),
         Said::ByTopic(prompts) => prompts
@@ -179,7 +182,7 @@ fn facts(bundle: &Bundle, step: &Step) -> BTreeMap<String, String> {
     match &step.body {
         Body::Ask(ask) => {
             add("the question", ask.question.to_string());
-            let pair = |ids: [crate::prompt::PromptId; 2]| ids.map(name).join(", ");
+            let pair = |ids: [PromptId; 2]| ids.map(name).join(", ");
             add("what is said after silences", pair(ask.no_input));
             add("what is said when not understood", pair(ask.no_match));
         }
@@ -205,6 +208,51 @@ fn facts(bundle: &Bundle, step: &Step) -> BTreeMap<String, String> {
         facts.insert(format!("the way by {outcome}"), to);
     }
     facts
+}
+
+/// What is said while callers wait.
+fn waiting(old: &Bundle, new: &Bundle) -> Vec<String> {
+    let said = |bundle: &Bundle, prompts: &[PromptId]| {
+        let names = prompts
+            .iter()
+            .map(|id| bundle.catalog.name(*id).to_string());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let of = |bundle: &Bundle| {
+        let waiting = &bundle.flow.waiting;
+        [
+            ("a look-up", said(bundle, &waiting.look_up)),
+            ("the ticket", said(bundle, &waiting.ticket)),
+        ]
+    };
+    let pairs = of(old).into_iter().zip(of(new));
+    let changed = pairs.filter(|(was, is)| was != is);
+    changed
+        .map(|((what, was), (_, is))| {
+            format!("what is said while {what} is waited for was {was}, is {is}")
+        })
+        .collect()
+}
+
+/// Clips with the same text that sound otherwise, and for how long.
+fn recordings(old: &Bundle, new: &Bundle) -> Vec<String> {
+    let mut changes = Vec::new();
+    for &locale in Locale::ALL {
+        for clip in new.catalog.clips(locale) {
+            let [was, is] = [old, new].map(|bundle| bundle.audio.get(locale, &clip.id));
+            let (Some(was), Some(is)) = (was, is) else {
+                continue;
+            };
+            let [before, after] = [was, is].map(|audio| &audio.entry);
+            if before.sha256 != after.sha256 && before.text_sha256 == after.text_sha256 {
+                changes.push(format!(
+                    "clip `{}` [{locale}]: another recording, was {} ms, is {} ms",
+                    clip.id, before.duration_ms, after.duration_ms
+                ));
+            }
+        }
+    }
+    changes
 }
 
 /// Prompts that come, go or are worded otherwise.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::call::Topic;
-use crate::flow::graph::{asks_after, closure, ending, free_cycle, set_live};
+use crate::flow::graph::{asks_after, closure, ending, ends_before_operator, free_cycle, set_live};
 use crate::flow::load::{Draft, DraftBody, DraftStep};
 use crate::flow::values::At;
 use crate::flow::{Always, Ask, Body, Flow, Outcome, Said, Step, StepId, Waiting};
@@ -306,6 +306,14 @@ impl Checker<'_> {
                     flow.step(ask).name
                 );
                 let hint = "lead it to an operator, and from there only to a hang_up";
+                self.wrong(spans[usize::from(from.0)].clone(), title, hint);
+            }
+            if let Some(end) = ends_before_operator(flow, from) {
+                let title = format!(
+                    "[always] {key} leads to `{}`, which hangs up on who needs a person",
+                    flow.step(end).name
+                );
+                let hint = "lead it to a transfer";
                 self.wrong(spans[usize::from(from.0)].clone(), title, hint);
             }
         }

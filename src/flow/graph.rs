@@ -35,16 +35,36 @@ pub(super) fn ending(flow: &Flow) -> BTreeSet<StepId> {
     }
 }
 
+/// A hang-up that can follow by outcomes alone before any transfer, if there is one.
+pub(super) fn ends_before_operator(flow: &Flow, from: StepId) -> Option<StepId> {
+    first(
+        flow,
+        from,
+        |body| matches!(body, Body::HangUp(_)),
+        |body| matches!(body, Body::Transfer { .. } | Body::Ask(_)),
+    )
+}
+
 /// A question that can follow by outcomes alone, if there is one.
 pub(super) fn asks_after(flow: &Flow, from: StepId) -> Option<StepId> {
+    first(flow, from, |body| matches!(body, Body::Ask(_)), |_| false)
+}
+
+/// The first step that is wanted from one on, not looking behind those that end the way.
+fn first(
+    flow: &Flow,
+    from: StepId,
+    wanted: impl Fn(&Body) -> bool,
+    ends: impl Fn(&Body) -> bool,
+) -> Option<StepId> {
     let mut open = vec![from];
     let mut seen = BTreeSet::new();
     while let Some(id) = open.pop() {
         let step = flow.step(id);
-        if matches!(step.body, Body::Ask(_)) {
+        if wanted(&step.body) {
             return Some(id);
         }
-        if seen.insert(id) {
+        if seen.insert(id) && !ends(&step.body) {
             open.extend(step.on.values());
         }
     }
