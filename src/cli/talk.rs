@@ -22,7 +22,7 @@ use crate::cli::tape::{sound, tape};
 use crate::cli::test;
 use crate::clock;
 use crate::dialog::action::Action;
-use crate::dialog::event::Alternative;
+use crate::dialog::event::{Alternative, Event};
 use crate::journal::Entry;
 use crate::lookup::LookupKind;
 use crate::problem::Source;
@@ -426,6 +426,13 @@ impl<B: BackEnds + Clone> Talk<B> {
             self.run.back_ends().delays.insert(name.to_owned(), delay);
         } else {
             self.run.back_ends().broken.insert(name.to_owned());
+        }
+        let answers = |entry: &Entry| matches!(entry, Entry::Event { event: Event::Found(found), .. } if found.kind().as_str() == name);
+        if self.run.entries.iter().any(answers) {
+            out::talk(&format!(
+                "`{name}` has answered already: it counts if it is asked again; --situation FILE has it from \
+                 the beginning"
+            ));
         }
     }
 
