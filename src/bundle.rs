@@ -58,7 +58,7 @@ pub struct Bundle {
 pub enum BundleError {
     /// A file could not be read.
     #[error(
-        "cannot read `{path}`: {source}\n\nhint: a bundle is a folder with flows/, grammars/ and prompts/; name it with --bundle"
+        "cannot read `{path}`: {source}\n\nhint: a bundle is a folder with flows/, grammars/ and prompts/: name that one"
     )]
     Unreadable {
         /// The file.

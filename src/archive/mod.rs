@@ -15,6 +15,7 @@ pub mod order;
 pub mod pack;
 mod packed;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -172,11 +173,18 @@ impl Archive {
     /// # Errors
     /// One of them is not there.
     pub fn open(paths: &[PathBuf], keys: Keys) -> Result<Self, Fault> {
+        let mut known = BTreeSet::new();
+        let mut once = Vec::with_capacity(paths.len());
         for path in paths {
-            std::fs::metadata(path).map_err(|error| Fault::unreadable(path, error))?;
+            let real = path.canonicalize();
+            let real = real.map_err(|error| Fault::unreadable(path, error))?;
+            // What is named twice is read once.
+            if known.insert(real) {
+                once.push(path.clone());
+            }
         }
         Ok(Self {
-            paths: paths.to_vec(),
+            paths: once,
             keys,
             known: Mutex::default(),
         })
