@@ -450,6 +450,11 @@ impl Digit {
     }
 }
 
+/// The key of a call's ticket order: `externalId` and `Idempotency-Key` at the ticket system.
+pub fn ticket_key(call_key: &str) -> String {
+    format!("ivr:{call_key}:technicianVisit")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

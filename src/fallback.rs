@@ -30,6 +30,7 @@ pub enum Mind {
 /// Hands the caller over and ends the call; decides nothing else.
 pub struct Fallback {
     context: TransferContext,
+    rings: bool,
     connected: bool,
     hung_up: bool,
     ended: Option<Disposition>,
@@ -56,7 +57,11 @@ impl Fallback {
                     self.connected = true;
                     false
                 }
-                TransferResult::CallEnded => false,
+                // The end of the call decides.
+                TransferResult::CallEnded => {
+                    self.rings = false;
+                    false
+                }
                 TransferResult::Busy
                 | TransferResult::NoAnswer
                 | TransferResult::Declined
@@ -107,6 +112,7 @@ impl Mind {
     pub fn fallback(context: TransferContext) -> Self {
         Self::Fallback(Box::new(Fallback {
             context,
+            rings: true,
             connected: false,
             hung_up: false,
             ended: None,
@@ -182,10 +188,12 @@ impl Mind {
         match self {
             Self::Dialog(dialog) => dialog.transfer(),
             Self::Fallback(fallback) if fallback.connected => Reached::Operator,
-            Self::Fallback(fallback) if fallback.hung_up || fallback.ended.is_some() => {
-                Reached::Nobody
+            Self::Fallback(fallback)
+                if fallback.rings && !fallback.hung_up && fallback.ended.is_none() =>
+            {
+                Reached::Rings
             }
-            Self::Fallback(_) => Reached::Rings,
+            Self::Fallback(_) => Reached::Nobody,
         }
     }
 

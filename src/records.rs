@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::call::Disposition;
+use crate::call::{Disposition, ticket_key};
 use crate::journal::cdr::Cdr;
 use crate::journal::files::LineFile;
 use crate::journal::reader::{Lines, ReadError};
 use crate::seal::Keys;
-use crate::store::{CallRow, Store, StoreError};
+use crate::store::{CallRow, IntentState, Store, StoreError};
 use crate::token::MAX_AGE_MS;
 
 /// Bytes of the spool: an hour of a hundred calls a second. What comes after it is counted and is
@@ -257,6 +257,12 @@ pub async fn sweep(store: &impl Store) -> Result<usize, StoreError> {
     }
     if !closed.is_empty() {
         store.put_calls(&closed).await?;
+        for lost in &closed {
+            // Nobody knows whether an operator took the caller: whoever finds no ticket goes on with it.
+            let key = ticket_key(&lost.call_key);
+            let from = [IntentState::HandedOver];
+            store.pass(&key, &from, IntentState::Unknown).await?;
+        }
         tracing::warn!(
             calls = closed.len(),
             "calls that never came back were closed"

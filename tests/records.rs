@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use dana::call::{CallId, Disposition, PhoneNumber};
+use dana::call::{CallId, Disposition, Login, PhoneNumber, ticket_key};
 use dana::dialog::action::Action;
 use dana::dialog::event::{Capabilities, EndedBy, Event, Offer};
 use dana::journal::cdr::{Cdr, fold};
@@ -11,8 +11,8 @@ use dana::journal::recorder::Recorder;
 use dana::journal::{Entry, Header, Retention};
 use dana::records::{Spool, ship, sweep};
 use dana::seal::Keys;
-use dana::store::Store;
 use dana::store::memory::Memory;
+use dana::store::{IntentState, Order, Payload, Store};
 use dana::time::{CallTime, WallTime};
 
 fn header(call: &str, began: i64) -> Header {
@@ -163,7 +163,22 @@ async fn a_call_that_never_came_back_is_closed_when_no_token_of_it_opens_any_mor
     store.pass_time(Duration::from_mins(80));
     assert_eq!(sweep(&store).await, Ok(0), "it may still come back");
     store.pass_time(Duration::from_mins(11));
+    // A gateway died while a transfer rang, and nobody knows who has its order.
+    let order = Order {
+        key: ticket_key(&begun("lost", now).call_key),
+        login: Login::new("0770000101").expect("a login"),
+        contact: None,
+        payload: Payload::new(Vec::new()),
+    };
+    store
+        .record(&order, Duration::from_mins(1))
+        .await
+        .expect("an answer");
+    let owned = store.pass(&order.key, IntentState::OPEN, IntentState::HandedOver);
+    owned.await.expect("an answer").expect("it is there");
     assert_eq!(sweep(&store).await, Ok(1));
+    let order = store.intent(&order.key).await.expect("an answer");
+    assert_eq!(order.map(|order| order.state), Some(IntentState::Unknown));
     let lost = stored(&store, &begun("lost", now)).await.expect("a record");
     assert_eq!(
         (lost.disposition, lost.ended_ms),

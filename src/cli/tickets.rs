@@ -138,7 +138,10 @@ async fn list(store: &Sql, all: bool, format: Format) -> Result<Exit, StoreError
             Format::Json => out::json(&as_json(intent)),
         }
     }
-    let theirs = |intent: &&Intent| IntentState::FOR_OPERATORS.contains(&intent.state);
+    let theirs = |intent: &&Intent| {
+        let state = intent.state;
+        state == IntentState::HandedOver || IntentState::FOR_OPERATORS.contains(&state)
+    };
     let for_operators = orders.iter().filter(theirs).count();
     out::talk(&format!(
         "{} orders, {for_operators} for an operator",
@@ -251,6 +254,10 @@ async fn reconcile<O: Oss>(
         let (key, ticket) = (intent.order.key.as_str(), intent.ticket.as_deref());
         if let Some(ticket) = ticket.filter(|ticket| !ids.contains(ticket)) {
             tell("missing", key, ticket);
+        }
+        // Its next look will find it: until then the order says that there is none.
+        if let Some(found) = there.iter().find(|of| ticket.is_none() && of.key == key) {
+            tell("unheard", key, &found.id);
         }
         if counts.get(key).is_some_and(|count| *count > 1) {
             tell("duplicate", key, ticket.unwrap_or("-"));

@@ -169,7 +169,11 @@ impl Dialog {
             TransferResult::NoAnswer => Outcome::NoAnswer,
             TransferResult::Declined => Outcome::Declined,
             TransferResult::Failed => Outcome::Failed,
-            TransferResult::CallEnded => return,
+            // The end of the call decides.
+            TransferResult::CallEnded => {
+                self.ledger.transfer = None;
+                return;
+            }
         };
         self.ledger.transfer = None;
         self.leave_by(outcome);
@@ -255,12 +259,13 @@ impl Dialog {
     /// Whom the caller is transferred to by now.
     pub fn transfer(&self) -> Reached {
         match self.core.phase {
-            Phase::Transferring => Reached::Rings,
+            Phase::Transferring if self.ledger.transfer.is_some() => Reached::Rings,
             Phase::Connected => Reached::Operator,
             Phase::Offered
             | Phase::Asking
             | Phase::Finding(_)
             | Phase::Ticketing
+            | Phase::Transferring
             | Phase::Ending
             | Phase::Ended => Reached::Nobody,
         }

@@ -1,6 +1,6 @@
 //! The ticket: at most one a call, and only on the whole list of what it needs.
 
-use crate::call::{Disposition, Locale};
+use crate::call::{Disposition, Locale, ticket_key};
 use crate::dialog::Dialog;
 use crate::dialog::action::{Action, TicketState};
 use crate::dialog::findings::number_of;
@@ -67,7 +67,7 @@ impl Dialog {
     }
 
     pub(super) fn ticket_key(&self) -> String {
-        format!("ivr:{}:technicianVisit", self.offer.call_key)
+        ticket_key(&self.offer.call_key)
     }
 
     /// The ticket system answered, perhaps after the caller has gone on.

@@ -40,7 +40,7 @@ pub struct Converse<N: Network> {
     events: Streaming<CallEvent>,
     call: Option<Live<N>>,
     /// A call that goes on when it is known not to be over, and the bundle that it began on has come.
-    fetching: Option<(Box<GoesOn>, Fetching)>,
+    fetching: Option<(Box<GoesOn<N>>, Fetching)>,
     /// When the last message came.
     heard: Instant,
     /// For what is due next.
@@ -51,8 +51,10 @@ pub struct Converse<N: Network> {
 /// What a call that goes on needs: its bundle, if that is to be had.
 type Fetching = Pin<Box<dyn Future<Output = Result<Option<Arc<Bundle>>, Refused>> + Send>>;
 
-/// A call that goes on, once its token is found good.
-struct GoesOn {
+/// A call that goes on, once its token is found good. It has its place already: of two streams that resume
+/// a call the later one has it, whichever is served first.
+struct GoesOn<N: Network> {
+    place: Place<N>,
     envelope: Envelope,
     sealer: Sealer,
     /// [`Resumed::last_event_seq`] and [`Resumed::offset_ms`].
@@ -62,15 +64,27 @@ struct GoesOn {
 /// The call, once it is known.
 struct Live<N: Network> {
     session: Session<N>,
-    signal: Arc<Signal>,
-    inner: Arc<Inner<N>>,
-    gateway: Arc<str>,
-    offer: Arc<Offer>,
+    place: Place<N>,
 }
 
 impl<N: Network> Drop for Live<N> {
     fn drop(&mut self) {
-        let closed = self.session.is_over().then_some(&self.offer.call_key);
+        self.place.over |= self.session.is_over();
+    }
+}
+
+/// What this stream holds of a call among those that are live.
+struct Place<N: Network> {
+    signal: Arc<Signal>,
+    inner: Arc<Inner<N>>,
+    gateway: Arc<str>,
+    offer: Arc<Offer>,
+    over: bool,
+}
+
+impl<N: Network> Drop for Place<N> {
+    fn drop(&mut self) {
+        let closed = self.over.then_some(&self.offer.call_key);
         self.inner
             .registry
             .leave(&self.gateway, &self.offer.call, &self.signal, closed);
@@ -173,20 +187,22 @@ impl<N: Network> Converse<N> {
         let span = self.span(&offer.call_key);
         let link = Link { sealer, span };
         let (session, reply) = Session::offered(shared, bundle, Arc::clone(&offer), link, skew_ms);
-        Ok((
-            Live {
-                session,
-                signal,
-                inner: Arc::clone(inner),
-                gateway: Arc::clone(gateway),
-                offer,
-            },
-            reply,
-        ))
+        let place = self.place(signal, offer);
+        Ok((Live { session, place }, reply))
+    }
+
+    fn place(&self, signal: Arc<Signal>, offer: Arc<Offer>) -> Place<N> {
+        Place {
+            signal,
+            inner: Arc::clone(&self.inner),
+            gateway: Arc::clone(&self.gateway),
+            offer,
+            over: false,
+        }
     }
 
     /// What a token holds, if it is a good one of that call.
-    fn opened(&self, resumed: &Resumed) -> Result<GoesOn, Refused> {
+    fn opened(&self, resumed: &Resumed) -> Result<GoesOn<N>, Refused> {
         let inner = &self.inner;
         let call = resumed.call.as_ref().ok_or(Refused::BadCallId)?;
         let gateway = &self.gateway;
@@ -206,7 +222,13 @@ impl<N: Network> Converse<N> {
             return Err(Refused::BadToken);
         }
         let sealer = keys.sealer(gateway, call).ok_or(Refused::BadToken)?;
+        let offer = Arc::clone(&envelope.offer);
+        let signal = inner
+            .registry
+            .resume(gateway, &offer.call, &offer.call_key)
+            .map_err(refused)?;
         Ok(GoesOn {
+            place: self.place(signal, offer),
             envelope,
             sealer,
             resume: (resumed.last_event_seq, resumed.offset_ms),
@@ -233,35 +255,19 @@ impl<N: Network> Converse<N> {
     }
 
     /// Goes on with a call, on the bundle that it began on if that was to be had.
-    fn goes_on(
-        &mut self,
-        call: GoesOn,
-        bundle: Option<Arc<Bundle>>,
-    ) -> Result<Option<CallTurn>, Refused> {
+    fn goes_on(&mut self, call: GoesOn<N>, bundle: Option<Arc<Bundle>>) -> Option<CallTurn> {
         let GoesOn {
+            place,
             envelope,
             sealer,
             resume,
         } = call;
-        let (inner, gateway) = (&self.inner, &self.gateway);
-        let offer = Arc::clone(&envelope.offer);
-        let signal = inner
-            .registry
-            .resume(gateway, &offer.call, &offer.call_key)
-            .map_err(refused)?;
-        inner.settings.metrics.resumed(gateway);
-        let shared = Arc::clone(&inner.shared);
-        let span = self.span(&offer.call_key);
+        self.inner.settings.metrics.resumed(&self.gateway);
+        let shared = Arc::clone(&self.inner.shared);
+        let span = self.span(&envelope.offer.call_key);
         let link = Link { sealer, span };
         let (session, reply) = Session::resumed(shared, bundle, envelope, link, resume);
-        let live = Live {
-            session,
-            signal,
-            inner: Arc::clone(inner),
-            gateway: Arc::clone(gateway),
-            offer,
-        };
-        Ok(self.serve(live, reply))
+        self.serve(Live { session, place }, reply)
     }
 
     /// Goes on with a call when what it needs has come, or was not to be had.
@@ -270,8 +276,17 @@ impl<N: Network> Converse<N> {
         let Poll::Ready(bundle) = fetching.as_mut().poll(cx) else {
             return None;
         };
-        let (call, _) = self.fetching.take()?;
-        Some(bundle.and_then(|bundle| self.goes_on(*call, bundle)))
+        let (mut call, _) = self.fetching.take()?;
+        // Refused is only what is over.
+        call.place.over = bundle.is_err();
+        Some(bundle.map(|bundle| self.goes_on(*call, bundle)))
+    }
+
+    /// What is told to whoever serves the call, or is about to.
+    fn signal(&self) -> Option<&Signal> {
+        let live = self.call.as_ref().map(|live| &live.place);
+        let place = live.or_else(|| self.fetching.as_ref().map(|(call, _)| &call.place))?;
+        Some(&place.signal)
     }
 
     /// Whether nothing is to be taken from the gateway yet.
@@ -324,6 +339,7 @@ impl<N: Network> Converse<N> {
     fn break_off(&mut self, status: Status) -> Poll<Option<Item>> {
         self.finished = true;
         self.call = None;
+        self.fetching = None;
         Poll::Ready(Some(Err(status)))
     }
 }
@@ -337,7 +353,7 @@ impl<N: Network> Stream for Converse<N> {
             this.call = None;
             return Poll::Ready(None);
         }
-        match this.call.as_ref().and_then(|live| live.signal.notice()) {
+        match this.signal().and_then(Signal::notice) {
             Some(Notice::Superseded) => return this.end(Refused::ResumedElsewhere),
             Some(Notice::Draining) => return this.end(Refused::Draining),
             None => {}
@@ -395,8 +411,10 @@ impl<N: Network> Stream for Converse<N> {
             }
         }
         // Only who waits has to be woken for a notice; one that came meanwhile is taken at once.
-        if let Some(live) = &this.call
-            && live.signal.wait(cx.waker()).is_some()
+        if this
+            .signal()
+            .and_then(|signal| signal.wait(cx.waker()))
+            .is_some()
         {
             cx.waker().wake_by_ref();
         }

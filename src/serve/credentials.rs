@@ -168,6 +168,9 @@ impl<T: PartialEq> Watched<T> {
     }
 }
 
+const KEY_IN_USE: &str = "the key that seals now is not among them: put a new one above it, and take it away \
+                          when nothing is left that it sealed";
+
 /// What a service is made with.
 pub(super) struct Made {
     pub(super) tls: Option<Arc<Tls>>,
@@ -233,7 +236,12 @@ impl Credentials {
         let (path, watched, sealing) = &mut self.sealing;
         let found = keys::load(path).map_err(CredentialError::from);
         let mut replaced = false;
+        let in_use = watched.used.first().cloned();
         watched.look(found, metrics, |keys| {
+            // What was sealed until now would be lost.
+            if in_use.is_some_and(|in_use| !keys.contains(&in_use)) {
+                return Err(CredentialError::Missing(KEY_IN_USE));
+            }
             sealing.replace(keys.iter().map(|key| (key.id, key.secret)));
             replaced = true;
             Ok(())

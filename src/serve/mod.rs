@@ -277,6 +277,7 @@ impl Service {
             let recorder = self.recorder.clone();
             let flushed = tokio::task::spawn_blocking(move || recorder.flush(FLUSH));
             let _ = flushed.await;
+            self.desk.close(FLUSH).await;
             let store = self.desk.store();
             // What does not get there now, the next process brings.
             let _ = timeout(FLUSH, records::ship(&self.spool, store)).await;

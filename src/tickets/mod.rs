@@ -97,6 +97,11 @@ impl<S: Store, O: Oss> Desk<S, O> {
         }
     }
 
+    /// The end: says what the store was not told yet, for so long and no longer.
+    pub async fn close(&self, within: Duration) {
+        self.inner.say_last(within).await;
+    }
+
     /// Its store.
     pub fn store(&self) -> &S {
         &self.inner.store

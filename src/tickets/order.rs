@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::digest::name;
-use crate::lookup::{Attempt, Oss, Posted, Sought, TicketOrder, TicketResult};
+use crate::lookup::{
+    Attempt, Finding, Lookup, Oss, Posted, Sought, TicketOrder, TicketResult, TicketsFinding,
+};
 use crate::store::{
     Confirmed, Intent, IntentState, Order, Payload, Recorded, Settled, Store, StoreError,
 };
@@ -46,8 +48,9 @@ impl<S: Store, O: Oss> Inner<S, O> {
             contact: Some(order.contact),
         };
         let lease = self.settings.within + MARGIN;
-        let recorded = timeout(DURABLE, self.store.record(&order, lease)).await;
-        let recorded = match recorded.unwrap_or_else(|_| Err(late())) {
+        let first = attempt == Attempt::First;
+        let recorded = timeout(DURABLE, self.record(&order, first, lease)).await;
+        let (claimed, recorded) = match recorded.unwrap_or_else(|_| Err(late())) {
             Ok(recorded) => recorded,
             Err(error) => {
                 // It may be recorded all the same. Nobody is told that it is: never send it.
@@ -63,23 +66,69 @@ impl<S: Store, O: Oss> Inner<S, O> {
                     epoch,
                     until,
                 };
-                if attempt == Attempt::First {
+                if claimed {
+                    // An operator has the line's other order, or it has only just been settled.
+                    let note = "the line had an order that was not settled";
+                    self.settle(&held, IntentState::Rejected, Duration::ZERO, note)
+                        .await;
+                    TicketResult::Unavailable
+                } else if first && self.is_there(&held).await {
+                    self.settle(&held, IntentState::AlreadyOpen, Duration::ZERO, "")
+                        .await;
+                    TicketResult::AlreadyOpen
+                } else if first {
                     self.send(&held).await
                 } else {
                     // The store knows nothing of it, the call does: a store was lost or changed.
                     self.look(&held, attempt == Attempt::Resumed).await
                 }
             }
-            // The call went on from a state of before its order, and came to another line. A call has
-            // one key: this order can be nobody's but an operator's.
             Recorded::Known(intent) if intent.order.login != order.login => {
-                let order = name(&order.key);
-                tracing::error!(order, "an order of the same call is for another line");
-                TicketResult::Unavailable
+                self.of_another_line(&intent).await
             }
-            Recorded::Known(intent) => self.go_on(*intent, until).await,
+            Recorded::Known(intent) => {
+                // A call that asks for it has no operator: the turn that handed it over was never received.
+                let from = [IntentState::HandedOver];
+                let back = self.store.pass(&order.key, &from, IntentState::Unknown);
+                let intent = back.await.ok().flatten().unwrap_or(*intent);
+                self.go_on(intent, until).await
+            }
             Recorded::Busy(other) => self.other(*other, until).await,
         }
+    }
+
+    /// Records an order; and whether, before the first time, one of its line was not settled, whoever has it.
+    async fn record(
+        &self,
+        order: &Order,
+        first: bool,
+        lease: Duration,
+    ) -> Result<(bool, Recorded), StoreError> {
+        let claimed = first && self.store.has_unsettled(&order.login).await == Ok(true);
+        Ok((claimed, self.store.record(order, lease).await?))
+    }
+
+    /// Whether the line has an open ticket by now: another call may have ordered it while this one talked.
+    async fn is_there(&self, held: &Held<'_>) -> bool {
+        let login = held.order.login.clone();
+        let asked = self.oss.look_up(Lookup::Tickets { login });
+        let found = timeout(left(held.until) / 4, asked).await;
+        matches!(found, Ok(Finding::Tickets(TicketsFinding::Open(_))))
+    }
+
+    /// The call went on from a state of before its order, and came to another line. A call has one key: the
+    /// order that it had is from now on the operator's, who is told of the line that was chosen.
+    async fn of_another_line(&self, known: &Intent) -> TicketResult {
+        let key = &known.order.key;
+        tracing::error!(
+            order = name(key),
+            "an order of the same call is for another line"
+        );
+        if ended(known).is_none() {
+            self.wish(key, Wish::Operator);
+            self.say_now(key).await;
+        }
+        TicketResult::Unavailable
     }
 
     /// Sends what the store holds as `sending`.

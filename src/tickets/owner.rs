@@ -66,6 +66,19 @@ impl<S: Store, O: Oss> Inner<S, O> {
         }
     }
 
+    /// The last chance: what is not said now is said by nobody.
+    pub(super) async fn say_last(&self, within: Duration) {
+        // What could not be said is told below.
+        let _ = timeout(within, self.say_wishes()).await;
+        for (key, (wish, _)) in self.wishes().iter() {
+            tracing::error!(
+                order = name(key),
+                ?wish,
+                "the store was not told before the end"
+            );
+        }
+    }
+
     /// Says what is kept for one key.
     async fn say(&self, key: &str) -> Result<(), StoreError> {
         let Some((wish, since)) = self.wishes().get(key).cloned() else {

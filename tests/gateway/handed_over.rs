@@ -14,6 +14,8 @@ struct Owner {
     told: Arc<Mutex<Vec<&'static str>>>,
     /// Calls whose end is on record.
     over: bool,
+    /// The first who asks for that waits until he is told.
+    waits: Arc<Mutex<Option<oneshot::Receiver<()>>>>,
 }
 
 impl Owner {
@@ -45,6 +47,10 @@ impl Network for Owner {
     }
 
     async fn is_over(&self, _: Arc<str>) -> bool {
+        let waits = self.waits.lock().expect("no test panics with it").take();
+        if let Some(waits) = waits {
+            let _ = waits.await;
+        }
         self.over
     }
 }
@@ -78,7 +84,8 @@ fn ended_by(by: pb::call_ended::By) -> Happened {
 }
 
 /// What becomes of the transfer, in a word or two, and whether the order comes back.
-const CASES: [(&str, bool); 8] = [
+const CASES: [(&str, bool); 9] = [
+    ("the call ends with it", true),
     ("busy", true),
     ("it cannot be made", true),
     ("the caller ends", true),
@@ -91,8 +98,9 @@ const CASES: [(&str, bool); 8] = [
 
 fn happens(case: &str, id: u32) -> Vec<Happened> {
     use pb::call_ended::By;
-    use pb::transfer_finished::Result::{Busy, Connected, Failed};
+    use pb::transfer_finished::Result::{Busy, CallEnded, Connected, Failed};
     match case {
+        "the call ends with it" => vec![finished(id, CallEnded)],
         "busy" => vec![finished(id, Busy)],
         "it cannot be made" => vec![Happened::ActionFailed(pb::ActionFailed {
             action_id: id,
@@ -183,4 +191,36 @@ async fn what_a_gateway_owes_is_not_waited_for_for_ever() {
     again.seq -= 1;
     let (question, _) = again.question().await;
     assert_eq!(question, "open", "she takes silence as silence");
+}
+
+/// A stream broke while its resume waited for the store; the next one was served meanwhile.
+#[tokio::test]
+async fn of_two_streams_that_resume_a_call_the_later_one_has_it() {
+    let owner = Owner::default();
+    let replica = replica(&owner, 7, Settings::default()).await;
+    let channel = connect(&replica).await;
+    let mut call = Call::offer(&channel, "c-1").await;
+    call.question().await;
+    call.caught_up().await;
+    let (answer, waits) = oneshot::channel();
+    *owner.waits.lock().expect("no test panics with it") = Some(waits);
+    let (token, seq) = (call.token.clone(), call.seq);
+    let mut older = Call::resume(&channel, "c-1", &token, seq).await;
+    while owner
+        .waits
+        .lock()
+        .expect("no test panics with it")
+        .is_some()
+    {
+        tokio::task::yield_now().await;
+    }
+    let mut newer = Call::resume(&channel, "c-1", &token, seq).await;
+    newer.turn().await.expect("it goes on");
+    let wanted = (Code::Aborted, "RESUMED_ELSEWHERE".to_owned());
+    assert_eq!(reason(&older.status().await), wanted);
+    drop(answer);
+    newer
+        .send(Happened::SpeechStarted(pb::SpeechStarted {}))
+        .await;
+    newer.caught_up().await;
 }

@@ -104,8 +104,6 @@ fn p14_it_says_what_it_cannot_have() {
     }
 }
 
-/// P14: without a place for temporary files, a home, a locale, a resolver that knows the back ends,
-/// and on IPv6 alone, it serves; what it is asked goes to an operator.
 /// Its workers share their port. With another service's they would too, and half of the calls go there.
 #[test]
 fn two_services_do_not_share_an_address() {
@@ -119,6 +117,8 @@ fn two_services_do_not_share_an_address() {
     );
 }
 
+/// P14: without a place for temporary files, a home, a locale, a resolver that knows the back ends,
+/// and on IPv6 alone, it serves; what it is asked goes to an operator.
 #[test]
 fn p14_it_starts_on_a_bare_machine() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -190,6 +190,10 @@ async fn p5_journal_keys_rotate_without_a_restart() {
     let draft = keys.with_extension("draft");
     crate::cli::key_file(&draft);
     let new = fs::read_to_string(&draft).expect("a key");
+    // Without the key in use nobody could open what it sealed.
+    fs::copy(&draft, &keys).expect("ours");
+    service.signal("HUP");
+    service.wait_for("the key that seals now is not among them");
     fs::write(&draft, format!("{new}{old}")).expect("it is written");
     fs::rename(&draft, &keys).expect("ours");
     service.signal("HUP");

@@ -231,7 +231,11 @@ fn a_call_that_is_not_there_and_an_archive_of_nothing_are_no_success() {
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let empty = empty.display().to_string();
-    for args in [&["replay", &empty][..], &["replay", &empty, "--flow", "."]] {
+    for args in [
+        &["replay", &empty][..],
+        &["replay", &empty, "--flow", "."],
+        &["replay", &empty, "--against", "own"],
+    ] {
         assert_eq!(said(args, 2), "");
     }
 }

@@ -374,8 +374,10 @@ async fn two_tickets_for_one_key_are_for_an_operator() {
         create(&desk, 101).await
     };
     assert_eq!(client_of_another, created(&mock, &order(101)));
-    // A store that lost its memory sends the same key again, and the ticket system takes it.
+    // A store that lost its memory sends the same key again, and the ticket system, which does not say just
+    // then what it has, takes it.
     let forgetful = desk_at(&mock_root(&mock).await, settings());
+    mock.break_for(&number(101), Api::Tickets, Fault::Status(500), 2);
     let again = forgetful.create_ticket(order(101), Attempt::First).await;
     assert!(matches!(again, TicketResult::Created { .. }));
     assert_eq!(tickets(&mock, &order(101)), 2);

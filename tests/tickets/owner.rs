@@ -212,3 +212,55 @@ async fn a_call_is_over_when_its_record_says_so() {
         assert_eq!(desk.is_over(key.into()).await, over, "{key}");
     }
 }
+
+/// The turn with the transfer was never received: the call goes on from before it, and asks again.
+#[tokio::test]
+async fn an_order_that_its_call_asks_for_again_is_no_operators() {
+    let (desk, mock) = unconfirmed().await;
+    desk.hand_over(order(101).key).await;
+    mock.break_for(&number(101), Api::Tickets, Fault::Status(500), 1);
+    let again = desk.create_ticket(order(101), Attempt::Resumed).await;
+    assert_eq!(again, TicketResult::Unconfirmed);
+    assert_eq!(state(&desk, &order(101)).await, IntentState::Unknown);
+}
+
+/// It is the operator's from then on: he is told of the line that was chosen instead.
+#[tokio::test]
+async fn an_open_order_for_one_line_is_the_operators_when_its_call_chooses_another() {
+    let (desk, mock) = unconfirmed().await;
+    let other = TicketOrder {
+        key: order(101).key,
+        ..order(102)
+    };
+    let told = desk.create_ticket(other, Attempt::Resumed).await;
+    assert_eq!(told, TicketResult::Unavailable);
+    assert_eq!(state(&desk, &order(101)).await, IntentState::HandedOver);
+    assert_eq!(mock.ledger(), []);
+}
+
+/// Both callers of a line had heard that there is no ticket; and this ticket system would make a second one.
+#[tokio::test]
+async fn two_calls_of_one_line_come_to_one_ticket() {
+    let (desk, mock) = desk().await;
+    mock.forget_keys();
+    assert!(matches!(
+        create(&desk, 101).await,
+        TicketResult::Created { .. }
+    ));
+    let second = desk.create_ticket(order_of("b", 101), Attempt::First).await;
+    assert_eq!(second, TicketResult::AlreadyOpen);
+    assert_eq!(mock.ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn a_line_whose_order_an_operator_has_gets_no_other_one() {
+    let (desk, mock) = unconfirmed().await;
+    desk.hand_over(order(101).key).await;
+    let second = desk.create_ticket(order_of("b", 101), Attempt::First).await;
+    assert_eq!(second, TicketResult::Unavailable);
+    assert_eq!(
+        state(&desk, &order_of("b", 101)).await,
+        IntentState::Rejected
+    );
+    assert_eq!(mock.ledger(), []);
+}

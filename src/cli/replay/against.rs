@@ -222,7 +222,9 @@ pub(super) fn against(args: &Args, service: &str) -> Result<Exit, Exit> {
                 Err(unknown) => sum.cannot_know(key, &unknown),
             }
         };
-        over(args, &archive, work, Made::default, |sum| made.add(sum)).exit()
+        let faults = over(args, &archive, work, Made::default, |sum| made.add(sum));
+        faults.of_something()?;
+        faults.exit()
     };
     made.print(args.format, service);
     let good = made.different + made.broken == 0;
