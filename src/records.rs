@@ -281,20 +281,19 @@ pub async fn work(
     let mut stop = std::pin::pin!(stop);
     let mut rounds = 0_u64;
     // Why they wait is said once, not each second.
-    let mut told = String::new();
+    let mut told = None;
     loop {
         tokio::select! {
             () = &mut stop => return,
             () = sleep(EVERY) => {}
         }
-        let waits = ship(spool, store).await.err();
-        let why = waits.map(|error| error.to_string()).unwrap_or_default();
-        let waits = !why.is_empty();
-        if waits && why != told {
-            tracing::warn!(error = why, "call records wait");
+        let why = ship(spool, store).await.err();
+        let why = why.map(|error| error.to_string());
+        if let Some(error) = why.as_ref().filter(|_| why != told) {
+            tracing::warn!(error, "call records wait");
         }
         told = why;
-        if waits {
+        if told.is_some() {
             continue;
         }
         if rounds.is_multiple_of(SWEEP_EVERY.as_secs())

@@ -427,8 +427,15 @@ impl<B: BackEnds + Clone> Talk<B> {
         } else {
             self.run.back_ends().broken.insert(name.to_owned());
         }
-        let answers = |entry: &Entry| matches!(entry, Entry::Event { event: Event::Found(found), .. } if found.kind().as_str() == name);
-        if self.run.entries.iter().any(answers) {
+        let answered = self.run.entries.iter().any(|entry| {
+            if let Entry::Event { event, .. } = entry
+                && let Event::Found(found) = event
+            {
+                return found.kind().as_str() == name;
+            }
+            false
+        });
+        if answered {
             out::talk(&format!(
                 "`{name}` has answered already: it counts if it is asked again; --situation FILE has it from \
                  the beginning"
