@@ -86,13 +86,14 @@ impl<S: Store, O: Oss> Inner<S, O> {
             Recorded::Known(intent) if intent.order.login != order.login => {
                 self.of_another_line(&intent).await
             }
-            Recorded::Known(intent) => {
+            Recorded::Known(intent) if intent.state == IntentState::HandedOver => {
                 // A call that asks for it has no operator: the turn that handed it over was never received.
                 let from = [IntentState::HandedOver];
                 let back = self.store.pass(&order.key, &from, IntentState::Unknown);
                 let intent = back.await.ok().flatten().unwrap_or(*intent);
                 self.go_on(intent, until).await
             }
+            Recorded::Known(intent) => self.go_on(*intent, until).await,
             Recorded::Busy(other) => self.other(*other, until).await,
         }
     }
