@@ -382,7 +382,7 @@ fn more_calls_than_open_files_lose_nothing() {
 /// A pipe that nobody reads stands for a disk that stands still.
 #[test]
 fn a_disk_that_stands_still_costs_entries_and_never_time() {
-    const SENT: u32 = 60_000;
+    const SENT: u32 = 100_000;
     let folder = tempfile::tempdir().unwrap();
     let recorder = Recorder::to_folder(folder.path(), keys(), Retention::FOR_EVER).unwrap();
     let day = folder.path().join("journals/2026-01-11");

@@ -3,7 +3,6 @@
 
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use crate::journal::Header;
@@ -14,15 +13,18 @@ use crate::journal::recorder::Ending;
 /// disk that stands still.
 const MAX_TEXT: usize = 32 << 20;
 
+/// The writer takes so much before its time.
+const MUCH_TEXT: usize = MAX_TEXT / 4;
+
 /// Most messages: as many turns as these bytes are, and some.
 const MAX_MESSAGES: usize = 1 << 16;
 
-/// Room that is kept for the next lines.
+/// Room that is kept for the next lines, at least.
 const KEPT_TEXT: usize = 1 << 20;
 
-/// How long lines gather before they are written. One write then takes many of them, and a busy
-/// service wakes the writer so often and no more: each wake-up costs more than a line.
-const GATHER: Duration = Duration::from_millis(20);
+/// How long lines gather before they are written: what of a call may die with the process. One write
+/// takes all of a call's, and each costs more than the lines themselves.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// The queue was empty for so long: time to look for calls that could not say that they ended.
 const IDLE: Duration = Duration::from_millis(200);
@@ -32,24 +34,50 @@ const IDLE: Duration = Duration::from_millis(200);
 pub(super) enum Message {
     /// A call begins.
     Begin(u64, Box<Header>, Arc<Ending>),
-    /// So many lines of a call are next in the text, of so many bytes together.
+    /// Lines of a call.
     Lines(u64, Lines),
     /// A call is over.
     Close(u64),
 }
 
-/// How many lines, and how many bytes.
+impl Message {
+    /// The call's number.
+    const fn call(&self) -> u64 {
+        match self {
+            Self::Begin(call, ..) | Self::Lines(call, _) | Self::Close(call) => *call,
+        }
+    }
+}
+
+/// How many lines, and where in the text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lines {
     pub(super) count: u64,
-    pub(super) bytes: usize,
+    at: usize,
+    bytes: usize,
 }
 
 /// Messages, and the text of their lines.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) messages: Vec<Message>,
-    pub(super) text: Vec<u8>,
+    messages: Vec<Message>,
+    text: Vec<u8>,
+}
+
+impl Batch {
+    /// Call by call, each in the order in which it went on, and the text of all.
+    pub(super) fn by_call(&mut self) -> (impl Iterator<Item = Message>, &[u8]) {
+        self.messages.sort_by_key(Message::call);
+        (self.messages.drain(..), &self.text)
+    }
+}
+
+impl Lines {
+    /// Their text, of all.
+    pub(super) fn of(self, text: &[u8]) -> &[u8] {
+        let own = text.get(self.at..).and_then(|own| own.get(..self.bytes));
+        own.unwrap_or_default()
+    }
 }
 
 /// What the writer finds.
@@ -76,6 +104,8 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Batch,
+    /// It is to be written at once.
+    pressed: bool,
     ended: bool,
     /// How often the writer took what was there, and was done with it.
     taken: u64,
@@ -90,8 +120,10 @@ impl Queue {
         if text.len() + line.len() > MAX_TEXT || messages.len() == MAX_MESSAGES {
             return false;
         }
+        let at = text.len();
         text.extend_from_slice(line);
-        let first = messages.is_empty();
+        let much = at < MUCH_TEXT && text.len() >= MUCH_TEXT;
+        let wakes = messages.is_empty() || much;
         match messages.last_mut() {
             Some(Message::Lines(of, lines)) if *of == call && lines.bytes < MAX_WRITE => {
                 lines.count += 1;
@@ -99,11 +131,12 @@ impl Queue {
             }
             _ => {
                 let (count, bytes) = (1, line.len());
-                messages.push(Message::Lines(call, Lines { count, bytes }));
+                messages.push(Message::Lines(call, Lines { count, at, bytes }));
             }
         }
+        state.pressed |= much;
         drop(state);
-        self.came(first);
+        self.came(wakes);
         true
     }
 
@@ -121,9 +154,9 @@ impl Queue {
         Ok(())
     }
 
-    /// The writer waits for the first only.
-    fn came(&self, first: bool) {
-        if first {
+    /// The writer waits for the first, and then for much.
+    fn came(&self, wakes: bool) {
+        if wakes {
             self.filled.notify_one();
         }
     }
@@ -148,28 +181,32 @@ impl Queue {
                 Found::Nothing
             };
         }
-        if !state.ended {
-            drop(state);
-            thread::sleep(GATHER);
-            state = self.state();
-        }
+        let gathers = |state: &mut State| !state.pressed && !state.ended;
+        let gathered = self.filled.wait_timeout_while(state, GATHER, gathers);
+        let (mut state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
         mem::swap(&mut state.waiting, batch);
+        state.pressed = false;
         state.taken += 1;
         Found::Some
     }
 
-    /// The writer is done with a batch, all of whose messages it took; its room is used again.
+    /// The writer is done with a batch, all of whose messages it took; its room is used again, if it
+    /// was used.
     pub(super) fn done(&self, batch: &mut Batch) {
+        let kept = KEPT_TEXT.max(2 * batch.text.len());
         batch.text.clear();
-        batch.text.shrink_to(KEPT_TEXT);
+        batch.text.shrink_to(kept);
         self.state().done += 1;
         self.written.notify_all();
     }
 
     /// Waits until the writer is done with what waits now; `false` if the deadline came first.
     pub(super) fn flush(&self, deadline: Duration) -> bool {
-        let state = self.state();
-        let target = state.taken + u64::from(!state.waiting.messages.is_empty());
+        let mut state = self.state();
+        let waits = !state.waiting.messages.is_empty();
+        state.pressed |= waits;
+        self.came(waits);
+        let target = state.taken + u64::from(waits);
         let waited = self
             .written
             .wait_timeout_while(state, deadline, |state| state.done < target);

@@ -19,9 +19,10 @@ use crate::journal::Entry;
 use crate::journal::Header;
 use crate::journal::Retention;
 use crate::journal::cdr;
-use crate::journal::cdr::{Cdr, Fold};
+use crate::journal::cdr::Cdr;
 use crate::journal::files;
 use crate::journal::files::{LineFile, MAX_WRITE};
+use crate::journal::fold::Fold;
 use crate::journal::queue::{Batch, Found, Message, Queue};
 use crate::journal::reader;
 use crate::journal::recorder::Ending;
@@ -62,7 +63,7 @@ pub(super) fn start(place: Place, queue: Arc<Queue>) -> io::Result<()> {
         most_open: most_open(),
         calls: HashMap::new(),
         open: BTreeSet::new(),
-        unflushed: Vec::new(),
+        unflushed: None,
         records: None,
         closed: BTreeMap::new(),
         told: Vec::new(),
@@ -103,8 +104,8 @@ struct Writer {
     calls: HashMap<u64, Box<Journal>>,
     /// Calls whose file is open.
     open: BTreeSet<u64>,
-    /// Calls with lines that are not written yet.
-    unflushed: Vec<u64>,
+    /// The call with lines that are not written yet: there is one at a time.
+    unflushed: Option<u64>,
     /// Today's call records.
     records: Option<(PathBuf, LineFile)>,
     /// Call records that are not written yet, by their files.
@@ -131,15 +132,11 @@ struct Journal {
 
 impl Writer {
     fn take(&mut self, batch: &mut Batch) {
-        let mut text = batch.text.as_slice();
-        for message in batch.messages.drain(..) {
+        let (messages, text) = batch.by_call();
+        for message in messages {
             match message {
                 Message::Begin(call, header, ending) => self.begin(call, header, ending),
-                Message::Lines(call, lines) => {
-                    let (own, rest) = text.split_at_checked(lines.bytes).unwrap_or_default();
-                    text = rest;
-                    self.write(call, own, lines.count);
-                }
+                Message::Lines(call, lines) => self.write(call, lines.of(text), lines.count),
                 Message::Close(call) => self.close(call),
             }
         }
@@ -174,12 +171,13 @@ impl Writer {
     }
 
     fn write(&mut self, call: u64, lines: &[u8], count: u64) {
+        if self.unflushed != Some(call) {
+            self.flush_call();
+            self.unflushed = Some(call);
+        }
         let Some(journal) = self.calls.get_mut(&call) else {
             return;
         };
-        if journal.unflushed == 0 {
-            self.unflushed.push(call);
-        }
         let was_open = journal.file.is_some();
         if let Err(error) = journal.write(lines, count, &self.place) {
             journal.failed(&error, count, &self.place);
@@ -211,12 +209,15 @@ impl Writer {
 
     /// Writes what has gathered.
     fn flush(&mut self) {
-        for call in self.unflushed.drain(..) {
-            if let Some(journal) = self.calls.get_mut(&call) {
-                journal.flush(&self.place);
-            }
-        }
+        self.flush_call();
         self.flush_records();
+    }
+
+    fn flush_call(&mut self) {
+        let call = self.unflushed.take();
+        if let Some(journal) = call.and_then(|call| self.calls.get_mut(&call)) {
+            journal.flush(&self.place);
+        }
     }
 
     fn flush_records(&mut self) {
