@@ -5,10 +5,10 @@ use prost::Message;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
-/// First size of a buffer; it grows for a larger message.
-const BUFFER: usize = 256;
+/// First size of a buffer: most events. It grows for a larger message.
+const BUFFER: usize = 64;
 
-/// prost with buffers of 256 bytes.
+/// prost with buffers of 64 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct SmallCodec<T, U>(std::marker::PhantomData<(T, U)>);
 

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::stream::Stream;
@@ -45,6 +45,12 @@ pub struct Converse<N: Network> {
     heard: Instant,
     /// For what is due next.
     timer: Pin<Box<Sleep>>,
+    /// When it rings.
+    rings: Instant,
+    /// What the timer and the signal wake.
+    waker: Option<Waker>,
+    /// Of how many notices it is known whether one is for this stream.
+    notices: u64,
     finished: bool,
 }
 
@@ -102,6 +108,9 @@ impl<N: Network> Converse<N> {
     ) -> Self {
         let timer = Box::pin(tokio::time::sleep(FIRST_MESSAGE));
         Self {
+            rings: timer.deadline(),
+            waker: None,
+            notices: 0,
             inner,
             gateway,
             lag,
@@ -289,6 +298,42 @@ impl<N: Network> Converse<N> {
         Some(&place.signal)
     }
 
+    /// The notice for this stream, if one came.
+    fn noticed(&mut self) -> Option<Notice> {
+        let notices = self.inner.registry.notices();
+        if std::mem::replace(&mut self.notices, notices) == notices {
+            return None;
+        }
+        self.signal().and_then(Signal::notice)
+    }
+
+    /// Waits for that moment, or for a notice. Timer and signal lie where no event leads, and most
+    /// waits end with an event: they are touched only if they do not know whom to wake, or when.
+    fn sleep(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = self.waker.as_ref();
+        let known = waker.is_some_and(|waker| waker.will_wake(cx.waker()));
+        // A timer that rings too early is set then: most are moved again before that.
+        let over = self.rings <= Instant::now();
+        if known && !over && self.rings <= due {
+            return Poll::Pending;
+        }
+        if over || due < self.rings {
+            self.rings = due;
+            self.timer.as_mut().reset(due);
+        }
+        if self.timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if let Some(signal) = self.signal() {
+            // One that came meanwhile is taken at once.
+            if signal.wait(cx.waker()).is_some() {
+                cx.waker().wake_by_ref();
+            }
+            self.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
     /// Whether nothing is to be taken from the gateway yet.
     fn is_held(&self) -> bool {
         let held = |live: &Live<N>| live.session.is_held();
@@ -353,7 +398,7 @@ impl<N: Network> Stream for Converse<N> {
             this.call = None;
             return Poll::Ready(None);
         }
-        match this.signal().and_then(Signal::notice) {
+        match this.noticed() {
             Some(Notice::Superseded) => return this.end(Refused::ResumedElsewhere),
             Some(Notice::Draining) => return this.end(Refused::Draining),
             None => {}
@@ -398,27 +443,16 @@ impl<N: Network> Stream for Converse<N> {
                 None => (FIRST_MESSAGE, Refused::NoFirstMessage),
             };
             let until = this.heard + most;
-            let due = due.map_or(until, |due| due.min(until));
-            // A timer that rings too early is set then: most are moved again before that.
-            if due < this.timer.deadline() || this.timer.is_elapsed() {
-                this.timer.as_mut().reset(due);
-            }
-            if this.timer.as_mut().poll(cx).is_pending() {
-                break;
+            if this
+                .sleep(due.map_or(until, |due| due.min(until)), cx)
+                .is_pending()
+            {
+                return Poll::Pending;
             }
             if until <= Instant::now() {
                 return this.end(silent);
             }
         }
-        // Only who waits has to be woken for a notice; one that came meanwhile is taken at once.
-        if this
-            .signal()
-            .and_then(|signal| signal.wait(cx.waker()))
-            .is_some()
-        {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
     }
 }
 

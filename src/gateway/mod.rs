@@ -9,6 +9,7 @@ pub mod prompts;
 mod refusal;
 mod registry;
 pub mod tls;
+pub mod turns;
 pub mod wire;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ use crate::gateway::lag::Lag;
 use crate::gateway::prompts::Chunks;
 use crate::gateway::registry::Registry;
 use crate::gateway::tls::Tls;
+use crate::gateway::turns::Lean;
 use crate::gateway::wire::pb;
 use crate::gateway::wire::pb::call_gateway_server::{CallGateway, CallGatewayServer};
 use crate::lookup::Network;
@@ -210,9 +212,7 @@ impl<N: Network> Gateway<N> {
         self.lag = Arc::default();
         let settings = &inner.settings;
         let watch = Arc::clone(&self.lag).watch(settings.max_lag, settings.metrics.clone());
-        let service = CallGatewayServer::new(self)
-            .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_ANSWER);
+        let service = Lean::new(self, MAX_MESSAGE, MAX_ANSWER);
         let (drained, drain) = tokio::sync::oneshot::channel::<()>();
         let server = Server::builder()
             .initial_stream_window_size(STREAM_WINDOW)

@@ -2,7 +2,7 @@
 //! or over, never on an event's way.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::task::AtomicWaker;
@@ -25,6 +25,15 @@ pub(super) enum Notice {
     Draining,
 }
 
+impl Notice {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Superseded => 1,
+            Self::Draining => 2,
+        }
+    }
+}
+
 /// A stream, as the registry reaches it.
 #[derive(Debug)]
 pub(super) struct Signal {
@@ -41,15 +50,6 @@ impl Signal {
             notice: AtomicU8::default(),
             waker: AtomicWaker::default(),
         }
-    }
-
-    fn send(&self, notice: Notice) {
-        let code = match notice {
-            Notice::Superseded => 1,
-            Notice::Draining => 2,
-        };
-        self.notice.store(code, Ordering::Release);
-        self.waker.wake();
     }
 
     /// Keeps the waker for a notice; gives one that is there already.
@@ -81,6 +81,8 @@ pub(super) enum NotTaken {
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     calls: Mutex<Calls>,
+    /// How many notices were sent.
+    notices: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -134,9 +136,20 @@ impl Registry {
         }
         let (signal, older) = calls.enter(gateway, call, call_key);
         if let Some(older) = older {
-            older.send(Notice::Superseded);
+            self.send(&older, Notice::Superseded);
         }
         Ok(signal)
+    }
+
+    fn send(&self, signal: &Signal, notice: Notice) {
+        signal.notice.store(notice.code(), Ordering::Release);
+        self.notices.fetch_add(1, Ordering::Release);
+        signal.waker.wake();
+    }
+
+    /// How many notices were sent, to whomever: a stream looks for its own when there are more.
+    pub(super) fn notices(&self) -> u64 {
+        self.notices.load(Ordering::Acquire)
     }
 
     /// A stream is gone; `closed` when its call is over with it.
@@ -173,7 +186,7 @@ impl Registry {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.draining = true;
         for signal in calls.live.values().flat_map(BTreeMap::values) {
-            signal.send(Notice::Draining);
+            self.send(signal, Notice::Draining);
         }
     }
 
