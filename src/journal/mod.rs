@@ -4,6 +4,7 @@
 
 pub mod cdr;
 pub(crate) mod files;
+mod fold;
 pub mod known;
 mod queue;
 pub mod reader;
