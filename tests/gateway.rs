@@ -114,12 +114,21 @@ struct Replica {
 
 /// Starts a service on a free port; replicas of one service share back ends and key.
 async fn replica<N: Network + Clone>(back_ends: &N, key: u8, settings: Settings) -> Replica {
+    replica_on(&BUNDLE, back_ends, key, settings).await
+}
+
+async fn replica_on<N: Network + Clone>(
+    bundle: &Arc<Bundle>,
+    back_ends: &N,
+    key: u8,
+    settings: Settings,
+) -> Replica {
     let shared = Shared {
         network: Arc::new(back_ends.clone()),
         recorder: Recorder::nowhere(),
         clock: ClockSource::Server,
     };
-    let gateway = Gateway::new(settings, Arc::clone(&BUNDLE), shared, keys(key));
+    let gateway = Gateway::new(settings, Arc::clone(bundle), shared, keys(key));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let target = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = oneshot::channel();

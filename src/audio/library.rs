@@ -1,10 +1,14 @@
-//! The audio of a bundle, read whole: what a call plays does not change under it. Trusts the
-//! manifest and the hashes; `dana prompts check` measures.
+//! The audio of a bundle. Each file is read and compared with the manifest when the bundle is loaded, and
+//! again when somebody wants its sound: calls only ever need its length and its hash, and 40 MB of
+//! sound would lie in the memory of each service for the one fetch of a gateway that starts. Trusts
+//! the manifest and the hashes; `dana prompts check` measures.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,18 +34,37 @@ pub struct Audio {
     /// Its line in the manifest.
     pub entry: Entry,
     /// Its file.
-    wav: Arc<[u8]>,
+    path: PathBuf,
 }
 
 impl Audio {
-    /// Its samples, little-endian.
-    pub fn bytes(&self) -> &[u8] {
-        self.wav.get(wav::HEADER..).unwrap_or_default()
+    /// Its samples, little-endian, read and compared anew. It waits for the disk.
+    ///
+    /// # Errors
+    /// Why this is not the file that the manifest knows any more.
+    pub fn bytes(&self) -> Result<Vec<u8>, String> {
+        let mut wav = file(&self.path, &self.entry)?;
+        wav.drain(..wav::HEADER.min(wav.len()));
+        Ok(wav)
     }
 
-    /// Its samples.
-    pub fn samples(&self) -> Vec<i16> {
-        wav::samples(self.bytes())
+    /// Its samples, as [`bytes`](Self::bytes).
+    ///
+    /// # Errors
+    /// The same.
+    pub fn samples(&self) -> Result<Vec<i16>, String> {
+        self.bytes().map(|bytes| wav::samples(&bytes))
+    }
+
+    /// Some of its bytes, of a file that was compared before. It waits for the disk.
+    ///
+    /// # Errors
+    /// The file is not there any more, or is shorter.
+    pub fn part(&self, bytes: Range<usize>) -> io::Result<Vec<u8>> {
+        let mut part = vec![0; bytes.len()];
+        let at = u64::try_from(wav::HEADER + bytes.start).map_err(io::Error::other)?;
+        File::open(&self.path)?.read_exact_at(&mut part, at)?;
+        Ok(part)
     }
 }
 
@@ -148,13 +171,11 @@ fn read(
             problems.push(clip.problem(title).hint(hint.clone()));
             continue;
         }
-        match file(&folder.join(format!("{}.wav", clip.id)), entry) {
-            Ok(wav) => {
-                let audio = Audio {
-                    entry: entry.clone(),
-                    wav: wav.into(),
-                };
-                clips.insert(Arc::clone(&clip.id), audio);
+        let path = folder.join(format!("{}.wav", clip.id));
+        match file(&path, entry) {
+            Ok(_) => {
+                let entry = entry.clone();
+                clips.insert(Arc::clone(&clip.id), Audio { entry, path });
             }
             Err(wrong) => {
                 let title = format!("audio/{locale}/{}.wav: {wrong}", clip.id);

@@ -63,8 +63,9 @@ pub fn tape(entries: &[Entry], audio: &Library) -> Tape {
 pub fn sound(locale: Locale, segments: &[Segment], audio: &Library) -> Vec<i16> {
     let mut samples = Vec::new();
     for segment in segments {
-        match audio.get(locale, &segment.prompt) {
-            Some(clip) => samples.extend(clip.samples()),
+        let clip = audio.get(locale, &segment.prompt);
+        match clip.and_then(|clip| clip.samples().ok()) {
+            Some(clip) => samples.extend(clip),
             None => samples.resize(samples.len() + samples_in(segment.duration_ms), 0),
         }
     }

@@ -247,7 +247,7 @@ impl<N: Network> Gateway<N> {
 #[tonic::async_trait]
 impl<N: Network> CallGateway for Gateway<N> {
     type ConverseStream = Converse<N>;
-    type FetchPromptStream = tokio_stream::Iter<Chunks>;
+    type FetchPromptStream = Chunks;
 
     async fn converse(
         &self,
@@ -279,7 +279,7 @@ impl<N: Network> CallGateway for Gateway<N> {
         request: Request<pb::FetchPromptRequest>,
     ) -> Result<Response<Self::FetchPromptStream>, Status> {
         let bundle = self.inner.bundle();
-        let chunks = prompts::fetch(&bundle, request.get_ref())?;
-        Ok(Response::new(tokio_stream::iter(chunks)))
+        let chunks = prompts::fetch(&bundle, request.get_ref()).await?;
+        Ok(Response::new(chunks))
     }
 }

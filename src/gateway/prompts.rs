@@ -1,6 +1,12 @@
 //! `ListPrompts` and `FetchPrompt`: what a gateway needs to play clips from its own store.
 
+use std::io;
+use std::pin::Pin;
+
+use futures_util::stream::{self, Stream};
+use tokio::task::spawn_blocking;
 use tonic::Status;
+use tracing::warn;
 
 use crate::audio::codec;
 use crate::audio::library::Audio;
@@ -63,7 +69,10 @@ fn prompt(locale: Locale, clip: &Clip) -> pb::Prompt {
 }
 
 /// The audio of one clip, from where the gateway left off.
-pub(super) fn fetch(bundle: &Bundle, request: &pb::FetchPromptRequest) -> Result<Chunks, Status> {
+pub(super) async fn fetch(
+    bundle: &Bundle,
+    request: &pb::FetchPromptRequest,
+) -> Result<Chunks, Status> {
     let locale = request.locale.parse::<Locale>();
     let locale = locale.map_err(|_| Status::not_found("locale is ru or kk"))?;
     if bundle.catalog.clip(locale, &request.id).is_none() {
@@ -85,28 +94,53 @@ pub(super) fn fetch(bundle: &Bundle, request: &pb::FetchPromptRequest) -> Result
         Ok(Codec::Pcma) => Codec::Pcma,
         Err(_) => return Err(Status::invalid_argument("codec is L16 or PCMA")),
     };
-    let mut chunks = Chunks {
+    let rest = Rest {
+        stored: stored(audio.clone(), locale).await?,
         audio: audio.clone(),
         codec,
-        at: 0,
+        at: usize::try_from(request.offset).unwrap_or(usize::MAX),
         sha256: sha256.to_owned(),
         finished: false,
     };
-    match usize::try_from(request.offset) {
-        Ok(offset) if offset <= chunks.total() => chunks.at = offset,
-        _ => {
-            let total = chunks.total();
-            return Err(Status::out_of_range(format!(
-                "this prompt has {total} bytes in this codec"
-            )));
-        }
+    let total = rest.total();
+    if rest.at > total {
+        return Err(Status::out_of_range(format!(
+            "this prompt has {total} bytes in this codec"
+        )));
     }
-    Ok(chunks)
+    Ok(Box::pin(stream::try_unfold(rest, |mut rest| async {
+        if rest.finished {
+            return Ok(None);
+        }
+        let read = spawn_blocking(move || (rest.chunk(), rest)).await;
+        let (chunk, rest) = read.map_err(|_| gone())?;
+        Ok(Some((chunk.map_err(|_| gone())?, rest)))
+    })))
 }
 
-/// The messages of a fetch, made when they are sent.
-pub struct Chunks {
+/// How many bytes its file has, which is as it was when the bundle was loaded.
+async fn stored(audio: Audio, locale: Locale) -> Result<usize, Status> {
+    let read = move || (audio.bytes().map(|bytes| bytes.len()), audio);
+    let (stored, audio) = spawn_blocking(read).await.map_err(|_| gone())?;
+    stored.map_err(|wrong| {
+        let id = &audio.entry.id;
+        warn!(%id, %locale, wrong, "a clip's file changed under the service: it is not given any more");
+        gone()
+    })
+}
+
+fn gone() -> Status {
+    Status::not_found("this prompt's audio is not there any more: play its text by synthesis")
+}
+
+/// The messages of a fetch: each is read from the disk when it is sent.
+pub(super) type Chunks = Pin<Box<dyn Stream<Item = Result<pb::AudioChunk, Status>> + Send>>;
+
+/// What is still to be sent of a clip.
+struct Rest {
     audio: Audio,
+    /// Bytes of its file.
+    stored: usize,
     codec: Codec,
     at: usize,
     /// Until it was told.
@@ -114,7 +148,7 @@ pub struct Chunks {
     finished: bool,
 }
 
-impl Chunks {
+impl Rest {
     /// Bytes of a sample.
     const fn width(&self) -> usize {
         match self.codec {
@@ -123,41 +157,34 @@ impl Chunks {
         }
     }
 
-    fn total(&self) -> usize {
-        self.audio.bytes().len() / 2 * self.width()
+    const fn total(&self) -> usize {
+        self.stored / 2 * self.width()
     }
 
     /// Bytes of the clip in its codec; a range may begin inside a sample.
-    fn bytes(&self, from: usize, to: usize) -> Vec<u8> {
+    fn bytes(&self, from: usize, to: usize) -> io::Result<Vec<u8>> {
         let width = self.width();
-        let stored = from / width * 2..to.div_ceil(width) * 2;
-        let samples = wav::samples(self.audio.bytes().get(stored).unwrap_or_default());
+        let stored = self.audio.part(from / width * 2..to.div_ceil(width) * 2)?;
+        let samples = wav::samples(&stored);
         let mut bytes = match self.codec {
             Codec::Pcma => codec::pcma(&samples),
             Codec::Unspecified | Codec::L16 => codec::l16(&samples),
         };
         bytes.truncate(to - from / width * width);
-        bytes.split_off(from % width)
+        Ok(bytes.split_off(from % width))
     }
-}
-
-impl Iterator for Chunks {
-    type Item = Result<pb::AudioChunk, Status>;
 
     /// The first chunk comes even when nothing is left: it tells hash and size.
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.finished {
-            return None;
-        }
+    fn chunk(&mut self) -> io::Result<pb::AudioChunk> {
         let (from, total) = (self.at, self.total());
         self.at = from.saturating_add(CHUNK).min(total);
         self.finished = self.at == total;
         let sha256 = std::mem::take(&mut self.sha256);
         let total_bytes = if sha256.is_empty() { 0 } else { total };
-        Some(Ok(pb::AudioChunk {
-            data: self.bytes(from, self.at),
+        Ok(pb::AudioChunk {
+            data: self.bytes(from, self.at)?,
             sha256,
             total_bytes: u32::try_from(total_bytes).unwrap_or(u32::MAX),
-        }))
+        })
     }
 }

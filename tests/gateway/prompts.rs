@@ -4,6 +4,7 @@
 use dana::gateway::wire::pb::fetch_prompt_request::Codec;
 
 use super::*;
+use crate::audio::folder::bundle;
 
 type Client = CallGatewayClient<Channel>;
 
@@ -79,7 +80,7 @@ async fn every_clip_is_listed_once_with_its_true_length_and_hash() {
         let audio = BUNDLE.audio.get(locale, &prompt.id).expect("audio");
         assert_eq!(prompt.sha256, *audio.entry.sha256);
         assert_eq!(prompt.format, "L16/8000");
-        let ms = audio.bytes().len() / 16;
+        let ms = audio.bytes().expect("its file").len() / 16;
         assert_eq!(usize::try_from(prompt.duration_ms), Ok(ms), "{}", prompt.id);
     }
 }
@@ -88,11 +89,8 @@ async fn every_clip_is_listed_once_with_its_true_length_and_hash() {
 async fn a_clip_is_fetched_in_both_codecs_and_from_where_a_fetch_broke_off() {
     let (mut client, _replica) = client().await;
     let audio = BUNDLE.audio.get(Locale::Ru, "terms_visit").expect("audio");
-    let l16: Vec<u8> = audio
-        .samples()
-        .iter()
-        .flat_map(|s| s.to_be_bytes())
-        .collect();
+    let samples = audio.samples().expect("its file");
+    let l16: Vec<u8> = samples.iter().flat_map(|s| s.to_be_bytes()).collect();
     assert!(l16.len() > 100_000, "it takes several chunks");
     let sha256 = audio.entry.sha256.to_string();
     let total = u32::try_from(l16.len()).expect("it is small");
@@ -146,4 +144,32 @@ async fn what_cannot_be_fetched_is_said_by_its_status() {
             .expect_err("a status");
         assert_eq!(status.code(), code, "{request:?}");
     }
+}
+
+/// Whoever renders into the folder of a running service must not make its calls say other words.
+#[tokio::test]
+async fn a_clip_whose_file_changed_under_the_service_is_not_given() {
+    let folder = bundle(&["open", "goodbye", "anything_else"]);
+    let loaded = Bundle::load(folder.path()).expect("a bundle");
+    let replica = replica_on(&loaded, &BackEnds::default(), 7, Settings::default()).await;
+    let mut client = CallGatewayClient::new(connect(&replica).await);
+    let audio = folder.path().join("audio/ru");
+    std::fs::copy(audio.join("goodbye.wav"), audio.join("open.wav")).expect("other words");
+    std::fs::remove_file(audio.join("anything_else.wav")).expect("it was there");
+    for id in ["open", "anything_else"] {
+        let status = fetch(&mut client, request(id, Codec::L16)).await;
+        let status = status.expect_err("a status");
+        assert_eq!(
+            (status.code(), status.message()),
+            (
+                Code::NotFound,
+                "this prompt's audio is not there any more: play its text by synthesis"
+            ),
+            "{id}"
+        );
+    }
+    let (_, total, bytes) = fetch(&mut client, request("goodbye", Codec::L16))
+        .await
+        .expect("it did not change");
+    assert_eq!(usize::try_from(total), Ok(bytes.len()));
 }

@@ -105,7 +105,14 @@ fn locale_of(bundle: &Bundle, locale: Locale, problems: &mut Problems) -> Measur
         let Some(audio) = bundle.audio.get(locale, &clip.id) else {
             continue;
         };
-        let measures = measure(&audio.samples());
+        let samples = match audio.samples() {
+            Ok(samples) => samples,
+            Err(wrong) => {
+                problems.push(fault(clip, locale, &wrong));
+                continue;
+            }
+        };
+        let measures = measure(&samples);
         measured.clips += 1;
         measured.ms += u64::from(measures.duration_ms);
         if let Some(lufs) = measures.lufs {

@@ -91,8 +91,7 @@ pub fn play(args: &PlayArgs) -> Result<Exit, Exit> {
             ));
             return Err(Exit::BadFile);
         };
-        heard(locale, audio);
-        samples.extend(audio.samples());
+        samples.extend(heard(locale, audio)?);
         samples.extend(silence(PAUSE_MS));
     }
     aloud(&samples)
@@ -184,8 +183,7 @@ fn of_words(
         .clips(locale)
         .find(|clip| clip.text.as_ref() == words);
     if let Some(audio) = clip.and_then(|clip| bundle.audio.get(locale, &clip.id)) {
-        heard(locale, audio);
-        return Ok(audio.samples());
+        return heard(locale, audio);
     }
     let voice = synthesis::voice(locale);
     let spoken = bundle.catalog.pronounced(locale, words);
@@ -223,19 +221,24 @@ fn of_value(bundle: &Bundle, locale: Locale, value: &Value) -> Result<Vec<i16>, 
             ));
             return Err(Exit::BadFile);
         };
-        heard(locale, audio);
-        samples.extend(audio.samples());
+        samples.extend(heard(locale, audio)?);
     }
     said.map(|()| samples).ok_or(Exit::BadFile)
 }
 
-fn heard(locale: Locale, audio: &Audio) {
+/// Tells what is heard.
+fn heard(locale: Locale, audio: &Audio) -> Result<Vec<i16>, Exit> {
+    let samples = audio.samples().map_err(|wrong| {
+        out::error(&format!("audio/{locale}/{}.wav: {wrong}", audio.entry.id));
+        Exit::BadFile
+    })?;
     let entry = &audio.entry;
     let seconds = f64::from(entry.duration_ms) / 1_000.0;
     out::data(&format!(
         "{locale}  {:<28} {seconds:>6.2} s  {}",
         entry.id, entry.source
     ));
+    Ok(samples)
 }
 
 fn silence(ms: u32) -> Vec<i16> {
