@@ -3,7 +3,7 @@
 
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::journal::Header;
 use crate::journal::files::MAX_WRITE;
@@ -22,9 +22,19 @@ const MAX_MESSAGES: usize = 1 << 16;
 /// Room that is kept for the next lines, at least.
 const KEPT_TEXT: usize = 1 << 20;
 
-/// How long lines gather before they are written: what of a call may die with the process. One write
-/// takes all of a call's, and each costs more than the lines themselves.
+/// How long lines gather before they are written, and for how long they are written, while the next
+/// gather: twice this of a call may die with the process. One write takes all of a call's, and each
+/// costs more than the lines themselves.
 const GATHER: Duration = Duration::from_millis(100);
+/// From one piece of a batch to the next.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Pauses while they are written, for calls of the same core. Each is paid for with what the core's
+/// caches held.
+const PAUSES: usize = 8;
+
+/// Messages that are worth none: a millisecond's work.
+const FEW: usize = 64;
 
 /// The queue was empty for so long: time to look for calls that could not say that they ended.
 const IDLE: Duration = Duration::from_millis(200);
@@ -64,14 +74,6 @@ pub(super) struct Batch {
     text: Vec<u8>,
 }
 
-impl Batch {
-    /// Call by call, each in the order in which it went on, and the text of all.
-    pub(super) fn by_call(&mut self) -> (impl Iterator<Item = Message>, &[u8]) {
-        self.messages.sort_by_key(Message::call);
-        (self.messages.drain(..), &self.text)
-    }
-}
-
 impl Lines {
     /// Their text, of all.
     pub(super) fn of(self, text: &[u8]) -> &[u8] {
@@ -104,9 +106,11 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Batch,
-    /// It is to be written at once.
+    /// It is to be written at once, and what is being written without a pause.
     pressed: bool,
     ended: bool,
+    /// When the writer takes what is there, if there is something.
+    due: Option<Instant>,
     /// How often the writer took what was there, and was done with it.
     taken: u64,
     done: u64,
@@ -167,7 +171,7 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    /// Waits for something, lets more gather, and puts it into `batch`, which is empty.
+    /// Waits for something that has gathered, and puts it into `batch`, which is empty.
     pub(super) fn take(&self, batch: &mut Batch) -> Found {
         let nothing = |state: &mut State| state.waiting.messages.is_empty();
         let waited = self
@@ -181,13 +185,37 @@ impl Queue {
                 Found::Nothing
             };
         }
-        let gathers = |state: &mut State| !state.pressed && !state.ended;
-        let gathered = self.filled.wait_timeout_while(state, GATHER, gathers);
-        let (mut state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        if let Some(due) = state.due {
+            state = self.rest(state, due);
+        }
         mem::swap(&mut state.waiting, batch);
         state.pressed = false;
         state.taken += 1;
+        state.due = Some(Instant::now() + GATHER);
         Found::Some
+    }
+
+    /// Gives away what was taken, call by call, each in the order in which it went on: with the text of
+    /// all, and as slowly as the next gathers.
+    pub(super) fn give(&self, batch: &mut Batch, mut to: impl FnMut(Message, &[u8])) {
+        batch.messages.sort_by_key(Message::call);
+        let piece = FEW.max(batch.messages.len() / PAUSES);
+        let mut due = Instant::now();
+        for (nth, message) in batch.messages.drain(..).enumerate() {
+            if nth > 0 && nth % piece == 0 {
+                due += PAUSE;
+                drop(self.rest(self.state(), due));
+            }
+            to(message, &batch.text);
+        }
+    }
+
+    /// Waits for that moment, or until somebody presses.
+    fn rest<'s>(&self, state: MutexGuard<'s, State>, due: Instant) -> MutexGuard<'s, State> {
+        let left = due.saturating_duration_since(Instant::now());
+        let gathers = |state: &mut State| !state.pressed && !state.ended;
+        let rested = self.filled.wait_timeout_while(state, left, gathers);
+        rested.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// The writer is done with a batch, all of whose messages it took; its room is used again, if it
@@ -204,8 +232,8 @@ impl Queue {
     pub(super) fn flush(&self, deadline: Duration) -> bool {
         let mut state = self.state();
         let waits = !state.waiting.messages.is_empty();
-        state.pressed |= waits;
-        self.came(waits);
+        state.pressed = true;
+        self.came(true);
         let target = state.taken + u64::from(waits);
         let waited = self
             .written

@@ -76,7 +76,7 @@ pub(super) fn start(place: Place, queue: Arc<Queue>) -> io::Result<()> {
         loop {
             match queue.take(&mut batch) {
                 Found::Some => {
-                    writer.take(&mut batch);
+                    queue.give(&mut batch, |message, text| writer.take(message, text));
                     writer.flush();
                     queue.done(&mut batch);
                 }
@@ -131,14 +131,11 @@ struct Journal {
 }
 
 impl Writer {
-    fn take(&mut self, batch: &mut Batch) {
-        let (messages, text) = batch.by_call();
-        for message in messages {
-            match message {
-                Message::Begin(call, header, ending) => self.begin(call, header, ending),
-                Message::Lines(call, lines) => self.write(call, lines.of(text), lines.count),
-                Message::Close(call) => self.close(call),
-            }
+    fn take(&mut self, message: Message, text: &[u8]) {
+        match message {
+            Message::Begin(call, header, ending) => self.begin(call, header, ending),
+            Message::Lines(call, lines) => self.write(call, lines.of(text), lines.count),
+            Message::Close(call) => self.close(call),
         }
     }
 
