@@ -3,7 +3,7 @@
 
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::journal::Header;
 use crate::journal::files::MAX_WRITE;
@@ -13,28 +13,27 @@ use crate::journal::recorder::Ending;
 /// disk that stands still.
 const MAX_TEXT: usize = 32 << 20;
 
-/// The writer takes so much before its time.
-const MUCH_TEXT: usize = MAX_TEXT / 4;
-
 /// Most messages: as many turns as these bytes are, and some.
 const MAX_MESSAGES: usize = 1 << 16;
+
+/// The writer takes so much before its time.
+const MUCH_TEXT: usize = MAX_TEXT / 4;
+const MUCH_MESSAGES: usize = MAX_MESSAGES / 4;
 
 /// Room that is kept for the next lines, at least.
 const KEPT_TEXT: usize = 1 << 20;
 
-/// How long lines gather before they are written, and for how long they are written, while the next
-/// gather: twice this of a call may die with the process. One write takes all of a call's, and each
-/// costs more than the lines themselves.
+/// How long lines gather before they are written; the next gather meanwhile, so that twice this of a
+/// call may die with the process. One write takes all of a call's, and each costs more than the lines
+/// themselves.
 const GATHER: Duration = Duration::from_millis(100);
-/// From one piece of a batch to the next.
-const PAUSE: Duration = Duration::from_millis(10);
 
-/// Pauses while they are written, for calls of the same core. Each is paid for with what the core's
-/// caches held.
-const PAUSES: usize = 8;
-
-/// Messages that are worth none: a millisecond's work.
+/// What was taken is written in so many pieces, that calls of the same core need not wait for all of it,
+/// and in no more: each pause is paid for with what the core's caches held.
+const PIECES: usize = 8;
+/// Messages that are worth no pause: a millisecond's work.
 const FEW: usize = 64;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The queue was empty for so long: time to look for calls that could not say that they ended.
 const IDLE: Duration = Duration::from_millis(200);
@@ -72,6 +71,8 @@ pub(super) struct Lines {
 pub(super) struct Batch {
     messages: Vec<Message>,
     text: Vec<u8>,
+    /// Pauses while what was there before was written: the next gathered meanwhile.
+    paused: Duration,
 }
 
 impl Lines {
@@ -109,8 +110,6 @@ struct State {
     /// It is to be written at once, and what is being written without a pause.
     pressed: bool,
     ended: bool,
-    /// When the writer takes what is there, if there is something.
-    due: Option<Instant>,
     /// How often the writer took what was there, and was done with it.
     taken: u64,
     done: u64,
@@ -120,14 +119,13 @@ impl Queue {
     /// A line of a call, with its end; `false` if there is no room.
     pub(super) fn line(&self, call: u64, line: &[u8]) -> bool {
         let mut state = self.state();
-        let Batch { messages, text } = &mut state.waiting;
+        let Batch { messages, text, .. } = &mut state.waiting;
         if text.len() + line.len() > MAX_TEXT || messages.len() == MAX_MESSAGES {
             return false;
         }
         let at = text.len();
         text.extend_from_slice(line);
-        let much = at < MUCH_TEXT && text.len() >= MUCH_TEXT;
-        let wakes = messages.is_empty() || much;
+        let first = messages.is_empty();
         match messages.last_mut() {
             Some(Message::Lines(of, lines)) if *of == call && lines.bytes < MAX_WRITE => {
                 lines.count += 1;
@@ -138,9 +136,7 @@ impl Queue {
                 messages.push(Message::Lines(call, Lines { count, at, bytes }));
             }
         }
-        state.pressed |= much;
-        drop(state);
-        self.came(wakes);
+        self.came(state, first);
         true
     }
 
@@ -153,13 +149,17 @@ impl Queue {
         }
         let first = messages.is_empty();
         messages.push(message);
-        drop(state);
-        self.came(first);
+        self.came(state, first);
         Ok(())
     }
 
     /// The writer waits for the first, and then for much.
-    fn came(&self, wakes: bool) {
+    fn came(&self, mut state: MutexGuard<'_, State>, first: bool) {
+        let Batch { messages, text, .. } = &state.waiting;
+        let much = text.len() >= MUCH_TEXT || messages.len() >= MUCH_MESSAGES;
+        let wakes = first || (much && !state.pressed);
+        state.pressed |= much;
+        drop(state);
         if wakes {
             self.filled.notify_one();
         }
@@ -178,6 +178,7 @@ impl Queue {
             .filled
             .wait_timeout_while(self.state(), IDLE, |state| nothing(state) && !state.ended);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let paused = mem::take(&mut batch.paused);
         if nothing(&mut state) {
             return if state.ended {
                 Found::End
@@ -185,36 +186,31 @@ impl Queue {
                 Found::Nothing
             };
         }
-        if let Some(due) = state.due {
-            state = self.rest(state, due);
-        }
+        state = self.rest(state, GATHER.saturating_sub(paused));
         mem::swap(&mut state.waiting, batch);
         state.pressed = false;
         state.taken += 1;
-        state.due = Some(Instant::now() + GATHER);
         Found::Some
     }
 
     /// Gives away what was taken, call by call, each in the order in which it went on: with the text of
-    /// all, and as slowly as the next gathers.
+    /// all, and piece by piece.
     pub(super) fn give(&self, batch: &mut Batch, mut to: impl FnMut(Message, &[u8])) {
         batch.messages.sort_by_key(Message::call);
-        let piece = FEW.max(batch.messages.len() / PAUSES);
-        let mut due = Instant::now();
+        let piece = FEW.max(batch.messages.len().div_ceil(PIECES));
         for (nth, message) in batch.messages.drain(..).enumerate() {
             if nth > 0 && nth % piece == 0 {
-                due += PAUSE;
-                drop(self.rest(self.state(), due));
+                drop(self.rest(self.state(), PAUSE));
+                batch.paused += PAUSE;
             }
             to(message, &batch.text);
         }
     }
 
-    /// Waits for that moment, or until somebody presses.
-    fn rest<'s>(&self, state: MutexGuard<'s, State>, due: Instant) -> MutexGuard<'s, State> {
-        let left = due.saturating_duration_since(Instant::now());
-        let gathers = |state: &mut State| !state.pressed && !state.ended;
-        let rested = self.filled.wait_timeout_while(state, left, gathers);
+    /// Waits for so long, or until somebody presses.
+    fn rest<'s>(&self, state: MutexGuard<'s, State>, most: Duration) -> MutexGuard<'s, State> {
+        let rests = |state: &mut State| !state.pressed && !state.ended;
+        let rested = self.filled.wait_timeout_while(state, most, rests);
         rested.unwrap_or_else(PoisonError::into_inner).0
     }
 
@@ -233,7 +229,7 @@ impl Queue {
         let mut state = self.state();
         let waits = !state.waiting.messages.is_empty();
         state.pressed = true;
-        self.came(true);
+        self.filled.notify_one();
         let target = state.taken + u64::from(waits);
         let waited = self
             .written
