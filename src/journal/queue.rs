@@ -107,12 +107,12 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Batch,
-    /// It is to be written at once, and what is being written without a pause.
-    pressed: bool,
     ended: bool,
     /// How often the writer took what was there, and was done with it.
     taken: u64,
     done: u64,
+    /// Up to which of these it hurries.
+    pressed: u64,
 }
 
 impl Queue {
@@ -157,10 +157,13 @@ impl Queue {
     fn came(&self, mut state: MutexGuard<'_, State>, first: bool) {
         let Batch { messages, text, .. } = &state.waiting;
         let much = text.len() >= MUCH_TEXT || messages.len() >= MUCH_MESSAGES;
-        let wakes = first || (much && !state.pressed);
-        state.pressed |= much;
+        let next = state.taken + 1;
+        let presses = much && state.pressed < next;
+        if presses {
+            state.pressed = next;
+        }
         drop(state);
-        if wakes {
+        if first || presses {
             self.filled.notify_one();
         }
     }
@@ -186,9 +189,8 @@ impl Queue {
                 Found::Nothing
             };
         }
-        state = self.rest(state, GATHER.saturating_sub(paused));
+        (state, _) = self.rest(state, GATHER.saturating_sub(paused));
         mem::swap(&mut state.waiting, batch);
-        state.pressed = false;
         state.taken += 1;
         Found::Some
     }
@@ -200,18 +202,27 @@ impl Queue {
         let piece = FEW.max(batch.messages.len().div_ceil(PIECES));
         for (nth, message) in batch.messages.drain(..).enumerate() {
             if nth > 0 && nth % piece == 0 {
-                drop(self.rest(self.state(), PAUSE));
-                batch.paused += PAUSE;
+                batch.paused += self.rest(self.state(), PAUSE).1;
             }
             to(message, &batch.text);
         }
     }
 
-    /// Waits for so long, or until somebody presses.
-    fn rest<'s>(&self, state: MutexGuard<'s, State>, most: Duration) -> MutexGuard<'s, State> {
-        let rests = |state: &mut State| !state.pressed && !state.ended;
+    /// Waits for so long, or not any longer if somebody presses, which counts as no time.
+    fn rest<'s>(
+        &self,
+        state: MutexGuard<'s, State>,
+        most: Duration,
+    ) -> (MutexGuard<'s, State>, Duration) {
+        let rests = |state: &mut State| state.done >= state.pressed && !state.ended;
         let rested = self.filled.wait_timeout_while(state, most, rests);
-        rested.unwrap_or_else(PoisonError::into_inner).0
+        let (state, whole) = rested.unwrap_or_else(PoisonError::into_inner);
+        let rested = if whole.timed_out() {
+            most
+        } else {
+            Duration::ZERO
+        };
+        (state, rested)
     }
 
     /// The writer is done with a batch, all of whose messages it took; its room is used again, if it
@@ -228,9 +239,9 @@ impl Queue {
     pub(super) fn flush(&self, deadline: Duration) -> bool {
         let mut state = self.state();
         let waits = !state.waiting.messages.is_empty();
-        state.pressed = true;
-        self.filled.notify_one();
         let target = state.taken + u64::from(waits);
+        state.pressed = state.pressed.max(target);
+        self.filled.notify_one();
         let waited = self
             .written
             .wait_timeout_while(state, deadline, |state| state.done < target);

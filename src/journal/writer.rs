@@ -199,7 +199,6 @@ impl Writer {
             && let Some(journal) = self.calls.get_mut(&oldest)
         {
             self.open.remove(&oldest);
-            journal.flush(&self.place);
             journal.file = None;
         }
     }
