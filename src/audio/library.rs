@@ -5,10 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::io::ErrorKind::InvalidData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,8 +40,8 @@ impl Audio {
     /// Its samples, little-endian, read and compared anew. It waits for the disk.
     ///
     /// # Errors
-    /// Why this is not the file that the manifest knows any more.
-    pub fn bytes(&self) -> Result<Vec<u8>, String> {
+    /// `NotFound` or `InvalidData`: this is not the file that the manifest knows any more.
+    pub fn bytes(&self) -> io::Result<Vec<u8>> {
         let mut wav = file(&self.path, &self.entry)?;
         wav.drain(..wav::HEADER.min(wav.len()));
         Ok(wav)
@@ -52,19 +51,8 @@ impl Audio {
     ///
     /// # Errors
     /// The same.
-    pub fn samples(&self) -> Result<Vec<i16>, String> {
+    pub fn samples(&self) -> io::Result<Vec<i16>> {
         self.bytes().map(|bytes| wav::samples(&bytes))
-    }
-
-    /// Some of its bytes, of a file that was compared before. It waits for the disk.
-    ///
-    /// # Errors
-    /// The file is not there any more, or is shorter.
-    pub fn part(&self, bytes: Range<usize>) -> io::Result<Vec<u8>> {
-        let mut part = vec![0; bytes.len()];
-        let at = u64::try_from(wav::HEADER + bytes.start).map_err(io::Error::other)?;
-        File::open(&self.path)?.read_exact_at(&mut part, at)?;
-        Ok(part)
     }
 }
 
@@ -188,11 +176,12 @@ fn read(
 }
 
 /// The file of a clip that is what the manifest says.
-fn file(path: &Path, entry: &Entry) -> Result<Vec<u8>, String> {
-    let bytes = read_file(path).map_err(|error| error.to_string())?;
-    wav::clip(&bytes).map_err(|error| error.to_string())?;
+fn file(path: &Path, entry: &Entry) -> io::Result<Vec<u8>> {
+    let bytes = read_file(path)?;
+    wav::clip(&bytes).map_err(|error| io::Error::new(InvalidData, error))?;
     if sha256(&bytes) != *entry.sha256 {
-        return Err("it is another file than the manifest knows: import it".to_owned());
+        let other = "it is another file than the manifest knows: import it";
+        return Err(io::Error::new(InvalidData, other));
     }
     Ok(bytes)
 }

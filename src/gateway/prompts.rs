@@ -1,9 +1,10 @@
 //! `ListPrompts` and `FetchPrompt`: what a gateway needs to play clips from its own store.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 
 use futures_util::stream::{self, Stream};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tonic::Status;
 use tracing::warn;
@@ -21,6 +22,9 @@ use crate::prompt::catalog::Clip;
 const MAX_PAGE: usize = 500;
 /// Bytes of audio a message: a second of L16, a quarter of the largest message.
 const CHUNK: usize = 16 * 1024;
+/// Clips that are read at once, each by a thread: beside calls.
+const MAX_READS: usize = 4;
+static READS: Semaphore = Semaphore::const_new(MAX_READS);
 
 /// A page of the clips.
 pub(super) fn list(
@@ -95,42 +99,25 @@ pub(super) async fn fetch(
         Err(_) => return Err(Status::invalid_argument("codec is L16 or PCMA")),
     };
     let rest = Rest {
-        stored: stored(audio.clone(), locale).await?,
         audio: audio.clone(),
+        locale,
         codec,
         at: usize::try_from(request.offset).unwrap_or(usize::MAX),
         sha256: sha256.to_owned(),
         finished: false,
     };
-    let total = rest.total();
-    if rest.at > total {
-        return Err(Status::out_of_range(format!(
-            "this prompt has {total} bytes in this codec"
-        )));
-    }
-    Ok(Box::pin(stream::try_unfold(rest, |mut rest| async {
+    let (first, rest) = rest.next().await?;
+    let chunks = stream::try_unfold((Some(first), rest), |(first, rest)| async {
+        if let Some(first) = first {
+            return Ok(Some((first, (None, rest))));
+        }
         if rest.finished {
             return Ok(None);
         }
-        let read = spawn_blocking(move || (rest.chunk(), rest)).await;
-        let (chunk, rest) = read.map_err(|_| gone())?;
-        Ok(Some((chunk.map_err(|_| gone())?, rest)))
-    })))
-}
-
-/// How many bytes its file has, which is as it was when the bundle was loaded.
-async fn stored(audio: Audio, locale: Locale) -> Result<usize, Status> {
-    let read = move || (audio.bytes().map(|bytes| bytes.len()), audio);
-    let (stored, audio) = spawn_blocking(read).await.map_err(|_| gone())?;
-    stored.map_err(|wrong| {
-        let id = &audio.entry.id;
-        warn!(%id, %locale, wrong, "a clip's file changed under the service: it is not given any more");
-        gone()
-    })
-}
-
-fn gone() -> Status {
-    Status::not_found("this prompt's audio is not there any more: play its text by synthesis")
+        let (next, rest) = rest.next().await?;
+        Ok(Some((next, (None, rest))))
+    });
+    Ok(Box::pin(chunks))
 }
 
 /// The messages of a fetch: each is read from the disk when it is sent.
@@ -139,8 +126,7 @@ pub(super) type Chunks = Pin<Box<dyn Stream<Item = Result<pb::AudioChunk, Status
 /// What is still to be sent of a clip.
 struct Rest {
     audio: Audio,
-    /// Bytes of its file.
-    stored: usize,
+    locale: Locale,
     codec: Codec,
     at: usize,
     /// Until it was told.
@@ -157,34 +143,57 @@ impl Rest {
         }
     }
 
-    const fn total(&self) -> usize {
-        self.stored / 2 * self.width()
-    }
-
     /// Bytes of the clip in its codec; a range may begin inside a sample.
-    fn bytes(&self, from: usize, to: usize) -> io::Result<Vec<u8>> {
+    fn bytes(&self, clip: &[u8], from: usize, to: usize) -> Vec<u8> {
         let width = self.width();
-        let stored = self.audio.part(from / width * 2..to.div_ceil(width) * 2)?;
-        let samples = wav::samples(&stored);
+        let stored = from / width * 2..to.div_ceil(width) * 2;
+        let samples = wav::samples(clip.get(stored).unwrap_or_default());
         let mut bytes = match self.codec {
             Codec::Pcma => codec::pcma(&samples),
             Codec::Unspecified | Codec::L16 => codec::l16(&samples),
         };
         bytes.truncate(to - from / width * width);
-        Ok(bytes.split_off(from % width))
+        bytes.split_off(from % width)
+    }
+
+    /// The next chunk. All of the clip is read and compared for each: two chunks of one clip are never
+    /// of two files.
+    async fn next(mut self) -> Result<(pb::AudioChunk, Self), Status> {
+        let _read = READS.acquire().await;
+        let read = spawn_blocking(move || (self.chunk(), self)).await;
+        let (chunk, rest) = read.map_err(|_| Status::unavailable("a clip was not read"))?;
+        Ok((chunk?, rest))
     }
 
     /// The first chunk comes even when nothing is left: it tells hash and size.
-    fn chunk(&mut self) -> io::Result<pb::AudioChunk> {
-        let (from, total) = (self.at, self.total());
+    fn chunk(&mut self) -> Result<pb::AudioChunk, Status> {
+        let clip = self.audio.bytes().map_err(|error| self.unread(&error))?;
+        let total = clip.len() / 2 * self.width();
+        let from = self.at;
+        if from > total {
+            let why = format!("this prompt has {total} bytes in this codec");
+            return Err(Status::out_of_range(why));
+        }
         self.at = from.saturating_add(CHUNK).min(total);
         self.finished = self.at == total;
         let sha256 = std::mem::take(&mut self.sha256);
         let total_bytes = if sha256.is_empty() { 0 } else { total };
         Ok(pb::AudioChunk {
-            data: self.bytes(from, self.at)?,
+            data: self.bytes(&clip, from, self.at),
             sha256,
             total_bytes: u32::try_from(total_bytes).unwrap_or(u32::MAX),
         })
+    }
+
+    fn unread(&self, error: &io::Error) -> Status {
+        let (id, locale) = (&self.audio.entry.id, self.locale);
+        warn!(%id, %locale, %error, "a clip that was good when its bundle was loaded cannot be read");
+        if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) {
+            Status::not_found(
+                "this prompt's audio is not there any more: play its text by synthesis",
+            )
+        } else {
+            Status::unavailable("this prompt's audio cannot be read now")
+        }
     }
 }

@@ -108,7 +108,7 @@ fn locale_of(bundle: &Bundle, locale: Locale, problems: &mut Problems) -> Measur
         let samples = match audio.samples() {
             Ok(samples) => samples,
             Err(wrong) => {
-                problems.push(fault(clip, locale, &wrong));
+                problems.push(fault(clip, locale, &wrong.to_string()));
                 continue;
             }
         };
