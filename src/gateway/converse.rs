@@ -2,12 +2,13 @@
 //! No task and no channel of its own, so that a gateway that does not read only stops its own call.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::stream::Stream;
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, Streaming};
 use tracing::Span;
@@ -40,7 +41,7 @@ pub struct Converse<N: Network> {
     events: Streaming<CallEvent>,
     call: Option<Live<N>>,
     /// A call that goes on when it is known not to be over, and the bundle that it began on has come.
-    fetching: Option<(Box<GoesOn<N>>, Fetching)>,
+    fetching: Option<Box<(GoesOn<N>, Fetching)>>,
     /// When the last message came.
     heard: Instant,
     /// For what is due next.
@@ -50,7 +51,7 @@ pub struct Converse<N: Network> {
     /// What the timer and the signal wake.
     waker: Option<Waker>,
     /// Of how many notices it is known whether one is for this stream.
-    notices: u64,
+    notices: u32,
     finished: bool,
 }
 
@@ -134,7 +135,7 @@ impl<N: Network> Converse<N> {
             First::Resumed(resumed) => {
                 let call = self.opened(&resumed)?;
                 let fetching = self.fetch(&call.envelope);
-                self.fetching = Some((Box::new(call), fetching));
+                self.fetching = Some(Box::new((call, fetching)));
                 Ok(None)
             }
             First::Other => Err(Refused::FirstMessageNotAnOffer),
@@ -281,20 +282,19 @@ impl<N: Network> Converse<N> {
 
     /// Goes on with a call when what it needs has come, or was not to be had.
     fn fetched(&mut self, cx: &mut Context<'_>) -> Option<Result<Option<CallTurn>, Refused>> {
-        let (_, fetching) = self.fetching.as_mut()?;
-        let Poll::Ready(bundle) = fetching.as_mut().poll(cx) else {
+        let Poll::Ready(bundle) = self.fetching.as_mut()?.1.as_mut().poll(cx) else {
             return None;
         };
-        let (mut call, _) = self.fetching.take()?;
+        let (mut call, _) = *self.fetching.take()?;
         // Refused is only what is over.
         call.place.over = bundle.is_err();
-        Some(bundle.map(|bundle| self.goes_on(*call, bundle)))
+        Some(bundle.map(|bundle| self.goes_on(call, bundle)))
     }
 
     /// What is told to whoever serves the call, or is about to.
     fn signal(&self) -> Option<&Signal> {
         let live = self.call.as_ref().map(|live| &live.place);
-        let place = live.or_else(|| self.fetching.as_ref().map(|(call, _)| &call.place))?;
+        let place = live.or_else(|| Some(&self.fetching.as_ref()?.0.place))?;
         Some(&place.signal)
     }
 
@@ -321,7 +321,8 @@ impl<N: Network> Converse<N> {
             self.rings = due;
             self.timer.as_mut().reset(due);
         }
-        if self.timer.as_mut().poll(cx).is_ready() {
+        // Whatever else the task did: a timer that was not asked for lack of budget wakes nobody.
+        if pin!(unconstrained(self.timer.as_mut())).poll(cx).is_ready() {
             return Poll::Ready(());
         }
         if let Some(signal) = self.signal() {

@@ -31,7 +31,7 @@ use crate::gateway::lag::Lag;
 use crate::gateway::prompts::Chunks;
 use crate::gateway::registry::Registry;
 use crate::gateway::tls::Tls;
-use crate::gateway::turns::Lean;
+use crate::gateway::turns::Served;
 use crate::gateway::wire::pb;
 use crate::gateway::wire::pb::call_gateway_server::{CallGateway, CallGatewayServer};
 use crate::lookup::Network;
@@ -212,7 +212,7 @@ impl<N: Network> Gateway<N> {
         self.lag = Arc::default();
         let settings = &inner.settings;
         let watch = Arc::clone(&self.lag).watch(settings.max_lag, settings.metrics.clone());
-        let service = Lean::new(self, MAX_MESSAGE, MAX_ANSWER);
+        let service = Served::new(self, MAX_MESSAGE, MAX_ANSWER);
         let (drained, drain) = tokio::sync::oneshot::channel::<()>();
         let server = Server::builder()
             .initial_stream_window_size(STREAM_WINDOW)

@@ -1,8 +1,8 @@
-//! Which calls are live, and how to reach their streams. Touched when a call is offered, resumed
-//! or over, never on an event's way.
+//! Which calls are live, and how to reach their streams. Locked when a call is offered, resumed or
+//! over; on an event's way only the count of notices is read.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::task::AtomicWaker;
@@ -82,7 +82,7 @@ pub(super) enum NotTaken {
 pub(super) struct Registry {
     calls: Mutex<Calls>,
     /// How many notices were sent.
-    notices: AtomicU64,
+    notices: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -148,7 +148,7 @@ impl Registry {
     }
 
     /// How many notices were sent, to whomever: a stream looks for its own when there are more.
-    pub(super) fn notices(&self) -> u64 {
+    pub(super) fn notices(&self) -> u32 {
         self.notices.load(Ordering::Acquire)
     }
 

@@ -14,7 +14,7 @@ use prost::Message;
 use tokio_stream::Stream;
 use tonic::codec::Codec;
 use tonic::codegen::{BoxFuture, Service};
-use tonic::metadata::MetadataMap;
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::server::NamedService;
 use tonic::{Request, Status, Streaming};
 
@@ -23,23 +23,25 @@ use crate::gateway::wire::pb::CallTurn;
 use crate::gateway::wire::pb::call_gateway_server::{CallGateway, CallGatewayServer, SERVICE_NAME};
 
 /// The method that is served here.
-const CONVERSE: &str = "Converse";
+const CONVERSE: &str = "/dana.gateway.v1.CallGateway/Converse";
+/// How messages are compressed: not at all.
+const IDENTITY: &str = "identity";
 /// Before a message: whether it is compressed, and its length.
 const PREFIX_LEN: usize = 5;
 
 type HttpRequest = http::Request<tonic::body::Body>;
 type HttpResponse = http::Response<tonic::body::Body>;
 
-/// A service whose `Converse` is served here, and all else as it is generated.
-pub struct Lean<T> {
+/// A service whose `Converse` is answered here, and all else as it is generated.
+pub struct Served<T> {
     own: Arc<T>,
     others: CallGatewayServer<T>,
     /// Longest event, in bytes.
     max_event: usize,
 }
 
-impl<T> Lean<T> {
-    /// Serves with these limits of a message in and out, in bytes.
+impl<T> Served<T> {
+    /// Serves with these limits of a message in and out, in bytes; what bounds a turn is the dialog.
     pub fn new(service: T, max_event: usize, max_answer: usize) -> Self {
         let own = Arc::new(service);
         let others = CallGatewayServer::from_arc(Arc::clone(&own))
@@ -53,7 +55,7 @@ impl<T> Lean<T> {
     }
 }
 
-impl<T> Clone for Lean<T> {
+impl<T> Clone for Served<T> {
     fn clone(&self) -> Self {
         Self {
             own: Arc::clone(&self.own),
@@ -63,11 +65,11 @@ impl<T> Clone for Lean<T> {
     }
 }
 
-impl<T> NamedService for Lean<T> {
+impl<T> NamedService for Served<T> {
     const NAME: &'static str = SERVICE_NAME;
 }
 
-impl<T: CallGateway> Service<HttpRequest> for Lean<T>
+impl<T: CallGateway> Service<HttpRequest> for Served<T>
 where
     T::ConverseStream: Unpin,
 {
@@ -80,10 +82,14 @@ where
     }
 
     fn call(&mut self, request: HttpRequest) -> Self::Future {
-        if request.uri().path().rsplit('/').next() != Some(CONVERSE) {
+        if request.uri().path() != CONVERSE {
             return self.others.call(request);
         }
         let (head, body) = request.into_parts();
+        let encoding = head.headers.get("grpc-encoding");
+        if encoding.is_some_and(|encoding| encoding != IDENTITY) {
+            return Box::pin(async { Ok(compressed().into_http()) });
+        }
         let decoder = SmallCodec::<CallTurn, _>::default().decoder();
         let events = Streaming::new_request(decoder, body, None, Some(self.max_event));
         let metadata = MetadataMap::from_headers(head.headers);
@@ -98,11 +104,20 @@ where
     }
 }
 
+/// Refused as gRPC has it: with what is understood instead.
+fn compressed() -> Status {
+    let accepted = MetadataValue::from_static(IDENTITY);
+    let mut status = Status::unimplemented("events are not to be compressed");
+    let metadata = status.metadata_mut();
+    metadata.insert("grpc-accept-encoding", accepted);
+    status
+}
+
 fn answer<S>(turns: S) -> HttpResponse
 where
     S: Stream<Item = Result<CallTurn, Status>> + Unpin + Send + 'static,
 {
-    let turns = Turns { turns, over: false };
+    let turns = Turns { turns: Some(turns) };
     let mut response = http::Response::new(tonic::body::Body::new(turns));
     let grpc = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(header::CONTENT_TYPE, grpc);
@@ -111,8 +126,8 @@ where
 
 /// The turns of a call, as the body of an answer: each is a message, and the status stands behind all.
 struct Turns<S> {
-    turns: S,
-    over: bool,
+    /// `None`: the status was sent.
+    turns: Option<S>,
 }
 
 impl<S: Stream<Item = Result<CallTurn, Status>> + Unpin> Body for Turns<S> {
@@ -123,10 +138,10 @@ impl<S: Stream<Item = Result<CallTurn, Status>> + Unpin> Body for Turns<S> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.over {
+        let Some(turns) = &mut self.turns else {
             return Poll::Ready(None);
-        }
-        let turn = ready!(Pin::new(&mut self.turns).poll_next(cx));
+        };
+        let turn = ready!(Pin::new(turns).poll_next(cx));
         let frame = match turn.map(|turn| turn.and_then(|turn| message(&turn))) {
             Some(Ok(message)) => Frame::data(message),
             Some(Err(status)) => self.end(&status)?,
@@ -136,13 +151,13 @@ impl<S: Stream<Item = Result<CallTurn, Status>> + Unpin> Body for Turns<S> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over
+        self.turns.is_none()
     }
 }
 
 impl<S> Turns<S> {
     fn end(&mut self, status: &Status) -> Result<Frame<Bytes>, Status> {
-        self.over = true;
+        self.turns = None;
         let mut trailers = HeaderMap::new();
         status.add_header(&mut trailers)?;
         Ok(Frame::trailers(trailers))

@@ -223,3 +223,23 @@ async fn g24_a_stream_without_a_message_is_ended() {
         (Code::Unavailable, "IDLE".to_owned())
     );
 }
+
+/// As gRPC has it: who compresses is told at once what is understood instead.
+#[tokio::test]
+async fn a_gateway_that_compresses_is_refused_with_what_is_understood() {
+    let replica = replica(&BackEnds::default(), 7, Settings::default()).await;
+    let mut client = CallGatewayClient::new(connect(&replica).await);
+    for (encoding, code) in [("gzip", Code::Unimplemented), ("identity", Code::Ok)] {
+        let mut request = tonic::Request::new(tokio_stream::empty());
+        let encoding = encoding.parse().expect("a value");
+        request.metadata_mut().insert("grpc-encoding", encoding);
+        let answer = client.converse(request).await;
+        let status = answer.err().unwrap_or_else(|| Status::ok(""));
+        assert_eq!(status.code(), code, "{status:?}");
+        let understood = status.metadata().get("grpc-accept-encoding");
+        assert_eq!(
+            understood.is_some_and(|understood| understood == "identity"),
+            code != Code::Ok
+        );
+    }
+}

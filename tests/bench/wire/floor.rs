@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use dana::gateway::turns::Served;
 use dana::gateway::wire::pb;
 use dana::gateway::wire::pb::call_gateway_server::{CallGateway, CallGatewayServer};
 use tokio::net::TcpListener;
@@ -82,13 +83,18 @@ impl CallGateway for Floor {
     }
 }
 
-/// Serves it as Dana is served: small codec buffers, her windows, a current-thread runtime.
-pub(crate) async fn tuned(listener: TcpListener, tape: Tape) {
-    let server = Server::builder()
+/// Serves it as Dana is served: small codec buffers, her windows, a current-thread runtime; with tonic's
+/// encoder, or with hers.
+pub(crate) async fn tuned(listener: TcpListener, tape: Tape, framed: bool) {
+    let mut server = Server::builder()
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(16 * 1024 * 1024)
         .max_concurrent_streams(500);
-    let server = { server }.add_service(CallGatewayServer::new(Floor(tape)));
+    let server = if framed {
+        server.add_service(Served::new(Floor(tape), 64 * 1024, 256 * 1024))
+    } else {
+        server.add_service(CallGatewayServer::new(Floor(tape)))
+    };
     let incoming = TcpListenerStream::new(listener);
     let incoming = tokio_stream::StreamExt::map(incoming, |stream| {
         let _ = stream.as_ref().map(|stream| stream.set_nodelay(true));

@@ -49,6 +49,8 @@ use crate::floor;
 pub(crate) enum Kind {
     /// Bare tonic as Dana is tuned.
     Floor,
+    /// The same, with Dana's encoder.
+    Framed,
     /// Bare tonic as it comes.
     Untuned,
     /// All of Dana but HTTP to the back ends.
@@ -60,11 +62,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Untuned, Self::Floor, Self::Dana];
+    pub(crate) const ALL: [Self; 4] = [Self::Untuned, Self::Floor, Self::Framed, Self::Dana];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
+            Self::Framed => "framed",
             Self::Untuned => "untuned",
             Self::Dana => "dana",
             Self::Stored => "stored",
@@ -145,14 +148,8 @@ pub(crate) fn serve(arguments: &[String]) {
     let [kind, workers, cores, root, _] = arguments else {
         panic!("serve KIND WORKERS CORES ROOT FOLDER");
     };
-    let all = [
-        Kind::Floor,
-        Kind::Untuned,
-        Kind::Dana,
-        Kind::Stored,
-        Kind::Whole,
-    ];
-    let kind = all.into_iter().find(|known| known.name() == kind);
+    let all = Kind::ALL.into_iter().chain([Kind::Stored, Kind::Whole]);
+    let kind = { all }.find(|known| known.name() == kind);
     let kind = kind.expect("a kind");
     let cores: Vec<usize> = cores.split(',').flat_map(str::parse).collect();
     pin(&cores);
@@ -177,8 +174,12 @@ pub(crate) fn serve(arguments: &[String]) {
             Serving::Dana(gateway) => take(&runtime, gateway, listener),
             Serving::Stored(gateway) => take(&runtime, gateway, listener),
             Serving::Whole(gateway) => take(&runtime, gateway, listener),
-            Serving::Echo(tape, true) => runtime.block_on(floor::tuned(listener, tape)),
-            Serving::Echo(tape, false) => runtime.block_on(floor::untuned(listener, tape)),
+            Serving::Echo(tape, Kind::Untuned) => {
+                runtime.block_on(floor::untuned(listener, tape));
+            }
+            Serving::Echo(tape, kind) => {
+                runtime.block_on(floor::tuned(listener, tape, kind == Kind::Framed));
+            }
         });
     }
     println!("{port}");
@@ -225,9 +226,8 @@ fn made(kind: Kind, root: &str, folder: &Path, home: &Runtime) -> (Serving, Reco
             let gateway = dana(bundle, desk, recorder.clone());
             (Serving::Whole(gateway), recorder)
         }
-        Kind::Floor | Kind::Untuned => {
-            let echo = Serving::Echo(tape(&bundle), kind == Kind::Floor);
-            (echo, Recorder::nowhere())
+        Kind::Floor | Kind::Framed | Kind::Untuned => {
+            (Serving::Echo(tape(&bundle), kind), Recorder::nowhere())
         }
     }
 }
@@ -243,7 +243,7 @@ enum Serving {
     Dana(Gateway<BackEnds>),
     Stored(Gateway<Desk<Sql, Customers>>),
     Whole(Gateway<Desk<Memory, TmForum>>),
-    Echo(floor::Tape, bool),
+    Echo(floor::Tape, Kind),
 }
 
 fn runtime() -> Runtime {

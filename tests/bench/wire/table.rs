@@ -169,32 +169,33 @@ fn ratios(run: &Run) {
         run.rounds
     );
     println!(
-        "| streams | connections | untuned | floor | dana | dana / floor (least–most) | client / floor |"
+        "| streams | connections | untuned | floor | framed | dana | dana / floor (least–most) | dana / framed | client / floor |"
     );
-    println!("|--:|--:|--:|--:|--:|:-:|--:|");
+    println!("|--:|--:|--:|--:|--:|--:|:-:|--:|--:|");
     let asked = |streams: u32| run.streams == 0 || u32::try_from(run.streams) == Ok(streams);
     for (streams, connections) in LEVELS.into_iter().filter(|(streams, _)| asked(*streams)) {
         let seconds = run.seconds * if streams > 10_000 { 3.0 } else { 1.0 };
         let services = Kind::ALL.map(|kind| Running::start(kind, 1, &[SERVER]));
-        let mut rates = [const { Vec::new() }; 3];
-        let (mut ratios, mut client) = (Vec::new(), Vec::new());
+        let mut rates = [const { Vec::new() }; 4];
+        let (mut ratios, mut framed_ratios, mut client) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..run.rounds {
             let reports =
-                [0, 1, 2].map(|at| measure(plan(&services[at], streams, connections, seconds)));
+                [0, 1, 2, 3].map(|at| measure(plan(&services[at], streams, connections, seconds)));
             for (rates, report) in rates.iter_mut().zip(&reports) {
                 rates.push(per_cpu(report));
             }
-            let [_, floor, dana] = &reports;
+            let [_, floor, framed, dana] = &reports;
             ratios.push(per_cpu(dana) / per_cpu(floor));
+            framed_ratios.push(per_cpu(dana) / per_cpu(framed));
             let own = floor.own.expect("our own").cpu().as_secs_f64();
             client.push(own / service_cpu(floor));
         }
-        let [untuned, floor, dana] = rates.map(|rates| spread(rates).0);
+        let [untuned, floor, framed, dana] = rates.map(|rates| spread(rates).0);
         let (ratio, least, most) = spread(ratios);
-        let client = spread(client).0;
+        let (framed_ratio, client) = (spread(framed_ratios).0, spread(client).0);
         println!(
-            "| {streams} | {connections} | {untuned:.0} | {floor:.0} | {dana:.0} | \
-             **{ratio:.2}** ({least:.2}–{most:.2}) | {client:.2} |"
+            "| {streams} | {connections} | {untuned:.0} | {floor:.0} | {framed:.0} | {dana:.0} | \
+             **{ratio:.2}** ({least:.2}–{most:.2}) | {framed_ratio:.2} | {client:.2} |"
         );
     }
     println!("\nA call has {:.0} events.", events_of_a_call());
