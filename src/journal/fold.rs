@@ -109,6 +109,12 @@ impl Fold {
         }
     }
 
+    /// The key of the call; empty without a header.
+    pub(super) fn call_key(&self) -> &str {
+        let record = self.record.as_ref();
+        record.map_or("", |record| &record.offer.call_key)
+    }
+
     /// The silence of all that was taken.
     pub(super) fn dead_air_ms(&self) -> u32 {
         self.record.as_ref().map_or(0, |record| record.dead_air_ms)

@@ -165,25 +165,29 @@ impl Recorder {
 
     /// Begins the journal of a call, or of what follows a resume.
     pub fn begin(&self, header: Header) -> CallRecorder {
-        let call_key = Arc::clone(&header.offer.call_key);
         let call = match &self.target {
             Target::Folder(sender) => sender.next_call.fetch_add(1, Ordering::Relaxed),
             Target::Nowhere | Target::Memory(_) => 0,
         };
         let mut recorder = CallRecorder {
             target: self.target.clone(),
-            call_key,
             call,
             header: None,
             fold: Fold::default(),
             ending: Arc::default(),
             lost: 0,
         };
+        recorder.fold.header(&header);
         match &self.target {
             Target::Nowhere => {}
-            Target::Memory(calls) => keep(calls, &recorder.call_key, Entry::Header(header.into())),
+            Target::Memory(calls) => {
+                keep(
+                    calls,
+                    recorder.fold.call_key(),
+                    Entry::Header(header.into()),
+                );
+            }
             Target::Folder(_) => {
-                recorder.fold.header(&header);
                 recorder.header = Some(Box::new(header));
                 recorder.catch_up();
             }
@@ -243,7 +247,6 @@ fn keep(calls: &Mutex<BTreeMap<String, Vec<Entry>>>, call_key: &str, entry: Entr
 #[derive(Debug)]
 pub struct CallRecorder {
     target: Target,
-    call_key: Arc<str>,
     /// The call's number at the writer.
     call: u64,
     /// Not queued yet: nothing else may go before it.
@@ -292,7 +295,7 @@ impl CallRecorder {
     ) {
         match &self.target {
             Target::Nowhere => {}
-            Target::Memory(calls) => keep(calls, &self.call_key, entry()),
+            Target::Memory(calls) => keep(calls, self.fold.call_key(), entry()),
             Target::Folder(_) => {
                 if !(self.catch_up() && self.queue(line)) {
                     self.lose();

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::Request;
 use prost::Message;
 
+use dana::gateway::converse::Converse;
+
 use super::*;
 
 #[tokio::test]
@@ -206,4 +208,11 @@ async fn g12_a_connection_that_answers_no_ping_is_closed() {
         "after {:?}",
         begin.elapsed()
     );
+}
+
+/// The allocator's next size is 1,280 bytes, and there are 20,000 such calls.
+#[test]
+fn the_stream_of_an_open_call_fits_in_a_kilobyte() {
+    let bytes = size_of::<Option<Converse<BackEnds>>>();
+    assert!(bytes <= 1_024, "{bytes}");
 }
