@@ -71,8 +71,8 @@ pub struct Progress {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Known {
     bytes: Vec<u8>,
-    context_at: usize,
-    state_at: usize,
+    context_at: u32,
+    state_at: u32,
 }
 
 impl Known {
@@ -80,27 +80,37 @@ impl Known {
     pub fn new(offer: &Offer, bundle: &str) -> Self {
         let mut bytes = Vec::new();
         let _ = compact::append(&(VERSION, offer, bundle), &mut bytes);
+        let end = place(&bytes);
         Self {
-            context_at: bytes.len(),
-            state_at: bytes.len(),
+            context_at: end,
+            state_at: end,
             bytes,
         }
     }
 
     /// Something was learnt: what an operator would be told now, and what begins the state.
     pub fn learn(&mut self, context: &TransferContext, state: impl FnOnce(&mut Vec<u8>)) {
-        self.bytes.truncate(self.context_at);
+        self.bytes.truncate(at(self.context_at));
         let _ = compact::append(context, &mut self.bytes);
-        self.state_at = self.bytes.len();
+        self.state_at = place(&self.bytes);
         state(&mut self.bytes);
         self.bytes.shrink_to_fit();
     }
 
     /// What an operator would be told, as it was learnt last.
     pub fn context(&self) -> TransferContext {
-        let bytes = self.bytes.get(self.context_at..).unwrap_or_default();
+        let bytes = self.bytes.get(at(self.context_at)..).unwrap_or_default();
         postcard::from_bytes(bytes).unwrap_or_default()
     }
+}
+
+/// The end of some bytes, as a place among them: half of the room, for every open call.
+fn place(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+fn at(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 /// A master key with its id.
@@ -188,7 +198,7 @@ impl Sealer {
         rest: impl FnOnce(&mut Vec<u8>),
     ) -> Option<Vec<u8>> {
         let nonce = self.nonce()?;
-        let (envelope, state) = known.bytes.split_at_checked(known.state_at)?;
+        let (envelope, state) = known.bytes.split_at_checked(at(known.state_at))?;
         let mut token = Vec::with_capacity(known.bytes.len() + USUAL_REST);
         token.extend_from_slice(&self.id.to_be_bytes());
         token.extend_from_slice(&nonce);

@@ -39,9 +39,11 @@ pub struct Converse<N: Network> {
     gateway: Arc<str>,
     lag: Arc<Lag>,
     events: Streaming<CallEvent>,
-    call: Option<Live<N>>,
+    /// Once the call is known, until it is left.
+    place: Option<Place>,
+    session: Option<Session<N>>,
     /// A call that goes on when it is known not to be over, and the bundle that it began on has come.
-    fetching: Option<Box<(GoesOn<N>, Fetching)>>,
+    fetching: Option<Box<(GoesOn, Fetching)>>,
     /// When the last message came.
     heard: Instant,
     /// For what is due next.
@@ -58,43 +60,24 @@ pub struct Converse<N: Network> {
 /// What a call that goes on needs: its bundle, if that is to be had.
 type Fetching = Pin<Box<dyn Future<Output = Result<Option<Arc<Bundle>>, Refused>> + Send>>;
 
-/// A call that goes on, once its token is found good. It has its place already: of two streams that resume
-/// a call the later one has it, whichever is served first.
-struct GoesOn<N: Network> {
-    place: Place<N>,
+/// A call that goes on, once its token is found good.
+struct GoesOn {
     envelope: Envelope,
     sealer: Sealer,
     /// [`Resumed::last_event_seq`] and [`Resumed::offset_ms`].
     resume: (u64, u32),
 }
 
-/// The call, once it is known.
-struct Live<N: Network> {
-    session: Session<N>,
-    place: Place<N>,
-}
-
-impl<N: Network> Drop for Live<N> {
-    fn drop(&mut self) {
-        self.place.over |= self.session.is_over();
-    }
-}
-
-/// What this stream holds of a call among those that are live.
-struct Place<N: Network> {
+/// What this stream holds among those that are live: also of a call that is about to go on. Of two
+/// streams that resume a call the later one has it, whichever is served first.
+struct Place {
     signal: Arc<Signal>,
-    inner: Arc<Inner<N>>,
-    gateway: Arc<str>,
     offer: Arc<Offer>,
-    over: bool,
 }
 
-impl<N: Network> Drop for Place<N> {
+impl<N: Network> Drop for Converse<N> {
     fn drop(&mut self) {
-        let closed = self.over.then_some(&self.offer.call_key);
-        self.inner
-            .registry
-            .leave(&self.gateway, &self.offer.call, &self.signal, closed);
+        self.leave(false);
     }
 }
 
@@ -116,7 +99,8 @@ impl<N: Network> Converse<N> {
             gateway,
             lag,
             events,
-            call: None,
+            place: None,
+            session: None,
             fetching: None,
             heard: Instant::now(),
             timer,
@@ -128,8 +112,8 @@ impl<N: Network> Converse<N> {
     fn begin(&mut self, event: &CallEvent) -> Result<Option<CallTurn>, Refused> {
         match wire::first(event) {
             First::Offered(offered) if event.seq == 1 => {
-                let (live, reply) = self.offered(*offered)?;
-                Ok(self.serve(live, Some(reply)))
+                let reply = self.offered(*offered)?;
+                Ok(Some(turn(reply)))
             }
             First::Offered(_) => Err(Refused::SequenceStartsAtOne),
             First::Resumed(resumed) => {
@@ -142,12 +126,6 @@ impl<N: Network> Converse<N> {
         }
     }
 
-    /// From now on the stream serves this call.
-    fn serve(&mut self, live: Live<N>, reply: Option<Reply>) -> Option<CallTurn> {
-        self.call = Some(live);
-        reply.map(turn)
-    }
-
     /// What is logged of a call carries its name.
     fn span(&self, call_key: &str) -> Span {
         let call = name(call_key);
@@ -156,7 +134,7 @@ impl<N: Network> Converse<N> {
         span
     }
 
-    fn offered(&self, offered: Offered) -> Result<(Live<N>, Reply), Refused> {
+    fn offered(&mut self, offered: Offered) -> Result<Reply, Refused> {
         let inner = &self.inner;
         let call = offered.call.ok_or(Refused::BadCallId)?;
         if self.lag.is_high() {
@@ -197,22 +175,25 @@ impl<N: Network> Converse<N> {
         let span = self.span(&offer.call_key);
         let link = Link { sealer, span };
         let (session, reply) = Session::offered(shared, bundle, Arc::clone(&offer), link, skew_ms);
-        let place = self.place(signal, offer);
-        Ok((Live { session, place }, reply))
+        self.place = Some(Place { signal, offer });
+        self.session = Some(session);
+        Ok(reply)
     }
 
-    fn place(&self, signal: Arc<Signal>, offer: Arc<Offer>) -> Place<N> {
-        Place {
-            signal,
-            inner: Arc::clone(&self.inner),
-            gateway: Arc::clone(&self.gateway),
-            offer,
-            over: false,
+    /// The call is no longer this stream's; with it, it may be over.
+    fn leave(&mut self, over: bool) {
+        let session = self.session.take();
+        let over = over || session.is_some_and(|session| session.is_over());
+        self.fetching = None;
+        if let Some(Place { signal, offer }) = self.place.take() {
+            let closed = over.then_some(&offer.call_key);
+            let registry = &self.inner.registry;
+            registry.leave(&self.gateway, &offer.call, &signal, closed);
         }
     }
 
     /// What a token holds, if it is a good one of that call.
-    fn opened(&self, resumed: &Resumed) -> Result<GoesOn<N>, Refused> {
+    fn opened(&mut self, resumed: &Resumed) -> Result<GoesOn, Refused> {
         let inner = &self.inner;
         let call = resumed.call.as_ref().ok_or(Refused::BadCallId)?;
         let gateway = &self.gateway;
@@ -237,8 +218,8 @@ impl<N: Network> Converse<N> {
             .registry
             .resume(gateway, &offer.call, &offer.call_key)
             .map_err(refused)?;
+        self.place = Some(Place { signal, offer });
         Ok(GoesOn {
-            place: self.place(signal, offer),
             envelope,
             sealer,
             resume: (resumed.last_event_seq, resumed.offset_ms),
@@ -265,9 +246,8 @@ impl<N: Network> Converse<N> {
     }
 
     /// Goes on with a call, on the bundle that it began on if that was to be had.
-    fn goes_on(&mut self, call: GoesOn<N>, bundle: Option<Arc<Bundle>>) -> Option<CallTurn> {
+    fn goes_on(&mut self, call: GoesOn, bundle: Option<Arc<Bundle>>) -> Option<CallTurn> {
         let GoesOn {
-            place,
             envelope,
             sealer,
             resume,
@@ -277,7 +257,8 @@ impl<N: Network> Converse<N> {
         let span = self.span(&envelope.offer.call_key);
         let link = Link { sealer, span };
         let (session, reply) = Session::resumed(shared, bundle, envelope, link, resume);
-        self.serve(Live { session, place }, reply)
+        self.session = Some(session);
+        reply.map(turn)
     }
 
     /// Goes on with a call when what it needs has come, or was not to be had.
@@ -285,17 +266,17 @@ impl<N: Network> Converse<N> {
         let Poll::Ready(bundle) = self.fetching.as_mut()?.1.as_mut().poll(cx) else {
             return None;
         };
-        let (mut call, _) = *self.fetching.take()?;
-        // Refused is only what is over.
-        call.place.over = bundle.is_err();
+        let (call, _) = *self.fetching.take()?;
+        if bundle.is_err() {
+            // Refused is only what is over.
+            self.leave(true);
+        }
         Some(bundle.map(|bundle| self.goes_on(call, bundle)))
     }
 
     /// What is told to whoever serves the call, or is about to.
     fn signal(&self) -> Option<&Signal> {
-        let live = self.call.as_ref().map(|live| &live.place);
-        let place = live.or_else(|| Some(&self.fetching.as_ref()?.0.place))?;
-        Some(&place.signal)
+        self.place.as_ref().map(|place| &*place.signal)
     }
 
     /// The notice for this stream, if one came.
@@ -337,21 +318,19 @@ impl<N: Network> Converse<N> {
 
     /// Whether nothing is to be taken from the gateway yet.
     fn is_held(&self) -> bool {
-        let held = |live: &Live<N>| live.session.is_held();
-        self.fetching.is_some() || self.call.as_ref().is_some_and(held)
+        self.fetching.is_some() || self.session.as_ref().is_some_and(Session::is_held)
     }
 
     /// An event of a call; `None` for one that asks for no answer.
-    fn event(live: &mut Live<N>, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
+    fn event(session: &mut Session<N>, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
         if wire::is_keep_alive(&event) {
-            return live
-                .session
+            return session
                 .keep_alive()
                 .map(|()| None)
                 .map_err(|_| Refused::TooManyEvents);
         }
         let (seq, offset_ms) = (event.seq, event.offset_ms);
-        match live.session.event(seq, offset_ms, wire::event(event)) {
+        match session.event(seq, offset_ms, wire::event(event)) {
             Ok(reply) => Ok(reply.map(turn)),
             Err(Refusal::SequenceGap) => Err(Refused::SequenceGap),
             Err(Refusal::TooManyEvents) => Err(Refused::TooManyEvents),
@@ -360,15 +339,12 @@ impl<N: Network> Converse<N> {
 
     fn taken(&mut self, event: CallEvent) -> Result<Option<CallTurn>, Refused> {
         self.inner.settings.metrics.event();
-        let turn = match &mut self.call {
-            Some(live) => Self::event(live, event)?,
+        let turn = match &mut self.session {
+            Some(session) => Self::event(session, event)?,
             None => self.begin(&event)?,
         };
         self.heard = Instant::now();
-        self.finished = self
-            .call
-            .as_ref()
-            .is_some_and(|live| live.session.is_over());
+        self.finished = self.session.as_ref().is_some_and(Session::is_over);
         Ok(turn)
     }
 
@@ -384,8 +360,7 @@ impl<N: Network> Converse<N> {
 
     fn break_off(&mut self, status: Status) -> Poll<Option<Item>> {
         self.finished = true;
-        self.call = None;
-        self.fetching = None;
+        self.leave(false);
         Poll::Ready(Some(Err(status)))
     }
 }
@@ -396,7 +371,7 @@ impl<N: Network> Stream for Converse<N> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         let this = self.get_mut();
         if this.finished {
-            this.call = None;
+            this.leave(false);
             return Poll::Ready(None);
         }
         match this.noticed() {
@@ -420,7 +395,7 @@ impl<N: Network> Stream for Converse<N> {
                 }
                 None => {
                     this.finished = true;
-                    this.call = None;
+                    this.leave(false);
                     return Poll::Ready(None);
                 }
             }
@@ -432,14 +407,14 @@ impl<N: Network> Stream for Converse<N> {
         }
         loop {
             let mut due = None;
-            if let Some(live) = &mut this.call {
-                if let Poll::Ready(reply) = live.session.poll(cx) {
-                    this.finished = live.session.is_over();
+            if let Some(session) = &mut this.session {
+                if let Poll::Ready(reply) = session.poll(cx) {
+                    this.finished = session.is_over();
                     return this.give(turn(reply));
                 }
-                due = live.session.due();
+                due = session.due();
             }
-            let (most, silent) = match &this.call {
+            let (most, silent) = match &this.session {
                 Some(_) => (IDLE, Refused::Idle),
                 None => (FIRST_MESSAGE, Refused::NoFirstMessage),
             };

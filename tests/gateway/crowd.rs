@@ -210,9 +210,9 @@ async fn g12_a_connection_that_answers_no_ping_is_closed() {
     );
 }
 
-/// The allocator's next size is 1,280 bytes, and there are 20,000 such calls.
+/// The allocator's next size is 1,024 bytes, and there are 20,000 such calls.
 #[test]
-fn the_stream_of_an_open_call_fits_in_a_kilobyte() {
+fn the_stream_of_an_open_call_fits_in_896_bytes() {
     let bytes = size_of::<Option<Converse<BackEnds>>>();
-    assert!(bytes <= 1_024, "{bytes}");
+    assert!(bytes <= 896, "{bytes}");
 }
