@@ -1,5 +1,5 @@
 //! How turns are sent. tonic's encoder keeps a buffer for as long as a call lasts, as large as the
-//! call's largest turn: that was half of what an open call took. Here a turn has the memory that it
+//! call's largest turn: that was a third of what an open call took. Here a turn has the memory that it
 //! needs, and gives it back when it is sent. All else is as tonic has it.
 
 use std::convert::Infallible;
@@ -33,6 +33,7 @@ type HttpRequest = http::Request<tonic::body::Body>;
 type HttpResponse = http::Response<tonic::body::Body>;
 
 /// A service whose `Converse` is answered here, and all else as it is generated.
+#[derive(Clone)]
 pub struct Served<T> {
     own: Arc<T>,
     others: CallGatewayServer<T>,
@@ -51,16 +52,6 @@ impl<T> Served<T> {
             own,
             others,
             max_event,
-        }
-    }
-}
-
-impl<T> Clone for Served<T> {
-    fn clone(&self) -> Self {
-        Self {
-            own: Arc::clone(&self.own),
-            others: self.others.clone(),
-            max_event: self.max_event,
         }
     }
 }

@@ -246,7 +246,7 @@ impl Writer {
             fold.finish()
         } else {
             // Its earlier segments may have lines that have only gathered.
-            self.flush();
+            self.flush_call();
             let segments = (0..=header.resume).map(|resume| {
                 let path = files::segment(&self.place.folder, header, resume);
                 reader::read(&path, &self.place.keys)

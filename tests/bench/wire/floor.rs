@@ -50,6 +50,7 @@ impl Stream for Echo {
 }
 
 /// With the codec that Dana uses.
+#[derive(Clone)]
 pub(crate) struct Floor(pub(crate) Tape);
 
 #[tonic::async_trait]
